@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: one place, so that no module is checked less strictly than another.
+let swiftSettings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: Target.Dependency..., exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+  .testTarget(
+    name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: swiftSettings)
+}
+
+func systemLibrary(_ name: String, pkgConfig: String, debian package: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+let package = Package(
+  name: "vggconv",
+  products: [
+    .executable(name: "vggconv", targets: ["vggconv"])
+  ],
+  targets: [
+    // The command, from the top down: a module imports only modules listed below it.
+    .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
+    module(
+      "VGGCommands", "CommandLineKit", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify", "VGGEngine", "VGGFile",
+      "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel"),
+    module("CommandLineKit"),
+    module("VGGVerify", "VGGEngine", "VGGModel"),
+    module("VGGCompress", "VGGModel"),
+    module("VGGEngine", "VGGModel", "CVGGKernels"),
+    module("VGGKeras", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel"),
+    module("VGGCaffe", "VGGHDF5", "CCaffe", "VGGModel"),
+    module("VGGFile", "VGGModel", "CVGGManifest", "CCrypto"),
+    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel"),
+    module("VGGPictures", "VGGModel", "CPNG", "CJPEG"),
+    module("VGGHDF5", "CHDF5", "VGGModel"),
+    module("VGGArchive", "CZip", "VGGModel"),
+    module("JSONKit", "CJansson"),
+    module("VGGModel"),
+
+    // C: kernels, generated code, and shims of C libraries.
+    .target(name: "CVGGKernels", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "CCaffe", dependencies: ["CProtobufC"]),
+    .target(name: "CVGGManifest", dependencies: ["CProtobufC"]),
+    systemLibrary("CProtobufC", pkgConfig: "libprotobuf-c", debian: "libprotobuf-c-dev"),
+    systemLibrary("CCrypto", pkgConfig: "libcrypto", debian: "libssl-dev"),
+    systemLibrary("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
+    systemLibrary("CJansson", pkgConfig: "jansson", debian: "libjansson-dev"),
+    systemLibrary("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
+    systemLibrary("CJPEG", pkgConfig: "libjpeg", debian: "libjpeg62-turbo-dev"),
+
+    // Tests mirror the modules.
+    .target(
+      name: "TestSupport", dependencies: ["VGGModel"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    tests("CommandLineKitTests", "CommandLineKit"),
+    tests("VGGModelTests", "VGGModel"),
+    tests("VGGHDF5Tests", "VGGHDF5"),
+    tests("VGGKerasTests", "VGGKeras"),
+    tests("VGGCaffeTests", "VGGCaffe"),
+    tests("VGGFileTests", "VGGFile", "VGGCompress"),
+    tests("VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit"),
+    tests("VGGEngineTests", "VGGEngine", "CVGGKernels", "VGGKeras", "VGGCaffe", "VGGInterchange"),
+    tests("VGGCompressTests", "VGGCompress", "VGGEngine"),
+    tests("VGGVerifyTests", "VGGVerify", "VGGKeras", "VGGCaffe"),
+    tests("CommandTests", "VGGCommands", "JSONKit", "VGGInterchange"),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+// VGGHDF5Tests

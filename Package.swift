@@ -31,7 +31,8 @@ let package = Package(
     // The command, from the top down: a module imports only modules listed below it.
     .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify", "VGGEngine", "VGGFile",
+      "VGGCommands", "CommandLineKit", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify", "VGGEngine",
+      "VGGFile",
       "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel"),
     module("CommandLineKit"),
     module("VGGVerify", "VGGEngine", "VGGModel"),
@@ -61,7 +62,8 @@ let package = Package(
 
     // Tests mirror the modules.
     .target(
-      name: "TestSupport", dependencies: ["VGGModel"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+      name: "TestSupport", dependencies: ["VGGModel"], path: "Tests/TestSupport", swiftSettings: swiftSettings
+    ),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests("VGGModelTests", "VGGModel"),
     tests("VGGHDF5Tests", "VGGHDF5"),

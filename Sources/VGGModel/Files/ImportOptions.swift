@@ -1,0 +1,28 @@
+/// What a user may decide instead of leaving it to the evidence in a source file.
+public struct ImportOptions: Equatable, Sendable {
+  /// Whether NaN and infinity are accepted.
+  public var allowsNonFinite = false
+  /// Whether kernels are stored rotated by 180 degrees; nil: decided by evidence.
+  public var kernelsAreRotated: Bool?
+  /// The order in which the first dense layer's inputs are flattened in the source; nil: decided by evidence.
+  public var flattenOrder: FlattenOrder?
+  /// The channel order of the pictures that the weights were trained on; nil: decided by evidence.
+  public var channelOrder: Preprocessing.ChannelOrder?
+  /// The architecture that the file must have; nil: whatever it has.
+  public var architecture: Architecture?
+  /// The constants of the normalisation layer, where the source file cannot hold them.
+  public var normalization: LocalResponseNormalization?
+  /// The folder for temporary files, needed only for what cannot be mapped, such as compressed data.
+  public var scratchFolder = "/tmp"
+
+  /// Leaves every decision to the evidence.
+  public init() {}
+}
+
+/// The order in which a feature map is flattened in front of a dense layer.
+public enum FlattenOrder: String, Sendable {
+  /// Row, column, channel.
+  case hwc
+  /// Channel, row, column.
+  case chw
+}

@@ -1,0 +1,115 @@
+/// The order of the axes of a tensor in a source file.
+///
+/// O and I are output and input channels; `rows` of a dense weight are its inputs.
+public enum SourceLayout: Equatable, Sendable {
+  /// A bias.
+  case vector
+  /// A convolution kernel as TensorFlow and Keras store it; the native layout.
+  case hwio
+  /// A convolution kernel as Caffe, Theano and PyTorch store it.
+  case oihw
+  /// A dense weight as Keras stores it; the native layout.
+  case inOut
+  /// A dense weight as Caffe stores it.
+  case outIn
+  /// A dense weight [in, out] whose inputs are a feature map flattened as channel, row, column.
+  case inOutFromCHW(channels: Int, extent: Extent)
+  /// A dense weight [out, in] whose inputs are a feature map flattened as channel, row, column.
+  case outInFromCHW(channels: Int, extent: Extent)
+}
+
+/// A tensor as it stands in a source file: a name, a shape, and where its numbers are.
+public struct SourceTensor: Sendable {
+  /// The tensor's path or name in the source.
+  public var name: String
+  /// The shape in the source's own order of axes.
+  public var shape: [Int]
+  /// How one number is stored.
+  public var format: NumberFormat
+  /// The bytes, first number first.
+  public var bytes: ByteRegion
+  /// The distance of neighbouring numbers in bytes; more than a number's size where something stands between them.
+  public var elementStride: Int
+  /// The order of the axes.
+  public var layout: SourceLayout
+  /// The offset of the first number in the file, where the numbers stand there as they are.
+  public var fileOffset: Int?
+  /// Whether the kernel is stored rotated by 180 degrees, as Theano's true convolution needs it.
+  public var isRotated = false
+  /// Whether the order of the input channels is reversed in the source (RGB for BGR).
+  public var hasReversedInputChannels = false
+
+  /// Creates a tensor whose bytes hold exactly its numbers.
+  ///
+  /// - Precondition: `bytes` holds the product of `shape` numbers at the stride.
+  public init(
+    name: String, shape: [Int], format: NumberFormat, bytes: ByteRegion, elementStride: Int? = nil,
+    layout: SourceLayout, fileOffset: Int? = nil
+  ) {
+    self.name = name
+    self.shape = shape
+    self.format = format
+    self.bytes = bytes
+    self.elementStride = elementStride ?? format.byteCount
+    self.layout = layout
+    self.fileOffset = fileOffset
+    let count = shape.reduce(1, *)
+    precondition(count == 0 || (count - 1) * self.elementStride + format.byteCount <= bytes.count)
+  }
+
+  /// The tensor's shape in the native layout: [H, W, I, O], [in, out] or [out].
+  public var canonicalShape: [Int] {
+    switch layout {
+    case .vector, .hwio, .inOut, .inOutFromCHW: shape
+    case .oihw: [shape[2], shape[3], shape[1], shape[0]]
+    case .outIn, .outInFromCHW: [shape[1], shape[0]]
+    }
+  }
+
+  /// The values in the native order.
+  public var canonicalValues: any TensorValues {
+    let strided = StridedValues(self)
+    if strided.isContiguousFloat32, let values = MemoryValues(bytes) { return values }
+    return strided
+  }
+}
+
+extension SourceTensor {
+  /// The first value that is no finite number: its index in the source's order, and the value.
+  ///
+  /// The bytes are walked in the source's own order, at memory speed.
+  public func firstNonFiniteValue() -> (index: Int, value: Float)? {
+    let count = shape.reduce(1, *)
+    return bytes.withBytes { bytes in
+      guard let base = bytes.baseAddress else { return nil }
+      if format == .float32, elementStride == 4 {
+        // In pieces without a branch per value, so that the compiler can vectorise them.
+        let piece = 4096
+        var start = 0
+        while start < count {
+          let end = min(start + piece, count)
+          var largest: UInt32 = 0
+          for index in start..<end {
+            let bits = UInt32(littleEndian: (base + index * 4).loadUnaligned(as: UInt32.self)) & 0x7FFF_FFFF
+            largest = max(largest, bits)
+          }
+          if largest >= 0x7F80_0000 { break }
+          start = end
+        }
+        if start >= count { return nil }
+        return firstNonFiniteValue(in: start..<count, base)
+      }
+      return firstNonFiniteValue(in: 0..<count, base)
+    }
+  }
+
+  private func firstNonFiniteValue(in range: Range<Int>, _ base: UnsafeRawPointer) -> (
+    index: Int, value: Float
+  )? {
+    for index in range {
+      let value = format.load(base + index * elementStride)
+      if !value.isFinite { return (index, value) }
+    }
+    return nil
+  }
+}

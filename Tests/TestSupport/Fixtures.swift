@@ -1,0 +1,16 @@
+import Foundation
+
+/// The root of the package.
+public let packageRoot = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent().path
+
+/// The path of a file in the folder `fixtures`, such as `keras/vgg_b.h5`.
+public func fixture(_ name: String) -> String { "\(packageRoot)/fixtures/\(name)" }
+
+/// A new, empty folder that is removed with everything in it when the body is done.
+public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let folder = FileManager.default.temporaryDirectory.appending(path: "vggconv-test-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  return try body(folder.path)
+}

@@ -46,7 +46,7 @@ public enum FileKind: Equatable, Sendable {
   }
 
   /// The first bytes of the native format; `schemas/FORMAT.md` says why these.
-  public static let nativeMagic: [UInt8] = [0x93, 0x56, 0x47, 0x47, 0x57, 0x0D, 0x0A, 0x1A, 0x0A]
+  public static let nativeMagic: [UInt8] = [0x93, 0x56, 0x47, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
   /// The HDF5 signature stands at the beginning or at 512, 1024, 2048 … behind a user block.
   private static func superblockOffset(in file: ByteRegion) -> Int? {

@@ -36,7 +36,7 @@ let package = Package(
       "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel"),
     module("CommandLineKit"),
     module("VGGVerify", "VGGEngine", "VGGModel"),
-    module("VGGCompress", "VGGModel"),
+    module("VGGCompress", "VGGModel", "CVGGKernels"),
     module("VGGEngine", "VGGModel", "CVGGKernels"),
     module("VGGKeras", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel"),
     module("VGGCaffe", "VGGHDF5", "CCaffe", "VGGModel"),
@@ -58,7 +58,7 @@ let package = Package(
     systemLibrary("CZip", pkgConfig: "libzip", debian: "libzip-dev"),
     systemLibrary("CJansson", pkgConfig: "jansson", debian: "libjansson-dev"),
     systemLibrary("CPNG", pkgConfig: "libpng", debian: "libpng-dev"),
-    systemLibrary("CJPEG", pkgConfig: "libjpeg", debian: "libjpeg62-turbo-dev"),
+    systemLibrary("CJPEG", pkgConfig: "libturbojpeg", debian: "libturbojpeg0-dev"),
 
     // Tests mirror the modules.
     .target(
@@ -67,13 +67,13 @@ let package = Package(
     tests("CommandLineKitTests", "CommandLineKit"),
     tests("VGGModelTests", "VGGModel"),
     tests("VGGHDF5Tests", "VGGHDF5"),
-    tests("VGGKerasTests", "VGGKeras"),
+    tests("VGGKerasTests", "VGGKeras", "JSONKit", "VGGModel"),
     tests("VGGCaffeTests", "VGGCaffe"),
     tests("VGGFileTests", "VGGFile", "VGGCompress"),
-    tests("VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit"),
+    tests("VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit", "VGGModel"),
     tests("VGGEngineTests", "VGGEngine", "CVGGKernels", "VGGKeras", "VGGCaffe", "VGGInterchange"),
-    tests("VGGCompressTests", "VGGCompress", "VGGEngine"),
-    tests("VGGVerifyTests", "VGGVerify", "VGGKeras", "VGGCaffe"),
+    tests("VGGCompressTests", "VGGCompress", "VGGModel"),
+    tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel"),
     tests("CommandTests", "VGGCommands", "JSONKit", "VGGInterchange"),
   ],
   swiftLanguageModes: [.v6]

@@ -4,7 +4,8 @@ import VGGModel
 
 /// Layouts against plain index arithmetic that is written down a second time here.
 @Suite struct SourceLayoutTests {
-  static let kernelShapes = [[1, 1, 1, 1], [3, 3, 3, 8], [3, 3, 5, 17], [1, 1, 16, 33], [2, 3, 4, 40]]  // H, W, I, O
+  /// Kernels as [H, W, I, O].
+  static let kernelShapes = [[1, 1, 1, 1], [3, 3, 3, 8], [3, 3, 5, 17], [1, 1, 16, 33], [2, 3, 4, 40]]
 
   /// A source tensor whose value at each place of the source's order is given.
   private func source(
@@ -88,6 +89,16 @@ import VGGModel
     var tensor = source((0..<2 * 3).map(Float.init), shape: [1, 1, 3, 2], layout: .hwio)
     tensor.hasReversedInputChannels = true
     #expect(try tensor.canonicalValues.array() == [4, 5, 2, 3, 0, 1])
+  }
+
+  @Test func outputChannelsAreMultiplied() throws {
+    var tensor = source((0..<6).map(Float.init), shape: [2, 3, 1, 1], layout: .oihw)
+    tensor.multipliers = [10, 0.5]
+    #expect(try tensor.canonicalValues.array() == [0, 1.5, 10, 2, 20, 2.5])
+    let part = UnsafeMutableBufferPointer<Float>.allocate(capacity: 3)
+    defer { part.deallocate() }
+    try tensor.canonicalValues.read(1..<4, into: part)
+    #expect(Array(part) == [1.5, 10, 2])
   }
 
   @Test func nativeOrderIsNotCopied() throws {

@@ -262,7 +262,7 @@ private struct Assembly {
 
   func requireFiniteValues() throws(FileError) {
     for layer in found.convolutions + found.dense {
-      for tensor in [layer.weight] + (layer.bias.map { [$0] } ?? []) {
+      for tensor in [layer.weight, layer.bias].compactMap(\.self) {
         guard let (index, value) = tensor.firstNonFiniteValue() else { continue }
         throw FileError(
           .malformed, code: "model.nonfinite", file: file, "has a value that is no finite number",

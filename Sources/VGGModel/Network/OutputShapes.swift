@@ -22,6 +22,12 @@ public struct ShapeError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What is wrong.
   public var problem: String
 
+  /// Creates an error.
+  public init(layer: String, problem: String) {
+    self.layer = layer
+    self.problem = problem
+  }
+
   /// `pool5: …`
   public var description: String { "\(layer): \(problem)" }
 }

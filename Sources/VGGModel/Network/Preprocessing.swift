@@ -1,4 +1,4 @@
-/// What is done to a picture before the first layer: `(pixel - mean[channel]) / deviation[channel]`.
+/// What is done to a picture before the first layer: `(pixel - mean[channel]) * scale[channel]`.
 public struct Preprocessing: Equatable, Sendable {
   /// The order of the colour channels.
   public enum ChannelOrder: String, Sendable {

@@ -1,3 +1,6 @@
+internal import Dispatch
+internal import Synchronization
+
 /// The order of the axes of a tensor in a source file.
 ///
 /// O and I are output and input channels; `rows` of a dense weight are its inputs.
@@ -39,6 +42,11 @@ public struct SourceTensor: Sendable {
   /// Whether the order of the input channels is reversed in the source (RGB for BGR).
   public var hasReversedInputChannels = false
 
+  /// What each stored number is multiplied by to give the value, one factor for each output channel; nil: nothing.
+  ///
+  /// So a normalisation that is folded into a convolution, and a source that is quantised itself, need no copy.
+  public var multipliers: [Double]?
+
   /// Creates a tensor whose bytes hold exactly its numbers.
   ///
   /// - Precondition: `bytes` holds the product of `shape` numbers at the stride.
@@ -66,6 +74,17 @@ public struct SourceTensor: Sendable {
     }
   }
 
+  /// The value that a stored number stands for.
+  ///
+  /// - Parameters:
+  ///   - address: Where the number stands.
+  ///   - outputChannel: The output channel that it belongs to.
+  package func value(at address: UnsafeRawPointer, outputChannel: Int) -> Float {
+    let number = format.load(address)
+    guard let multipliers else { return number }
+    return Float(Double(number) * multipliers[outputChannel])
+  }
+
   /// The values in the native order.
   public var canonicalValues: any TensorValues {
     let strided = StridedValues(self)
@@ -77,17 +96,28 @@ public struct SourceTensor: Sendable {
 extension SourceTensor {
   /// The first value that is no finite number: its index in the source's order, and the value.
   ///
-  /// The bytes are walked in the source's own order, at memory speed.
+  /// The bytes are walked in the source's own order, on all processors.
   public func firstNonFiniteValue() -> (index: Int, value: Float)? {
     let count = shape.reduce(1, *)
-    return bytes.withBytes { bytes in
+    let pieceLength = 1 << 22
+    let pieceCount = (count + pieceLength - 1) / pieceLength
+    guard pieceCount > 1 else { return firstNonFiniteValue(in: 0..<count) }
+    let found = Mutex<[(index: Int, value: Float)]>([])
+    DispatchQueue.concurrentPerform(iterations: pieceCount) { piece in
+      let range = piece * pieceLength..<min(count, (piece + 1) * pieceLength)
+      if let first = firstNonFiniteValue(in: range) { found.withLock { $0.append(first) } }
+    }
+    return found.withLock { $0.min { $0.index < $1.index } }
+  }
+
+  private func firstNonFiniteValue(in range: Range<Int>) -> (index: Int, value: Float)? {
+    bytes.withBytes { bytes in
       guard let base = bytes.baseAddress else { return nil }
+      var start = range.lowerBound
       if format == .float32, elementStride == 4 {
-        // In pieces without a branch per value, so that the compiler can vectorise them.
-        let piece = 4096
-        var start = 0
-        while start < count {
-          let end = min(start + piece, count)
+        // In runs without a branch for each value, so that the compiler can vectorise them.
+        while start < range.upperBound {
+          let end = min(start + 4096, range.upperBound)
           var largest: UInt32 = 0
           for index in start..<end {
             let bits = UInt32(littleEndian: (base + index * 4).loadUnaligned(as: UInt32.self)) & 0x7FFF_FFFF
@@ -96,20 +126,12 @@ extension SourceTensor {
           if largest >= 0x7F80_0000 { break }
           start = end
         }
-        if start >= count { return nil }
-        return firstNonFiniteValue(in: start..<count, base)
       }
-      return firstNonFiniteValue(in: 0..<count, base)
+      for index in start..<range.upperBound {
+        let value = format.load(base + index * elementStride)
+        if !value.isFinite { return (index, value) }
+      }
+      return nil
     }
-  }
-
-  private func firstNonFiniteValue(in range: Range<Int>, _ base: UnsafeRawPointer) -> (
-    index: Int, value: Float
-  )? {
-    for index in range {
-      let value = format.load(base + index * elementStride)
-      if !value.isFinite { return (index, value) }
-    }
-    return nil
   }
 }

@@ -17,6 +17,8 @@ struct StridedValues: TensorValues {
   private let outer: [Axis]
   /// The native axis that varies fastest: output channels.
   private let inner: Axis
+  /// A factor for each output channel.
+  private let multipliers: [Double]?
   let count: Int
 
   init(_ source: SourceTensor) {
@@ -59,13 +61,14 @@ struct StridedValues: TensorValues {
       if source.hasReversedInputChannels { reverse(2) }
     }
     self.start = start
+    multipliers = source.multipliers
     inner = axes[axes.count - 1]
     outer = axes.dropLast()
   }
 
   /// Whether the source's bytes already are the native values.
   var isContiguousFloat32: Bool {
-    guard format == .float32, start == 0 else { return false }
+    guard format == .float32, start == 0, multipliers == nil else { return false }
     var expected = MemoryLayout<Float>.size
     for axis in [inner] + outer.reversed() {
       if axis.length != 1, axis.stride != expected { return false }
@@ -89,6 +92,10 @@ struct StridedValues: TensorValues {
       case (.bfloat16, true): copy(range, BigEndianBFloat16Loader.self, base, output)
       case (.int8, _): copy(range, Int8Loader.self, base, output)
       }
+    }
+    guard let multipliers else { return }
+    for (offset, position) in range.enumerated() {
+      output[offset] = Float(Double(output[offset]) * multipliers[position % inner.length])
     }
   }
 

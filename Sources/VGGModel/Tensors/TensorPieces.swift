@@ -14,7 +14,8 @@ extension TensorValues {
   ///   - combine: Adds the next piece's result.
   public func reducePieces<Partial: Sendable, Result>(
     rowLength: Int, into initial: Result,
-    map: @Sendable (Int, UnsafeBufferPointer<Float>) -> Partial, combine: (inout Result, Partial) -> Void
+    map: @Sendable (Int, UnsafeBufferPointer<Float>) throws(FileError) -> Partial,
+    combine: (inout Result, Partial) -> Void
   ) throws(FileError) -> Result {
     let pieceLength = max(1, (1 << 20) / max(1, rowLength)) * max(1, rowLength)
     let pieceCount = (count + pieceLength - 1) / pieceLength
@@ -23,7 +24,8 @@ extension TensorValues {
     @Sendable func workOn(_ index: Int) {
       let range = index * pieceLength..<min(count, (index + 1) * pieceLength)
       do throws(FileError) {
-        let partial = try withValues(range) { map(range.lowerBound, $0) }
+        let partial = try withValues(range) { (values) throws(FileError) in try map(range.lowerBound, values)
+        }
         partials.withLock { $0.results[index] = partial }
       } catch {
         partials.withLock { $0.failure = error }
@@ -43,16 +45,16 @@ extension TensorValues {
 
   /// Lends a range of the values: those in memory as they are, others read into a buffer.
   public func withValues<Result>(
-    _ range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) -> Result
+    _ range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) throws(FileError) -> Result
   ) throws(FileError) -> Result {
     if let inMemory {
-      return inMemory.withBytes { bytes in
-        body(UnsafeBufferPointer(rebasing: bytes.assumingMemoryBound(to: Float.self)[range]))
+      return try inMemory.withBytes { (bytes) throws(FileError) in
+        try body(UnsafeBufferPointer(rebasing: bytes.assumingMemoryBound(to: Float.self)[range]))
       }
     }
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: range.count)
     defer { buffer.deallocate() }
     try read(range, into: buffer)
-    return body(UnsafeBufferPointer(buffer))
+    return try body(UnsafeBufferPointer(buffer))
   }
 }

@@ -1,0 +1,14 @@
+#include "fast_common.h"
+
+/* Inputs whose products are summed before they join the total, and columns of a stripe for one row. */
+enum { vgkDenseChunk = 256, vgkDenseStripe = 2048 };
+
+#define VGK_BODY "fast_dense_body.h"
+#include "for_each_isa.h"
+
+void vgk_fast_dense(
+  VGKISA isa, size_t rowCount, size_t inputCount, size_t outputCount, const float *input, const float *weights,
+  const float *bias, bool appliesReLU, float *output, size_t columnStart, size_t columnEnd) {
+  VGK_SELECT(isa, dense)
+  (rowCount, inputCount, outputCount, input, weights, bias, appliesReLU, output, columnStart, columnEnd);
+}

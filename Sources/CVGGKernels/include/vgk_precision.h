@@ -1,0 +1,66 @@
+/**
+ * Conversions of stored values, and the statistics that precede them. Values of a matrix are row-major with the
+ * output channel last, as in HWIO and [in, out]: a column is an output channel. Results do not depend on `isa`.
+ */
+#ifndef VGK_PRECISION_H
+#define VGK_PRECISION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vgk_isa.h"
+
+#pragma clang assume_nonnull begin
+
+/** Counts values that are infinite or NaN. */
+size_t vgk_count_nonfinite_f32(VGKISA isa, const float *values, size_t count);
+
+/** What a conversion to a narrower type lost. Conversions add to the counts, so that one value serves many tiles. */
+typedef struct {
+  /** Finite values that became infinite. */
+  size_t overflowCount;
+  /** Results that are subnormal: not zero, with fewer significant bits. */
+  size_t subnormalCount;
+  /** Values that were not zero and became zero. */
+  size_t underflowCount;
+} VGKNarrowing;
+
+/** Converts to IEEE half precision, to nearest, ties to even; a NaN stays a NaN (quiet, upper payload bits). */
+void vgk_f16_from_f32(VGKISA isa, const float *values, uint16_t *halves, size_t count, VGKNarrowing *narrowing);
+
+/** Converts from IEEE half precision: exact; a NaN becomes quiet. */
+void vgk_f32_from_f16(VGKISA isa, const uint16_t *halves, float *values, size_t count);
+
+/** Converts to bfloat16, to nearest, ties to even, subnormals kept; a NaN stays a NaN (quiet, upper payload bits). */
+void vgk_bf16_from_f32(VGKISA isa, const float *values, uint16_t *bfloats, size_t count, VGKNarrowing *narrowing);
+
+/** Converts from bfloat16: exact, bit for bit. */
+void vgk_f32_from_bf16(VGKISA isa, const uint16_t *bfloats, float *values, size_t count);
+
+/**
+ * Raises maxima[column] to the largest |value| of the column; NaN is ignored.
+ *
+ * @param values shape [rowCount, columnCount]
+ * @param maxima shape [columnCount]; start with zeros, then call for one tile of rows after the other
+ */
+void vgk_absmax_columns_f32(VGKISA isa, const float *values, size_t rowCount, size_t columnCount, float *maxima);
+
+/**
+ * Quantises symmetrically per column: q = clamp(round(w / scale[column]), -127, 127), ties to even.
+ *
+ * The quotient is a float32 division. A quotient that is NaN (0 / 0: a column of zeros) gives 0.
+ *
+ * @param values    shape [rowCount, columnCount]
+ * @param scales    shape [columnCount], not negative
+ * @param quantized shape [rowCount, columnCount]
+ */
+void vgk_quantize_columns_s8(
+  VGKISA isa, const float *values, size_t rowCount, size_t columnCount, const float *scales, int8_t *quantized);
+
+/** Multiplies back in float32: w = q * scale[column]. Shapes as for quantising. */
+void vgk_dequantize_columns_s8(
+  VGKISA isa, const int8_t *quantized, size_t rowCount, size_t columnCount, const float *scales, float *values);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Conversions and statistics for one instruction set (see for_each_isa.h): plain loops over bit patterns that the
+ * compiler turns into vectors. Only half precision names the hardware's own conversion.
+ */
+enum { VGK_NAME(runLength) = 1024 };
+
+/* How many of `count` (at most 2^32 - 1) magnitudes lie in low ... high. */
+static inline uint32_t VGK_NAME(countMagnitudes)(const float *values, size_t count, uint32_t low, uint32_t high) {
+  uint32_t found = 0;
+  for (size_t i = 0; i < count; i++) found += vgkMagnitudeBits(values[i]) - low <= high - low;
+  return found;
+}
+
+static size_t VGK_NAME(countNonfinite)(const float *values, size_t count) {
+  size_t found = 0;
+  for (size_t start = 0; start < count; start += VGK_NAME(runLength)) {
+    const size_t run = count - start < VGK_NAME(runLength) ? count - start : VGK_NAME(runLength);
+    found += VGK_NAME(countMagnitudes)(values + start, run, 0x7F800000, 0x7FFFFFFF);
+  }
+  return found;
+}
+
+static inline void VGK_NAME(countNarrowing)(
+  const float *values, size_t count, const NarrowingLimits *limits, VGKNarrowing *narrowing) {
+  narrowing->underflowCount += VGK_NAME(countMagnitudes)(values, count, 1, limits->smallestResult - 1);
+  narrowing->subnormalCount +=
+    VGK_NAME(countMagnitudes)(values, count, limits->smallestResult, limits->smallestNormal - 1);
+  narrowing->overflowCount += VGK_NAME(countMagnitudes)(values, count, limits->overflow, 0x7F7FFFFF);
+}
+
+#if VGK_HALF
+typedef _Float16 VGK_NAME(halves8) __attribute__((vector_size(16)));
+typedef float VGK_NAME(floats8) __attribute__((vector_size(32)));
+#endif
+
+static void VGK_NAME(f16FromF32)(
+  const float *restrict values, uint16_t *restrict halves, size_t count, VGKNarrowing *narrowing) {
+  for (size_t start = 0; start < count; start += VGK_NAME(runLength)) {
+    const size_t end = count - start < VGK_NAME(runLength) ? count : start + VGK_NAME(runLength);
+    VGK_NAME(countNarrowing)(values + start, end - start, &halfLimits, narrowing);
+    size_t i = start;
+#if VGK_HALF
+    for (; end - i >= 8; i += 8) {
+      VGK_NAME(floats8) wide;
+      __builtin_memcpy(&wide, values + i, sizeof(wide));
+      const VGK_NAME(halves8) narrow = __builtin_convertvector(wide, VGK_NAME(halves8));
+      __builtin_memcpy(halves + i, &narrow, sizeof(narrow));
+    }
+#endif
+    for (; i < end; i++) halves[i] = vgkHalfFromFloat(values[i]);
+  }
+}
+
+static void VGK_NAME(f32FromF16)(const uint16_t *restrict halves, float *restrict values, size_t count) {
+  size_t i = 0;
+#if VGK_HALF
+  for (; count - i >= 8; i += 8) {
+    VGK_NAME(halves8) narrow;
+    __builtin_memcpy(&narrow, halves + i, sizeof(narrow));
+    const VGK_NAME(floats8) wide = __builtin_convertvector(narrow, VGK_NAME(floats8));
+    __builtin_memcpy(values + i, &wide, sizeof(wide));
+  }
+#endif
+  for (; i < count; i++) values[i] = vgkFloatFromHalf(halves[i]);
+}
+
+static void VGK_NAME(bf16FromF32)(
+  const float *restrict values, uint16_t *restrict bfloats, size_t count, VGKNarrowing *narrowing) {
+  for (size_t start = 0; start < count; start += VGK_NAME(runLength)) {
+    const size_t run = count - start < VGK_NAME(runLength) ? count - start : VGK_NAME(runLength);
+    VGK_NAME(countNarrowing)(values + start, run, &bfloatLimits, narrowing);
+    for (size_t i = start; i < start + run; i++) bfloats[i] = vgkBfloatFromFloat(values[i]);
+  }
+}
+
+static void VGK_NAME(f32FromBf16)(const uint16_t *restrict bfloats, float *restrict values, size_t count) {
+  // As integers: moving through a floating-point register could quieten a NaN.
+  for (size_t i = 0; i < count; i++) {
+    const uint32_t bits = (uint32_t)bfloats[i] << 16;
+    __builtin_memcpy(values + i, &bits, sizeof(bits));
+  }
+}
+
+static void VGK_NAME(absmaxColumns)(
+  const float *restrict values, size_t rowCount, size_t columnCount, float *restrict maxima) {
+  for (size_t row = 0; row < rowCount; row++) {
+    const float *rowValues = values + row * columnCount;
+    for (size_t column = 0; column < columnCount; column++) {
+      const float magnitude = __builtin_fabsf(rowValues[column]);
+      maxima[column] = magnitude > maxima[column] ? magnitude : maxima[column];
+    }
+  }
+}
+
+static void VGK_NAME(quantizeColumns)(
+  const float *restrict values, size_t rowCount, size_t columnCount, const float *restrict scales,
+  int8_t *restrict quantized) {
+  for (size_t row = 0; row < rowCount; row++) {
+    const float *rowValues = values + row * columnCount;
+    int8_t *rowQuantized = quantized + row * columnCount;
+    for (size_t column = 0; column < columnCount; column++) {
+      float quotient = rowValues[column] / scales[column];
+      quotient = quotient == quotient ? quotient : 0;
+      quotient = quotient > 127 ? 127 : quotient;
+      quotient = quotient < -127 ? -127 : quotient;
+      // Adding 1.5 * 2^23 leaves no bits for a fraction: the addition itself rounds to nearest, ties to even.
+      const float rounded = (quotient + 12582912.0f) - 12582912.0f;
+      rowQuantized[column] = (int8_t)(int32_t)rounded;
+    }
+  }
+}
+
+static void VGK_NAME(dequantizeColumns)(
+  const int8_t *restrict quantized, size_t rowCount, size_t columnCount, const float *restrict scales,
+  float *restrict values) {
+  for (size_t row = 0; row < rowCount; row++)
+    for (size_t column = 0; column < columnCount; column++)
+      values[row * columnCount + column] = (float)quantized[row * columnCount + column] * scales[column];
+}

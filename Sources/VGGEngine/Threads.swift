@@ -1,0 +1,39 @@
+internal import Dispatch
+internal import Synchronization
+
+/// Splits work that consists of independent parts over threads.
+struct Threads: Sendable {
+  /// The number of threads that work at the same time.
+  let count: Int
+
+  /// Takes a wish for a number of threads; more than 1024 are of no use to anybody.
+  init(count: Int) { self.count = min(max(1, count), 1024) }
+
+  /// Calls a body for ranges that together are `0..<total`, and returns when all are done.
+  ///
+  /// Each thread takes the next range as soon as it is done with one: one that is held up delays nobody.
+  ///
+  /// - Parameters:
+  ///   - granularity: What all bounds but the last are multiples of.
+  ///   - body: Called on several threads at the same time; writes only what belongs to its range.
+  func perform(_ total: Int, granularity: Int = 1, body: (Range<Int>) -> Void) {
+    let units = (total + granularity - 1) / granularity
+    let pieces = min(units, count == 1 ? 1 : count * 4)
+    guard pieces > 1 else {
+      if total > 0 { body(0..<total) }
+      return
+    }
+    let next = Atomic(0)
+    withoutActuallyEscaping(body) { body in
+      // Bodies write through pointers, each to its own range, which the compiler cannot see.
+      nonisolated(unsafe) let body = body
+      DispatchQueue.concurrentPerform(iterations: min(count, pieces)) { _ in
+        while true {
+          let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard piece < pieces else { return }
+          body(piece * units / pieces * granularity..<min(total, (piece + 1) * units / pieces * granularity))
+        }
+      }
+    }
+  }
+}

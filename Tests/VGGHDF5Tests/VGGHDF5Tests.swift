@@ -1,1 +1,0 @@
-// VGGHDF5Tests

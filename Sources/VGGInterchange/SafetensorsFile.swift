@@ -1,0 +1,136 @@
+internal import JSONKit
+public import VGGModel
+
+/// Writes safetensors files, which Python, Rust and JavaScript read without running code.
+///
+/// The format (huggingface/safetensors): the length of the header, eight bytes; the header, JSON padded with spaces; the
+/// tensors, little-endian, in the header's order and without gaps.
+public enum SafetensorsFile {
+  /// Writes a model's tensors under their canonical names and in their canonical layouts.
+  ///
+  /// Float16 and bfloat16 tensors stay so; all others are written as float32, decoded. Equal models give equal bytes.
+  ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - path: Where to write the file, which appears when it is complete or not at all.
+  ///   - overwrite: Whether a file of that name is replaced.
+  ///   - progress: Called from any thread with the number of bytes that were written since the last call.
+  /// - Throws: `cannotCreate` where the file exists and is not to be replaced, or its folder takes none; `inputOutput`
+  ///   where the disk is full or fails; what reading the values throws.
+  public static func write(
+    _ model: Model, to path: String, overwrite: Bool, progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws(FileError) {
+    let entries = entries(of: model)
+    let header = header(entries, model)
+    let output = try AtomicFile(path: path, overwrite: overwrite)
+    try output.reserve(header.count + (entries.last?.range.upperBound ?? 0))
+    try ByteRegion(copying: header).withBytes { (bytes) throws(FileError) in try output.write(bytes, at: 0) }
+    for entry in entries {
+      try output.write(
+        entry.tensor.values, as: entry.type, at: header.count + entry.range.lowerBound, progress: progress)
+    }
+    try output.publish()
+  }
+
+  /// A tensor and its place behind the header.
+  private struct Entry {
+    var tensor: Tensor
+    var type: ExportedType
+    var range: Range<Int>
+  }
+
+  /// The tensors in the order of the reference writer: wide types first so that all are aligned, then by name.
+  private static func entries(of model: Model) -> [Entry] {
+    let sorted = model.tensors.map { (tensor: $0, type: ExportedType($0.encoding)) }
+      .sorted { ($0.type.rank, $0.tensor.name) < ($1.type.rank, $1.tensor.name) }
+    var end = 0
+    return sorted.map { tensor, type in
+      let start = end
+      end += tensor.count * type.byteCount
+      return Entry(tensor: tensor, type: type, range: start..<end)
+    }
+  }
+
+  private static func header(_ entries: [Entry], _ model: Model) -> [UInt8] {
+    var metadata: [(key: String, value: JSONValue)] = [
+      ("architecture", .string("VGG \(model.network.architecture.rawValue)")),
+      ("convolution_layout", "row, column, input, output"),
+      ("dense_layout", "input, output; the inputs of fc6 are in the order row, column, channel"),
+      ("format", "np"),
+    ]
+    if let preprocessing = model.preprocessing {
+      metadata.append(("channel_order", .string(preprocessing.channelOrder.rawValue)))
+    }
+    let members = entries.map { entry in
+      let value: JSONValue = [
+        "dtype": .string(entry.type.rawValue),
+        "shape": .array(entry.tensor.shape.map { .integer(Int64($0)) }),
+        "data_offsets": [.integer(Int64(entry.range.lowerBound)), .integer(Int64(entry.range.upperBound))],
+      ]
+      return (key: entry.tensor.name, value: value)
+    }
+    let json = JSONValue.object([(key: "__metadata__", value: .object(metadata))] + members)
+    var text = Array(json.compact.utf8)
+    text += Array(repeating: 0x20, count: (8 - text.count % 8) % 8)
+    return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+  }
+}
+
+/// How a value is written for other programs; the names are those of safetensors.
+enum ExportedType: String {
+  case float32 = "F32"
+  case bfloat16 = "BF16"
+  case float16 = "F16"
+
+  init(_ encoding: Encoding) {
+    switch encoding.element {
+    case .float16: self = .float16
+    case .bfloat16: self = .bfloat16
+    case .float32, .int8: self = .float32
+    }
+  }
+
+  /// The number of bytes of a value.
+  var byteCount: Int { self == .float32 ? 4 : 2 }
+
+  /// The place in the reference writer's order of types.
+  var rank: Int {
+    switch self {
+    case .float32: 0
+    case .bfloat16: 1
+    case .float16: 2
+    }
+  }
+}
+
+extension AtomicFile {
+  /// Writes a tensor's values at an offset, on all processors and in pieces.
+  ///
+  /// Values of a narrower type must be exact in it, as those of a tensor with that encoding are.
+  func write(
+    _ values: any TensorValues, as type: ExportedType = .float32, at offset: Int,
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws(FileError) {
+    try values.reducePieces(rowLength: 1, into: ()) { first, piece throws(FileError) in
+      let place = offset + first * type.byteCount
+      switch type {
+      case .float32: try write(UnsafeRawBufferPointer(piece), at: place)
+      case .float16: try write(piece, at: place) { Float16($0).bitPattern }
+      case .bfloat16: try write(piece, at: place) { UInt16($0.bitPattern >> 16) }
+      }
+      progress(piece.count * MemoryLayout<Float>.size)
+    } combine: { _, _ in
+    }
+  }
+
+  private func write(
+    _ values: UnsafeBufferPointer<Float>, at offset: Int, _ narrow: (Float) -> UInt16
+  ) throws(FileError) {
+    let narrowed = values.map { narrow($0).littleEndian }
+    var failure: FileError?
+    narrowed.withUnsafeBytes { bytes in
+      do throws(FileError) { try write(bytes, at: offset) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+}

@@ -1,0 +1,143 @@
+import TestSupport
+import Testing
+import VGGInterchange
+import VGGModel
+
+@Suite("Writing for other programs")
+struct ExportTests {
+  /// A small network whose tensors have all encodings, with values that each can represent.
+  private func model() throws -> Model {
+    let network = try Network(
+      .a, inputExtent: Extent(side: 32), widths: [1, 2, 2, 3, 3], denseWidths: [5, 4, 3])
+    var random = SeededGenerator(seed: 5)
+    let tensors = network.tensorRequirements.enumerated().map { index, requirement in
+      let count = requirement.shape.reduce(1, *)
+      let bytes = (0..<count).map { _ in Float(Int8.random(in: -127...127, using: &random)) / 64 }
+      let elements: [Encoding.Element] = [
+        .float32, .float16, .bfloat16,
+        .int8(scales: Array(repeating: 1 / 64, count: requirement.shape.last ?? 0)),
+      ]
+      let encoding = Encoding(elements[index % 4], isSparse: index % 3 == 0)
+      let values = encoding.element == .float32 ? bytes.map { $0 / 3 } : bytes
+      return Tensor(
+        name: requirement.name, role: requirement.role, shape: requirement.shape, encoding: encoding,
+        values: MemoryValues(values))
+    }
+    return try Model(
+      network: network, tensors: tensors, preprocessing: .released(for: network.inputExtent),
+      provenance: Provenance(sourceName: "x", sourceByteCount: 1, format: "test", generation: "test"))
+  }
+
+  @Test("Arrays in an npz have NumPy's values, and are the same bytes each time")
+  func npz() throws {
+    let model = try model()
+    try withTemporaryFolder { folder in
+      try NumPyArchive.write(model, to: "\(folder)/a.npz", overwrite: false)
+      try NumPyArchive.write(model, to: "\(folder)/b.npz", overwrite: false)
+      #expect(try bytes(of: "\(folder)/a.npz") == bytes(of: "\(folder)/b.npz"))
+      let archive = try NumPyArchive(try MappedFile(path: "\(folder)/a.npz"))
+      #expect(archive.names == model.tensors.map(\.name))
+      for tensor in model.tensors {
+        let array = try #require(try archive.array(tensor.name))
+        #expect(array.shape == tensor.shape)
+        #expect(try array.values() == tensor.values.array())
+      }
+      // NumPy itself says what it reads: name, type, shape, and the sum of positions times values.
+      let printed = try python(
+        """
+        import numpy as np
+        z = np.load('a.npz')
+        for n in z.files:
+            a = z[n].astype('f8').ravel()
+            print(n, z[n].dtype, list(z[n].shape), z[n].flags.c_contiguous, int(round((a * np.arange(1, a.size + 1)).sum() * 192)))
+        """, in: folder)
+      let expected = try model.tensors.map { tensor in
+        let sum = try tensor.values.array().enumerated().reduce(0.0) {
+          $0 + Double($1.element) * Double($1.offset + 1)
+        }
+        return "\(tensor.name) float32 \(tensor.shape) True \(Int((sum * 192).rounded()))\n"
+      }
+      #expect(printed == expected.joined())
+    }
+  }
+
+  @Test("One array as npy", arguments: [[], [0], [7], [2, 3], [4, 1, 2]])
+  func npy(shape: [Int]) throws {
+    let values = (0..<shape.reduce(1, *)).map { Float($0) - 0.5 }
+    try withTemporaryFolder { folder in
+      try NamedArray(name: "x", shape: shape, values: values).write(to: "\(folder)/x.npy", overwrite: false)
+      let array = try NumericArray(npy: MappedFile(path: "\(folder)/x.npy").bytes, file: "x.npy")
+      #expect(array.shape == shape)
+      #expect(try array.values() == values)
+      // NumPy writes the same bytes, but for more space in newer versions' headers.
+      let printed = try python(
+        "import numpy as np\na = np.load('x.npy')\nprint(list(a.shape), a.dtype, a.ravel().tolist())",
+        in: folder)
+      #expect(printed == "\(shape) float32 \(values)\n")
+      #expect(try MappedFile(path: "\(folder)/x.npy").bytes.count % 64 == values.count * 4 % 64)
+    }
+  }
+
+  @Test("Safetensors hold what the format asks for, and the model's values")
+  func safetensors() throws {
+    let model = try model()
+    try withTemporaryFolder { folder in
+      try SafetensorsFile.write(model, to: "\(folder)/a.safetensors", overwrite: false)
+      try SafetensorsFile.write(model, to: "\(folder)/b.safetensors", overwrite: false)
+      #expect(try bytes(of: "\(folder)/a.safetensors") == bytes(of: "\(folder)/b.safetensors"))
+      let printed = try python(
+        """
+        import json, numpy as np
+        b = open('a.safetensors', 'rb').read()
+        n = int.from_bytes(b[:8], 'little')
+        assert n % 8 == 0 and b[8:9] == b'{'
+        h = json.loads(b[8:8 + n])
+        meta = h.pop('__metadata__')
+        assert all(type(v) is str for v in meta.values()) and meta['architecture'] == 'VGG A'
+        end, order = 0, []
+        for name, t in h.items():
+            start, stop = t['data_offsets']
+            size = {'F32': 4, 'F16': 2, 'BF16': 2}[t['dtype']]
+            assert start == end and start % size == 0 and stop - start == size * int(np.prod(t['shape']))
+            end = stop
+            order.append((['F32', 'BF16', 'F16'].index(t['dtype']), name))
+            raw = b[8 + n + start:8 + n + stop]
+            if t['dtype'] == 'BF16':
+                a = (np.frombuffer(raw, '<u2').astype('<u4') << 16).view('<f4')
+            else:
+                a = np.frombuffer(raw, {'F32': '<f4', 'F16': '<f2'}[t['dtype']]).astype('<f4')
+            np.save(name.replace('/', '.') + '.npy', a.reshape(t['shape']))
+        assert end == len(b) - 8 - n and order == sorted(order)
+        print(' '.join(t['dtype'] for t in h.values()))
+        """, in: folder)
+      let types = printed.split { $0.isWhitespace }.map(String.init)
+      #expect(types.count { $0 == "F16" } == model.tensors.count { $0.encoding.element == .float16 })
+      #expect(types.count { $0 == "BF16" } == model.tensors.count { $0.encoding.element == .bfloat16 })
+      for tensor in model.tensors {
+        let path = "\(folder)/\(tensor.name.replacing("/", with: ".")).npy"
+        let array = try NumericArray(npy: MappedFile(path: path).bytes, file: path)
+        #expect(array.shape == tensor.shape)
+        #expect(try array.values() == tensor.values.array(), "\(tensor.name)")
+      }
+    }
+  }
+
+  @Test("Nothing is replaced unless that is asked for")
+  func overwriting() throws {
+    let model = try model()
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/a"
+      try SafetensorsFile.write(model, to: path, overwrite: false)
+      let before = try bytes(of: path)
+      let errors = [
+        #expect(throws: FileError.self) { try SafetensorsFile.write(model, to: path, overwrite: false) },
+        #expect(throws: FileError.self) { try NumPyArchive.write(model, to: path, overwrite: false) },
+      ]
+      #expect(errors.allSatisfy { $0?.kind == .cannotCreate })
+      #expect(try bytes(of: path) == before)
+      try NumPyArchive.write(model, to: path, overwrite: true)
+      #expect(try bytes(of: path) != before)
+      #expect(try files(in: folder) == ["a"])
+    }
+  }
+}

@@ -1,0 +1,117 @@
+internal import JSONKit
+internal import VGGHDF5
+internal import VGGModel
+
+/// Finds out which generation an HDF5 file is of, and has it read accordingly.
+struct GenerationReader {
+  private let reading: FileReading
+
+  init(file: String) { reading = FileReading(file: file) }
+
+  /// The weights of a whole HDF5 file.
+  func weights(in root: HDF5Group) throws(FileError) -> KerasWeights {
+    if let node = root[path: "model_weights"] {
+      if case .link(let link) = node { throw reading.refusal(of: link, at: "model_weights") }
+      return try fullModel(root)
+    }
+    if let weights = try weightsOnly(root, form: .weights, version: root.attributes["keras_version"]?.string)
+    {
+      return weights
+    }
+    if let graph = root.group("graph"), graph.attributes["nb_params"] != nil {
+      return KerasWeights(
+        generation: Generation(writer: .keras0, form: .graph),
+        layers: try Keras0Reader(file: reading.file).graphLayers(of: graph))
+    }
+    if root.group("layers") != nil || root.group("_layer_checkpoint_dependencies") != nil {
+      return try keras3(root, form: .weights, configuration: nil)
+    }
+    throw FileError(
+      .unsupported, code: "keras.generation", file: reading.file, "is an HDF5 file, but none of Keras's",
+      seen: GenerationReader.isCaffeSnapshot(root)
+        ? "a snapshot of Caffe's" : "groups \(root.names.prefix(5).joined(separator: ", "))",
+      allowed: "layer_names, nb_layers, model_weights or layers")
+  }
+
+  /// The weights of Keras 3's form; with a configuration, those of the archive that both stand in.
+  func keras3(
+    _ root: HDF5Group, form: Generation.Form, configuration: ModelConfiguration?
+  ) throws(FileError) -> KerasWeights {
+    KerasWeights(
+      generation: Generation(writer: .keras3, form: form),
+      layers: try Keras3Reader(file: reading.file).layers(of: root, configuration: configuration),
+      placesAreKnown: false, configuration: configuration)
+  }
+
+  /// Caffe's snapshot: `data` holds a group for each layer, with data sets named by numbers.
+  static func isCaffeSnapshot(_ root: HDF5Group) -> Bool {
+    guard let data = root.group("data"), root.attributes["layer_names"] == nil else { return false }
+    return data.children.contains { _, node in
+      if case .group(let layer) = node { layer.dataset("0") != nil } else { false }
+    }
+  }
+
+  /// A whole model: the weights in a group of their own, the configuration in an attribute.
+  private func fullModel(_ root: HDF5Group) throws(FileError) -> KerasWeights {
+    let group = try reading.group("model_weights", in: root)
+    // Keras 1 wrote its version only to the root.
+    let version = group.attributes["keras_version"]?.string ?? root.attributes["keras_version"]?.string
+    guard var weights = try weightsOnly(group, form: .model, version: version) else {
+      throw FileError(
+        .malformed, code: "keras.generation", file: reading.file, "has a group model_weights without weights",
+        place: "group model_weights", allowed: "an attribute layer_names or nb_layers")
+    }
+    if let attribute = root.attributes["model_config"] {
+      guard let text = attribute.string else {
+        throw FileError(
+          .malformed, code: "keras.config", file: reading.file, "has a configuration that is no text",
+          place: "attribute model_config", seen: String("\(attribute)".prefix(80)), allowed: "JSON")
+      }
+      weights.configuration = try GenerationReader.configuration(Array(text.utf8), file: reading.file)
+    }
+    return weights
+  }
+
+  /// The weights of Keras 0 to 2; nil where the group holds none.
+  private func weightsOnly(
+    _ group: HDF5Group, form: Generation.Form, version: String?
+  ) throws(FileError) -> KerasWeights? {
+    if group.attributes["nb_layers"] != nil {
+      return KerasWeights(
+        generation: Generation(writer: .keras0, form: form),
+        layers: try Keras0Reader(file: reading.file).layers(of: group))
+    }
+    guard group.attributes["layer_names"] != nil || group.attributes["layer_names0"] != nil else {
+      return nil
+    }
+    let backend = group.attributes["backend"]?.string
+    var reader = LegacyReader(file: reading.file)
+    let layers = try reader.layers(of: group)
+    return KerasWeights(
+      generation: Generation(writer: writer(version: version, backend: backend), form: form), layers: layers,
+      backend: backend, decisions: reader.decisions)
+  }
+
+  /// Keras 2 began to write its version and backend into the group of the weights.
+  private func writer(version: String?, backend: String?) -> Generation.Writer {
+    guard let version else { return backend == nil ? .keras1 : .keras2 }
+    switch version.split(separator: ".").first.flatMap({ Int($0) }) {
+    case .some(0), .some(1): return .keras1
+    case .some(3...): return .keras3Legacy
+    default: return .keras2
+    }
+  }
+
+  /// A configuration, from its text.
+  static func configuration(_ text: [UInt8], file: String) throws(FileError) -> ModelConfiguration {
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue(parsing: text)
+    } catch {
+      throw FileError(
+        .malformed, code: "keras.config", file: file, "has a configuration that is no JSON: \(error.problem)",
+        place: "model_config, character \(error.offset)", allowed: "JSON")
+    }
+    return try ModelConfiguration(json, file: file)
+  }
+}

@@ -1,0 +1,115 @@
+internal import VGGHDF5
+internal import VGGModel
+
+/// Reads the form of Keras 3: groups named after the layer's class and a running number, each with a group `vars` of data sets `0`,
+/// `1` …; a model that is used as a layer has a group `layers` of its own.
+///
+/// The order of layers of one class is that of their numbers. How the classes are interleaved only a configuration tells, but a
+/// VGG's convolutions all come before its dense layers.
+struct Keras3Reader {
+  let reading: FileReading
+
+  init(file: String) { reading = FileReading(file: file) }
+
+  /// A group that holds the variables of a layer.
+  private struct Store {
+    /// The group's path without the containers' own names, such as `layers/conv2d_3`.
+    var path: String
+    /// The layer's own name, which Keras writes from 3.6.
+    var ownName: String?
+    var weights: [KerasWeight]
+
+    /// The path of the model that the layer is part of.
+    var container: Substring { path[..<(path.lastIndex(of: "/") ?? path.startIndex)] }
+    /// The class and the running number, which begins without one.
+    var classAndNumber: (String, Int) {
+      let name = path.split(separator: "/").last ?? ""
+      if let underscore = name.lastIndex(of: "_"), let number = Int(name[name.index(after: underscore)...]) {
+        return (String(name[..<underscore]), number)
+      }
+      return (String(name), 0)
+    }
+    var layer: KerasLayer {
+      KerasLayer(
+        name: ownName ?? String(path.split(separator: "/").last ?? ""), weights: weights,
+        className: classAndNumber.0)
+    }
+  }
+
+  /// The layers, in the order of the configuration where there is one.
+  func layers(of root: HDF5Group, configuration: ModelConfiguration?) throws(FileError) -> [KerasLayer] {
+    var stores: [Store] = []
+    try collect(root, into: &stores)
+    guard let configuration else { return try inOrderOfNumbers(stores) }
+    return inOrder(of: configuration, stores)
+  }
+
+  private func collect(_ group: HDF5Group, into stores: inout [Store]) throws(FileError) {
+    for (name, node) in group.children {
+      guard case .group(let child) = node, Ledger.reasonToDrop(child.path) == nil else { continue }
+      if name == "vars" {
+        guard !group.path.isEmpty else { continue }
+        let path = group.path.split(separator: "/")
+          .map { $0 == "_layer_checkpoint_dependencies" ? "layers" : $0 }.joined(separator: "/")
+        stores.append(
+          Store(path: path, ownName: child.attributes["name"]?.string, weights: try weights(of: child)))
+      } else if child.names.isEmpty {
+        // As some releases write a layer without weights.
+        stores.append(Store(path: child.path, ownName: nil, weights: []))
+      } else {
+        try collect(child, into: &stores)
+      }
+    }
+  }
+
+  private func weights(of variables: HDF5Group) throws(FileError) -> [KerasWeight] {
+    var weights: [KerasWeight] = []
+    for index in variables.names.indices {
+      weights.append(
+        KerasWeight(name: "\(index)", dataset: try reading.dataset("\(index)", in: variables)))
+    }
+    return weights
+  }
+
+  /// Layers by name where all layers with weights have one, else by the group that Keras gives to each in turn.
+  private func inOrder(of configuration: ModelConfiguration, _ stores: [Store]) -> [KerasLayer] {
+    let weighted = stores.filter { !$0.weights.isEmpty }
+    let names = Set(weighted.compactMap(\.ownName))
+    let byOwnName = names.count == weighted.count && names.isSubset(of: configuration.layers.map(\.name))
+    var remaining = weighted
+    var layers: [KerasLayer] = []
+    for described in configuration.layers {
+      let index = remaining.firstIndex {
+        byOwnName ? $0.ownName == described.name : $0.path == described.storePath
+      }
+      guard let index else { continue }
+      var layer = remaining.remove(at: index).layer
+      layer.name = described.name
+      layers.append(layer)
+    }
+    // What is left over belongs to no layer; it is kept, so that it is missed in the configuration by name.
+    return layers + remaining.map(\.layer)
+  }
+
+  private func inOrderOfNumbers(_ stores: [Store]) throws(FileError) -> [KerasLayer] {
+    var layers: [KerasLayer] = []
+    for rank in [4, 2] {
+      let sameRank = stores.filter { $0.weights.first?.dataset.shape.count == rank }
+        .sorted { $0.classAndNumber.1 < $1.classAndNumber.1 }
+      if let first = sameRank.first,
+        let other = sameRank.first(where: {
+          $0.container != first.container || $0.classAndNumber.0 != first.classAndNumber.0
+        })
+      {
+        throw FileError(
+          .unsupported, code: "keras.order", file: reading.file, "does not tell the order of its layers",
+          place: rank == 4 ? "convolutions" : "dense layers", seen: "\(first.path) and \(other.path)",
+          allowed: "layers of one class in one model",
+          advice: "save the whole model as .keras, which has the order")
+      }
+      layers += sameRank.map(\.layer)
+    }
+    return layers
+      + stores.filter { ![4, 2].contains($0.weights.first?.dataset.shape.count) }.map(\.layer)
+  }
+}

@@ -1,0 +1,54 @@
+internal import VGGArchive
+internal import VGGModel
+
+/// A `.keras` file: a zip archive of a configuration and an HDF5 file of weights.
+struct KerasArchive {
+  /// The HDF5 file.
+  let weights: ByteRegion
+  /// Where it begins in the archive; nil where it is compressed.
+  let weightsOffset: Int?
+  /// What `config.json` says.
+  let configuration: ModelConfiguration
+
+  /// Opens an archive.
+  ///
+  /// - Throws: `unsupported` where it is a zip archive of something else, saying of what.
+  init(_ file: MappedFile) throws(FileError) {
+    let archive = try ZipArchive(file.bytes, file: file.path)
+    func refusal(_ problem: String, advice: String? = nil) -> FileError {
+      FileError(
+        .unsupported, code: "keras.archive", file: file.path, problem,
+        seen: "members \(archive.members.prefix(4).map(\.name).joined(separator: ", "))",
+        allowed: "config.json and model.weights.h5, as in a .keras file", advice: advice)
+    }
+    guard let config = archive.member("config.json"), let weights = archive.member("model.weights.h5") else {
+      let names = archive.members.map(\.name)
+      if names.contains(where: { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }) {
+        throw refusal(
+          "is a PyTorch file; its tensors are described by a pickle, and reading one can run any code",
+          advice: "convert from the Keras or Caffe file it was made of")
+      }
+      if names.contains("model.weights.npz") {
+        throw refusal(
+          "keeps its weights as pickled NumPy objects, and reading these can run any code",
+          advice: "save the model again with Keras, which writes model.weights.h5")
+      }
+      if !names.isEmpty, names.allSatisfy({ $0.hasSuffix(".npy") }) {
+        throw refusal("is an archive of NumPy arrays, not a .keras file")
+      }
+      throw refusal("is a zip archive, but no .keras file")
+    }
+    let text = try archive.bytes(of: config, maximumBytes: 64 << 20)
+    configuration = try GenerationReader.configuration(text.withBytes { Array($0) }, file: file.path)
+    let region = try archive.bytes(of: weights)
+    weightsOffset = KerasArchive.offset(of: region, in: file.bytes)
+    self.weights = region
+  }
+
+  /// Where a region begins in another one; nil where it is no part of it.
+  private static func offset(of part: ByteRegion, in whole: ByteRegion) -> Int? {
+    let (start, end) = whole.withBytes { (Int(bitPattern: $0.baseAddress), $0.count) }
+    let offset = part.withBytes { Int(bitPattern: $0.baseAddress) } - start
+    return offset >= 0 && offset < end ? offset : nil
+  }
+}

@@ -1,0 +1,53 @@
+internal import VGGModel
+
+/// What the name of a layer without weights gives away where nothing else tells what the layer computes.
+enum LayerName {
+  /// Whether the name speaks of local response normalisation, for which Keras has no class.
+  static func isNormalization(_ name: String) -> Bool {
+    let name = name.lowercased()
+    if name.contains("lrn") || name.contains("local_response") || name.contains("localresponse") {
+      return true
+    }
+    return name.hasPrefix("norm") && !name.dropFirst(4).isEmpty && name.dropFirst(4).allSatisfy(\.isNumber)
+  }
+
+  /// Whether the name is one that Keras makes of the class Lambda.
+  static func isLambda(_ name: String) -> Bool { stem(of: name) == "lambda" }
+
+  /// Whether the name is one that Keras makes of a class that no VGG has but that may be among VGG's weights.
+  static func isForeign(_ name: String) -> Bool {
+    ["add", "concatenate", "merge", "multiply", "average", "maximum", "subtract", "dot"].contains(
+      stem(of: name))
+  }
+
+  /// Whether the name is one that Keras makes of a pooling over the whole map.
+  static func isGlobalPooling(_ name: String) -> Bool {
+    ["global_average_pooling2d", "global_max_pooling2d", "globalaveragepooling2d", "globalmaxpooling2d"]
+      .contains(stem(of: name))
+  }
+
+  /// The name without the number that Keras appends.
+  private static func stem(of name: String) -> Substring {
+    guard let underscore = name.lastIndex(of: "_"),
+      name[name.index(after: underscore)...].allSatisfy(\.isNumber)
+    else { return name[...] }
+    return name[..<underscore]
+  }
+
+  /// How a user states the constants of the normalisation.
+  static let lrnAdvice =
+    "state its constants: --lrn SIZE,ALPHA,BETA,K, such as --lrn 5,0.0005,0.75,2 in Caffe's terms"
+
+  static func unknownFunction(_ name: String, file: String) -> FileError {
+    FileError(
+      .unsupported, code: "keras.lambda", file: file, "has a layer whose function the file does not tell",
+      place: "layer \(name)", seen: "Lambda",
+      advice: "if it is a local response normalisation, \(lrnAdvice)")
+  }
+
+  static func passedOver(_ name: String) -> Provenance.Decision {
+    Provenance.Decision(
+      "lambda", "passed over",
+      because: "\(name) stands in front of the first convolution: preprocessing, whose code is not run")
+  }
+}

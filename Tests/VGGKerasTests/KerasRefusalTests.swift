@@ -1,0 +1,277 @@
+import Testing
+import TestSupport
+import VGGModel
+
+@testable import VGGKeras
+
+/// What is refused, and that the message says what and where.
+@Suite struct KerasRefusalTests {
+  struct Refusal: CustomTestStringConvertible, Sendable {
+    var name: String
+    var kind: FileError.Kind
+    var code: String
+    var place: String?
+    var seen: String?
+    var allowed: String?
+    var testDescription: String { name }
+
+    init(
+      _ name: String, _ kind: FileError.Kind, _ code: String, at place: String? = nil, seen: String? = nil,
+      allowed: String? = nil
+    ) {
+      (self.name, self.kind, self.code, self.place) = (name, kind, code, place)
+      (self.seen, self.allowed) = (seen, allowed)
+    }
+  }
+
+  static let damaged = [
+    Refusal(
+      "bad/channel_chain_broken.h5", .malformed, "model.chain",
+      at: "layer block3_conv2, tensor block3_conv2/block3_conv2/kernel:0",
+      seen: "7 input channels",
+      allowed: "4, as the layer before it gives"),
+    Refusal(
+      "bad/external_link.h5", .unsupported, "keras.link", at: "block2_conv1/block2_conv1/kernel:0",
+      seen: "a link (external) to ../keras/vgg_a_digits.h5",
+      allowed: "a data set of this file"),
+    Refusal(
+      "bad/kernel_5x5.h5", .unsupported, "model.kernel",
+      at: "layer block3_conv2, tensor block3_conv2/block3_conv2/kernel:0",
+      seen: "a kernel of 5x5",
+      allowed: "3x3 or 1x1"),
+    Refusal(
+      "bad/missing_bias.h5", .malformed, "keras.bias", at: "layer block3_conv2",
+      seen: "1 weight",
+      allowed: "2: a kernel and a bias"),
+    Refusal(
+      "bad/nan_inf.h5", .malformed, "model.nonfinite",
+      at: "tensor block3_conv1/block3_conv1/kernel:0, element 64",
+      seen: "nan",
+      allowed: "finite numbers"),
+    Refusal(
+      "bad/png_renamed.h5", .unsupported, "keras.kind",
+      allowed: "HDF5 or a .keras archive"),
+    Refusal(
+      "bad/soft_link_loop.h5", .unsupported, "keras.link", at: "block3_conv1",
+      seen: "a link (soft) to /block3_conv2",
+      allowed: "a data set of this file"),
+    Refusal(
+      "bad/string_dataset.h5", .unsupported, "keras.type", at: "tensor block1_conv1/block1_conv1/kernel:0",
+      seen: "texts of 8 bytes",
+      allowed: "float16, bfloat16, float32 or float64"),
+    Refusal(
+      "bad/truncated.h5", .malformed, "hdf5.truncated",
+      seen: "32976 bytes",
+      allowed: "49464 bytes, as its superblock says"),
+    Refusal(
+      "bad/zero_bytes.h5", .unsupported, "keras.kind",
+      allowed: "HDF5 or a .keras archive"),
+    Refusal(
+      "bad/zip_slip.keras", .malformed, "zip.name", at: "member 2",
+      seen: "../../../../tmp/zip_slip_was_here.txt",
+      allowed: "relative names without '..'"),
+  ]
+
+  static let otherwise = [
+    Refusal(
+      "keras/vgg_a_lrn.h5", .unsupported, "keras.lrn", at: "layer block1_lrn"),
+    Refusal(
+      "keras_cases/bad_addition.h5", .unsupported, "keras.layer", at: "layer add_3",
+      seen: "a layer without weights"),
+    Refusal(
+      "keras_cases/bad_arrays.npz", .unsupported, "keras.archive",
+      seen: "members a.npy, b.npy",
+      allowed: "config.json and model.weights.h5, as in a .keras file"),
+    Refusal(
+      "keras_cases/bad_batch_normalization.h5", .unsupported, "keras.layer", at: "layer block1_bn",
+      seen: "[2] [2] [2] [2], as of a batch normalisation",
+      allowed: "a kernel of 4 or 2 axes, and a bias of 1"),
+    Refusal(
+      "keras_cases/bad_bias_length.h5", .malformed, "model.bias", at: "layer fc2, tensor fc2/fc2_b:0",
+      seen: "[11]",
+      allowed: "[12]"),
+    Refusal(
+      "keras_cases/bad_caffe_snapshot.h5", .unsupported, "keras.generation",
+      seen: "a snapshot of Caffe's",
+      allowed: "layer_names, nb_layers, model_weights or layers"),
+    Refusal(
+      "keras_cases/bad_config_activation.h5", .unsupported, "keras.config.value",
+      at: "layer block3_conv1, activation",
+      seen: "\"elu\"",
+      allowed: "relu, linear"),
+    Refusal(
+      "keras_cases/bad_config_bias.h5", .malformed, "keras.bias", at: "layer block4_conv1",
+      seen: "2 weights",
+      allowed: "1: a kernel"),
+    Refusal(
+      "keras_cases/bad_config_branch.h5", .unsupported, "keras.branch", at: "layer block3_conv1",
+      seen: "input from block1_conv1",
+      allowed: "input from block2_pool"),
+    Refusal(
+      "keras_cases/bad_config_extent.h5", .unsupported, "model.flatten", at: "layer fc1",
+      seen: "32 inputs = 4 pixels",
+      allowed: "3x3 pixels, as an input of 96x96 gives"),
+    Refusal(
+      "keras_cases/bad_config_filters.h5", .malformed, "keras.config.weights", at: "layer block3_conv1",
+      seen: "a kernel of shape [3, 3, 4, 4]",
+      allowed: "a convolution of 3x3 with 5 outputs, as configured (block3_conv1)"),
+    Refusal(
+      "keras_cases/bad_config_hidden_softmax.h5", .unsupported, "keras.config.value",
+      at: "layer fc1, activation",
+      seen: "softmax",
+      allowed: "relu or linear"),
+    Refusal(
+      "keras_cases/bad_config_json.h5", .malformed, "keras.config", at: "model_config, character 40",
+      allowed: "JSON"),
+    Refusal(
+      "keras_cases/bad_config_last_relu.h5", .unsupported, "keras.config.value",
+      at: "layer predictions, activation",
+      seen: "relu",
+      allowed: "softmax or linear in the last layer"),
+    Refusal(
+      "keras_cases/bad_config_layer.h5", .unsupported, "keras.layer", at: "layer fc1",
+      seen: "a pooling over the whole map, average",
+      allowed: "Flatten in front of it"),
+    Refusal(
+      "keras_cases/bad_config_missing_layer.h5", .malformed, "keras.config.weights", at: "layer fc2",
+      seen: "a kernel of shape [12, 12]",
+      allowed: "a dense layer with 10 outputs, as configured (predictions)"),
+    Refusal(
+      "keras_cases/bad_config_no_activation.h5", .unsupported, "keras.config.value",
+      at: "layer block4_conv1, activation",
+      seen: "linear",
+      allowed: "relu"),
+    Refusal(
+      "keras_cases/bad_config_pool.h5", .unsupported, "keras.config.value",
+      at: "layer block3_pool, pool_size",
+      seen: "[3, 3]",
+      allowed: "2x2"),
+    Refusal(
+      "keras_cases/bad_config_pools_moved.h5", .unsupported, "keras.config.blocks", at: "model_config",
+      seen: "blocks of 1, 1, 1, 3, 2 convolutions",
+      allowed: "1, 1, 2, 2, 2 in A"),
+    Refusal(
+      "keras_cases/bad_config_stride.h5", .unsupported, "keras.config.value",
+      at: "layer block2_conv1, strides",
+      seen: "[2, 2]",
+      allowed: "1x1"),
+    Refusal(
+      "keras_cases/bad_empty_kernel.h5", .malformed, "model.channels",
+      at: "layer block5_conv2, tensor block5_conv2/block5_conv2_k:0",
+      seen: "shape [3, 3, 8, 0]",
+      allowed: "1 to 65536"),
+    Refusal(
+      "keras_cases/bad_global_pooling.h5", .unsupported, "keras.layer",
+      at: "layer global_average_pooling2d_1",
+      seen: "a layer without weights"),
+    Refusal(
+      "keras_cases/bad_integers.h5", .unsupported, "keras.type", at: "tensor fc2/fc2_k:0",
+      seen: "integers of 4 bytes",
+      allowed: "float16, bfloat16, float32 or float64"),
+    Refusal(
+      "keras_cases/bad_lambda_inside.h5", .unsupported, "keras.lambda", at: "layer lambda_1",
+      seen: "Lambda"),
+    Refusal(
+      "keras_cases/bad_lrn_elsewhere.h5", .unsupported, "keras.layer", at: "layer lrn2",
+      seen: "a layer without weights"),
+    Refusal(
+      "keras_cases/bad_missing_data_set.h5", .malformed, "keras.missing", at: "fc1/fc1_b:0"),
+    Refusal(
+      "keras_cases/bad_missing_group.h5", .malformed, "keras.missing", at: "block4_conv1"),
+    Refusal(
+      "keras_cases/bad_names_as_numbers.h5", .malformed, "keras.attribute",
+      at: "attribute weight_names of fc1",
+      seen: "integers([0, 1])",
+      allowed: "texts"),
+    Refusal(
+      "keras_cases/bad_never_written.h5", .malformed, "keras.unwritten", at: "tensor fc2/fc2_k:0",
+      seen: "shape [12, 12]",
+      allowed: "what a file of 38072 bytes can hold"),
+    Refusal(
+      "keras_cases/bad_other.h5", .unsupported, "keras.generation",
+      seen: "groups x",
+      allowed: "layer_names, nb_layers, model_weights or layers"),
+    Refusal(
+      "keras_cases/bad_pickled_weights.keras", .unsupported, "keras.archive",
+      seen: "members config.json, metadata.json, model.weights.npz",
+      allowed: "config.json and model.weights.h5, as in a .keras file"),
+    Refusal(
+      "keras_cases/bad_pytorch.pth", .unsupported, "keras.archive",
+      seen: "members archive/data.pkl, archive/version",
+      allowed: "config.json and model.weights.h5, as in a .keras file"),
+    Refusal(
+      "keras_cases/bad_same_data_set_twice.h5", .malformed, "keras.twice",
+      at: "tensor block4_conv2/block4_conv2_b:0",
+      seen: "those of block4_conv1/block4_conv1_b:0"),
+    Refusal(
+      "keras_cases/bad_same_layer_twice.h5", .malformed, "keras.twice", at: "attribute layer_names",
+      seen: "block5_conv1"),
+    Refusal(
+      "keras_cases/bad_shape_bomb.h5", .malformed, "model.channels",
+      at: "layer block5_conv2, tensor block5_conv2/block5_conv2_k:0",
+      seen: "shape [3, 3, 8, 1099511627776]",
+      allowed: "1 to 65536"),
+    Refusal(
+      "keras_cases/bad_soft_link_aside.h5", .unsupported, "keras.link", at: "elsewhere",
+      seen: "a link (soft) to /fc1",
+      allowed: "a data set of this file"),
+    Refusal(
+      "keras_cases/bad_stray_data_set.h5", .unsupported, "keras.unknown", at: "tensor fc1/mask",
+      seen: "shape [12]"),
+    Refusal(
+      "keras_cases/bad_text.zip", .unsupported, "keras.archive",
+      seen: "members readme.txt",
+      allowed: "config.json and model.weights.h5, as in a .keras file"),
+    Refusal(
+      "keras_cases/bad_third_weight.h5", .unsupported, "keras.unknown",
+      at: "tensor block2_conv1/block2_conv1_x:0",
+      seen: "shape [12]",
+      allowed: "a kernel and a bias in layer block2_conv1"),
+    Refusal(
+      "keras_cases/bad_two_nested.weights.h5", .unsupported, "keras.order", at: "convolutions",
+      seen: "layers/conv2d and layers/functional/layers/conv2d",
+      allowed: "layers of one class in one model"),
+    Refusal(
+      "keras_cases/keras2_full_lrn.h5", .unsupported, "keras.lrn", at: "layer normalise"),
+  ]
+
+  @Test(arguments: damaged + otherwise)
+  func isRefused(_ refusal: Refusal) throws {
+    let error = try #require(throws: FileError.self) { try importedModel(refusal.name) }
+    #expect(error.kind == refusal.kind)
+    #expect(error.code == refusal.code)
+    #expect(error.place == refusal.place)
+    #expect(error.seen == refusal.seen)
+    #expect(error.allowed == refusal.allowed)
+    #expect(error.file.hasSuffix(refusal.name))
+    #expect(!error.description.contains("\n"))
+  }
+
+  @Test func placesInTheFileAreGivenWhereTheyAreKnown() throws {
+    let error = try #require(throws: FileError.self) { try importedModel("bad/nan_inf.h5") }
+    let file = try MappedFile(path: fixture("bad/nan_inf.h5"))
+    let offset = try #require(error.offset)
+    let bits = try #require(file.bytes.integer(at: offset, as: UInt32.self))
+    #expect(Float(bitPattern: bits).isNaN)
+  }
+
+  @Test func anotherArchitectureThanAskedForIsRefused() throws {
+    let error = try #require(throws: FileError.self) {
+      try importedModel("keras/vgg_c.h5") { $0.architecture = .d }
+    }
+    #expect(error.code == "model.architecture")
+    #expect((error.seen, error.allowed) == ("C", "D"))
+  }
+
+  @Test func constantsThatAKerasFileCannotHoldAreAskedFor() throws {
+    let error = try #require(throws: FileError.self) { try importedModel("keras/vgg_a_lrn.h5") }
+    #expect(error.advice?.contains("--lrn SIZE,ALPHA,BETA,K, such as --lrn 5,0.0005,0.75,2") == true)
+  }
+
+  @Test func caffeSnapshotsAreToldApart() throws {
+    let snapshot = try MappedFile(path: fixture("keras_cases/bad_caffe_snapshot.h5"))
+    #expect(try KerasImporter.holdsCaffeSnapshot(snapshot))
+    let keras = try MappedFile(path: fixture("keras/vgg_b.h5"))
+    #expect(try !KerasImporter.holdsCaffeSnapshot(keras))
+  }
+}

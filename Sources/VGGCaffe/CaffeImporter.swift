@@ -1,0 +1,158 @@
+public import VGGModel
+
+/// Reads the weight files of Caffe: binary `.caffemodel` of the generations V2 (`layer`), V1 and V0 (`layers`).
+public enum CaffeImporter {
+  /// Whether bytes without a signature look like a file of Caffe's, or like one that people take for it.
+  ///
+  /// True for networks, and for mean pictures, solver states and prototxt files, which `model` refuses by name.
+  public static func looksLikeCaffe(_ bytes: ByteRegion) -> Bool {
+    switch ProtobufFile(CaffeFile(path: "", bytes: bytes)) {
+    case .net, .mean, .solverState, .prototxt: true
+    case .onnx, .unknown: false
+    }
+  }
+
+  /// Makes a model of a file's weights.
+  ///
+  /// The weights stay in the file's bytes, which may be a map of it; only what is stored in pieces is copied, into a
+  /// temporary file. The source's SHA-256 is left empty.
+  ///
+  /// - Parameters:
+  ///   - file: The weights.
+  ///   - prototxt: The network's description as text: used for what the weights file does not say, and checked
+  ///     against it. Layers are matched by name.
+  ///   - options: What the user decided.
+  /// - Throws: `malformed` where the bytes are no serialised network or do not fit together, `unsupported` where
+  ///   they are something else or no VGG, `inputOutput` where there is no temporary space.
+  public static func model(
+    of file: CaffeFile, prototxt: CaffeFile? = nil, options: ImportOptions = ImportOptions()
+  ) throws(FileError) -> Model {
+    try file.requireNet()
+    var net = try NetReader.net(in: file)
+    var dropped: [Provenance.DroppedTensor] = []
+    if let prototxt {
+      let described = try DescribedNet(
+        weights: net, in: file, description: try Prototxt.net(in: prototxt), in: prototxt)
+      net = described.net
+      dropped = described.dropped
+    }
+    var importation = Importation(
+      file: file, net: net, chain: try ChainReader(net, file: file, scratchFolder: options.scratchFolder),
+      options: options)
+    let found = try importation.network()
+    let rule = try PictureRule(
+      transformation: net.transformation, channels: found.convolutions[0].weight.shape[1],
+      classCount: found.dense.last?.weight.canonicalShape[1], input: found.inputExtent, options: options,
+      file: file)
+    let provenance = Provenance(
+      sourceName: file.path.split(separator: "/").last.map(String.init) ?? file.path,
+      sourceByteCount: file.bytes.count, format: "caffe", generation: net.generation.rawValue,
+      decisions: importation.decisions + [rule.decision], dropped: dropped + importation.chain.dropped)
+    return try Model(
+      found, file: file.path, preprocessing: rule.preprocessing, provenance: provenance, options: options)
+  }
+}
+
+/// What was found in a file, and the decisions that make a network of it.
+private struct Importation {
+  let file: CaffeFile
+  let net: CaffeNet
+  let chain: ChainReader
+  let options: ImportOptions
+  private(set) var decisions: [Provenance.Decision] = []
+
+  init(file: CaffeFile, net: CaffeNet, chain: ChainReader, options: ImportOptions) {
+    self.file = file
+    self.net = net
+    self.chain = chain
+    self.options = options
+  }
+
+  /// The network in the form that all importers give.
+  mutating func network() throws(FileError) -> FoundNetwork {
+    var found = FoundNetwork(
+      convolutions: chain.convolutions, dense: chain.dense, flattenOrder: options.flattenOrder ?? .chw,
+      pooling: pooling(), normalization: normalization(), inputExtent: try inputExtent())
+    for index in found.convolutions.indices {
+      found.convolutions[index].weight.isRotated = options.kernelsAreRotated ?? false
+    }
+    decide(
+      "kernel-flip", options.kernelsAreRotated == true ? "yes" : "no",
+      options.kernelsAreRotated == nil ? "Caffe computes correlations" : "the user says so")
+    if !chain.dense.isEmpty {
+      decide(
+        "flatten-order", found.flattenOrder.rawValue,
+        options.flattenOrder == nil ? "Caffe flattens channel, row, column" : "the user says so")
+    }
+    if !chain.trainingLayers.isEmpty {
+      decide(
+        "training-layers", "left out: \(chain.trainingLayers.joined(separator: ", "))",
+        "no answer depends on them")
+    }
+    if !chain.dense.isEmpty, !chain.hasSoftmax {
+      decide(
+        "softmax", "assumed",
+        chain.trainingLayers.isEmpty
+          ? "the file ends with \(chain.dense.last?.name ?? "")" : "the file ends with layers for training")
+    }
+    if let side = chain.topKernelSide {
+      decide(
+        "dense-layers", "made of convolutions", "the kernel of \(side)x\(side) covers all of pool5")
+    }
+    return found
+  }
+
+  private mutating func pooling() -> [Pooling] {
+    guard net.hasStructure else {
+      decide(
+        "structure", "that of VGG",
+        "the file lists only layers with weights; poolings and ReLUs are taken to be where VGG has them")
+      return Array(repeating: Pooling(rounding: .ceiling), count: 5)
+    }
+    let pooling = chain.pooling.map(\.settings)
+    let isCeiling = pooling.allSatisfy { $0.rounding == .ceiling }
+    decide(
+      "pooling-rounding", isCeiling ? "ceiling" : "as each layer says",
+      isCeiling ? "Caffe rounds up" : "round_mode or ceil_mode is given")
+    return pooling
+  }
+
+  private mutating func normalization() -> LocalResponseNormalization? {
+    if let given = options.normalization {
+      decide("normalization", "\(given)", "the user says so")
+      return given
+    }
+    guard let settings = chain.normalization else { return nil }
+    decide(
+      "normalization", "alpha \(settings.alpha) divided by \(settings.elementCount)",
+      "Caffe divides alpha by the number of elements" + (settings.k == nil ? "; k is not given and 1" : ""))
+    return settings.canonical
+  }
+
+  /// The input's extent where the file says it, checked against the first convolution.
+  private mutating func inputExtent() throws(FileError) -> Extent? {
+    guard let shape = net.inputShape else {
+      return net.transformation?.cropSide.flatMap {
+        $0 <= Network.largestInputSide && chain.topKernelSide == nil ? Extent(side: $0) : nil
+      }
+    }
+    let sides = 1...Network.largestInputSide
+    guard shape.count == 4, sides.contains(shape[2]), sides.contains(shape[3]) else {
+      throw file.unsupported(
+        "input", "has an input that is no picture", seen: "\(shape)",
+        allowed: "pictures, channels, rows and columns, up to \(Network.largestInputSide)")
+    }
+    let channels = chain.convolutions[0].weight.shape[1]
+    guard shape[1] == channels else {
+      throw file.malformed(
+        "input", "has an input that does not fit its first convolution", seen: "\(shape[1]) channels",
+        allowed: "\(channels)")
+    }
+    // As a convolution the first dense layer takes larger pictures too: its kernel tells the network's own size.
+    return chain.topKernelSide == nil ? Extent(height: shape[2], width: shape[3]) : nil
+  }
+
+  private mutating func decide(_ subject: String, _ choice: String, _ evidence: String) {
+    decisions.append(Provenance.Decision(subject, choice, because: evidence))
+  }
+}

@@ -1,0 +1,267 @@
+internal import VGGModel
+
+/// Follows a network's layers one by one and takes them for what they are in a VGG: convolutions with their ReLUs,
+/// five poolings, one normalisation at most, dense layers, a softmax. What deviates is refused by name.
+///
+/// The order is that of the file; the blobs' names (bottom, top) are followed only to see that it is a chain.
+struct ChainReader {
+  /// The convolutions of the five blocks.
+  private(set) var convolutions: [FoundNetwork.WeightedLayer] = []
+  /// The dense layers, whether they are stored as such or as convolutions over the whole picture.
+  private(set) var dense: [FoundNetwork.WeightedLayer] = []
+  /// The poolings, and the number of convolutions before each.
+  private(set) var pooling: [(settings: Pooling, layer: CaffeLayer, convolutionCount: Int)] = []
+  private(set) var normalization: NormalizationSettings?
+  /// The side of the first dense layer's kernel where it is stored as a convolution.
+  private(set) var topKernelSide: Int?
+  private(set) var hasSoftmax = false
+  /// Layers that were left out because no answer depends on them.
+  private(set) var trainingLayers: [String] = []
+  private(set) var dropped: [Provenance.DroppedTensor] = []
+
+  private let net: CaffeNet
+  private let file: CaffeFile
+  private let scratchFolder: String
+  /// The names of the last layer's output; empty: not known.
+  private var currentBlobs: Set<String>
+  /// The layer with weights whose ReLU has not come yet.
+  private var withoutActivation: CaffeLayer?
+  private var namesWithWeights: Set<String> = []
+
+  /// Follows the layers of a network whose weights are in a file.
+  init(_ net: CaffeNet, file: CaffeFile, scratchFolder: String) throws(FileError) {
+    self.net = net
+    self.file = file
+    self.scratchFolder = scratchFolder
+    currentBlobs = Set(net.inputNames)
+    for layer in net.layers { try add(layer) }
+    try finish()
+  }
+
+  private mutating func add(_ layer: CaffeLayer) throws(FileError) {
+    guard layer.isUsedForTesting, layer.operation != .training else {
+      trainingLayers.append(layer.name)
+      return drop(layer, because: "the layer is there only for training")
+    }
+    switch layer.operation {
+    case .input, .data:
+      currentBlobs.formUnion(layer.tops)
+      return drop(layer, because: "an input has no weights")
+    case .split:
+      if layer.bottoms.contains(where: currentBlobs.contains) { currentBlobs.formUnion(layer.tops) }
+      return drop(layer, because: "a Split has no weights")
+    default: try addToChain(layer)
+    }
+  }
+
+  private mutating func addToChain(_ layer: CaffeLayer) throws(FileError) {
+    try requireConnection(layer)
+    if hasSoftmax { throw deviation(layer, seen: "\(layer.type) behind the softmax", allowed: "nothing") }
+    switch layer.operation {
+    case .convolution(let settings): return try addConvolution(layer, settings)
+    case .innerProduct(let settings):
+      dense.append(
+        try weights(of: layer) { (reader: inout BlobReader) throws(FileError) in
+          try reader.dense(settings)
+        })
+      return
+    case .relu:
+      guard withoutActivation != nil else {
+        throw deviation(layer, seen: "a ReLU", allowed: "one behind each layer with weights")
+      }
+      withoutActivation = nil
+    case .pooling(let settings): try addPooling(layer, settings)
+    case .normalization(let settings):
+      guard convolutions.count == 1, pooling.isEmpty, withoutActivation == nil, normalization == nil else {
+        throw deviation(
+          layer, seen: "behind \(convolutions.count) convolutions and \(pooling.count) poolings",
+          allowed: "one normalisation, behind the ReLU of the first convolution")
+      }
+      normalization = settings
+    case .flatten:
+      guard pooling.count == 5, dense.isEmpty else {
+        throw deviation(
+          layer, seen: "behind \(pooling.count) poolings and \(dense.count) dense layers",
+          allowed: "one Flatten, between pool5 and fc6")
+      }
+    case .softmax:
+      guard !dense.isEmpty else {
+        throw deviation(layer, seen: "no dense layers before it", allowed: "a softmax behind fc8")
+      }
+      hasSoftmax = true
+    case .dropout: break  // nothing happens in a test: Caffe scales while it trains
+    case .input, .data, .training, .split, .padding: preconditionFailure("these are no part of the chain")
+    case .other:
+      throw file.unsupported(
+        "layer.type", "has a layer of a type that no VGG has", at: layer.offset, place: layer.place,
+        seen: layer.type,
+        allowed: "Convolution, ReLU, Pooling, LRN, InnerProduct, Dropout, Flatten, Softmax")
+    }
+    drop(layer, because: "a \(layer.type) layer has no weights")
+    currentBlobs = Set(layer.tops)
+  }
+
+  // MARK: Layers with weights
+
+  private mutating func addConvolution(_ layer: CaffeLayer, _ settings: ConvolutionSettings?)
+    throws(FileError)
+  {
+    if let settings, pooling.count == 5 || !dense.isEmpty || (!net.hasStructure && settings.kernel.height > 3)
+    {
+      return try addDense(layer, convolution: settings)
+    }
+    if let settings,
+      settings.padding != settings.kernel.half || settings.stride != Extent(side: 1)
+        || settings.dilation != Extent(side: 1)
+    {
+      throw deviation(
+        layer, seen: settings.windowDescription,
+        allowed:
+          "padding \(settings.kernel.half), stride 1x1, dilation 1x1 for a kernel of \(settings.kernel)")
+    }
+    convolutions.append(
+      try weights(of: layer) { (reader: inout BlobReader) throws(FileError) in
+        try reader.convolution(settings)
+      })
+  }
+
+  /// A dense layer that is stored as a convolution over all that is left of the picture.
+  private mutating func addDense(_ layer: CaffeLayer, convolution settings: ConvolutionSettings)
+    throws(FileError)
+  {
+    let kernel = settings.kernel
+    guard kernel.height == kernel.width, dense.isEmpty || kernel == Extent(side: 1),
+      settings.padding == Extent(side: 0), settings.stride == Extent(side: 1),
+      settings.dilation == Extent(side: 1)
+    else {
+      throw file.unsupported(
+        "fc_reduced", "has dense layers that were reduced to convolutions, as in SSD and DeepLab",
+        at: layer.offset, place: layer.place, seen: "kernel \(kernel), \(settings.windowDescription)",
+        allowed: "a square kernel, 1x1 behind the first, no padding, stride and dilation 1",
+        advice: "use the classification network that it was made from")
+    }
+    let found = try weights(of: layer) { (reader: inout BlobReader) throws(FileError) in
+      try reader.convolution(settings)
+    }
+    let shape = found.weight.shape
+    if dense.isEmpty {
+      topKernelSide = kernel.height
+      if let channels = convolutions.last?.weight.shape[0], channels != shape[1] {
+        throw file.malformed(
+          "chain", "has layers that do not fit together", at: layer.offset, place: layer.place,
+          seen: "\(shape[1]) input channels", allowed: "\(channels), as the layer before it gives")
+      }
+    }
+    var layer = found
+    layer.weight.shape = [shape[0], shape[1] * shape[2] * shape[3]]
+    layer.weight.layout = .outIn
+    layer.convolution = nil
+    dense.append(layer)
+  }
+
+  private mutating func weights(
+    of layer: CaffeLayer,
+    _ read: (inout BlobReader) throws(FileError) -> FoundNetwork.WeightedLayer
+  ) throws(FileError) -> FoundNetwork.WeightedLayer {
+    try requireActivation(before: layer)
+    guard namesWithWeights.insert(layer.name).inserted else {
+      throw file.unsupported(
+        "duplicate", "has two layers of one name", at: layer.offset, place: layer.place, seen: layer.name,
+        allowed: "each name once")
+    }
+    var reader = BlobReader(layer, of: file, scratchFolder: scratchFolder)
+    let found = try read(&reader)
+    dropped += reader.dropped
+    withoutActivation = layer
+    currentBlobs = Set(layer.tops)
+    return found
+  }
+
+  // MARK: Layers without weights
+
+  private mutating func addPooling(_ layer: CaffeLayer, _ settings: Pooling) throws(FileError) {
+    try requireActivation(before: layer)
+    guard pooling.count < 5, dense.isEmpty else {
+      throw deviation(
+        layer, seen: "pooling number \(pooling.count + 1), behind \(dense.count) dense layers",
+        allowed: "five poolings, one at the end of each block")
+    }
+    pooling.append((settings, layer, convolutions.count))
+  }
+
+  // MARK: Checks
+
+  private mutating func finish() throws(FileError) {
+    guard !convolutions.isEmpty else {
+      throw file.unsupported(
+        "noweights", "has no convolutions", seen: "\(net.layers.count) layers",
+        allowed: "the layers of a VGG network")
+    }
+    guard net.hasStructure else { return }
+    if let layer = withoutActivation, dense.isEmpty {
+      throw deviation(layer, seen: "no ReLU behind it", allowed: "a ReLU behind each convolution")
+    }
+    if withoutActivation == nil, let last = dense.last {
+      throw file.unsupported(
+        "structure", "is built differently than VGG", place: "layer \(last.name)",
+        seen: "a ReLU behind the last dense layer", allowed: "none: the class scores may be negative")
+    }
+    let sides = convolutions.map { $0.weight.shape[2] }
+    guard let architecture = Architecture(kernelSides: sides, hasNormalization: normalization != nil) else {
+      return  // the model says what is wrong
+    }
+    var expected = 0
+    for (block, kernels) in architecture.kernelSides.enumerated() {
+      expected += kernels.count
+      guard block < pooling.count else {
+        throw file.unsupported(
+          "structure", "is built differently than VGG", seen: "\(pooling.count) poolings",
+          allowed: "5, one at the end of each block")
+      }
+      guard pooling[block].convolutionCount == expected else {
+        throw deviation(
+          pooling[block].layer, seen: "behind \(pooling[block].convolutionCount) convolutions",
+          allowed: "behind \(expected), at the end of block \(block + 1) of network \(architecture.rawValue)")
+      }
+    }
+  }
+
+  /// Each layer reads what the one before it wrote, where the file says what it reads.
+  private func requireConnection(_ layer: CaffeLayer) throws(FileError) {
+    if net.hasStructure, !currentBlobs.isEmpty, !layer.bottoms.isEmpty,
+      layer.bottoms.count > 1 || !currentBlobs.contains(layer.bottoms[0])
+    {
+      throw deviation(
+        layer, seen: "input \(layer.bottoms.joined(separator: ", "))",
+        allowed: "\(currentBlobs.sorted().joined(separator: " or ")), which the layer before it gives")
+    }
+  }
+
+  private func requireActivation(before layer: CaffeLayer) throws(FileError) {
+    guard net.hasStructure, let withoutActivation else { return }
+    throw deviation(
+      withoutActivation, seen: "no ReLU between it and \(layer.name)",
+      allowed: "a ReLU behind each layer with weights but the last")
+  }
+
+  private mutating func drop(_ layer: CaffeLayer, because reason: String) {
+    dropped += layer.blobs.indices.map { Provenance.DroppedTensor(layer.blobName($0), because: reason) }
+  }
+
+  private func deviation(_ layer: CaffeLayer, seen: String, allowed: String) -> FileError {
+    file.unsupported(
+      "structure", "is built differently than VGG", at: layer.offset, place: layer.place, seen: seen,
+      allowed: allowed)
+  }
+}
+
+extension Extent {
+  /// The padding that keeps the extent of a picture under a kernel of this one.
+  fileprivate var half: Extent { Extent(height: height / 2, width: width / 2) }
+}
+
+extension ConvolutionSettings {
+  fileprivate var windowDescription: String {
+    "padding \(padding), stride \(stride), dilation \(dilation)"
+  }
+}

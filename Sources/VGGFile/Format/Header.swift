@@ -1,0 +1,144 @@
+internal import VGGModel
+
+/// The fixed beginning of a native file; `schemas/FORMAT.md`, section 2.
+struct Header {
+  /// The length in bytes; the data area begins behind it.
+  static let byteCount = 128
+  /// The part that the digest covers together with the manifest.
+  static let digestedByteCount = 64
+  /// The version that this program writes. It reads all files of the same major version.
+  static let version = (major: UInt16(1), minor: UInt16(0))
+  /// Reads as another number where the bytes of integers are swapped.
+  static let byteOrderMark: UInt32 = 0x0102_0304
+  /// The features that this program knows, bit by bit; none so far.
+  static let knownFeatures: UInt64 = 0
+  /// The longest manifest: 30 times that of a paper-sized network in int8.
+  static let longestManifest = 1 << 24
+
+  /// The version of the file.
+  let formatVersion: (major: Int, minor: Int)
+  /// Where the manifest stands.
+  let manifest: Range<Int>
+  /// The SHA-256 of the header's first half and the manifest.
+  let digest: Digest
+
+  /// Describes a file whose manifest stands behind its data area.
+  init(manifestOffset: Int, manifest bytes: [UInt8]) {
+    formatVersion = (Int(Header.version.major), Int(Header.version.minor))
+    manifest = manifestOffset..<manifestOffset + bytes.count
+    digest = Digest(of: Header.digested(manifest) + bytes)
+  }
+
+  /// The bytes of the header.
+  var bytes: [UInt8] {
+    Header.digested(manifest) + digest.bytes + Array(repeating: 0, count: 32)
+  }
+
+  private static func digested(_ manifest: Range<Int>) -> [UInt8] {
+    var bytes = FileKind.nativeMagic
+    bytes.appendLittleEndian(version.major)
+    bytes.appendLittleEndian(version.minor)
+    bytes.appendLittleEndian(byteOrderMark)
+    bytes.appendLittleEndian(UInt64(0))  // required features
+    bytes.appendLittleEndian(UInt64(manifest.upperBound))  // length of the file
+    bytes.appendLittleEndian(UInt64(manifest.lowerBound))
+    bytes.appendLittleEndian(UInt64(manifest.count))
+    return bytes + Array(repeating: 0, count: digestedByteCount - bytes.count)
+  }
+}
+
+extension Header {
+  /// Reads and checks a header and the digest of the manifest: this detects truncation and damage of both.
+  init(reading file: ByteRegion, path: String) throws(FileError) {
+    func failure(
+      _ code: String, _ problem: String, kind: FileError.Kind = .malformed, offset: Int, _ field: String,
+      seen: String, allowed: String, advice: String? = nil
+    ) -> FileError {
+      FileError(
+        kind, code: "vggw.header.\(code)", file: path, problem, offset: offset, place: "header, \(field)",
+        seen: seen, allowed: allowed, advice: advice)
+    }
+    try Header.checkMagic(file, path: path)
+    func field<Value: FixedWidthInteger>(_ offset: Int, _ type: Value.Type) throws(FileError) -> Value {
+      guard file.count >= Header.byteCount, let value = file.integer(at: offset, as: type) else {
+        throw failure(
+          "truncated", "ends within its header", offset: file.count, "length", seen: "\(file.count) bytes",
+          allowed: "at least \(Header.byteCount)", advice: "fetch or write it again")
+      }
+      return value
+    }
+    let major = try field(8, UInt16.self)
+    guard major == Header.version.major else {
+      throw failure(
+        "version", "has a format version that this program does not know", kind: .unsupported, offset: 8,
+        "major version", seen: "\(major)", allowed: "\(Header.version.major)",
+        advice: major > Header.version.major ? "use a newer vggconv" : nil)
+    }
+    let mark = try field(12, UInt32.self)
+    guard mark == Header.byteOrderMark else {
+      throw failure(
+        "byte-order", "has a wrong byte-order mark", offset: 12, "byte-order mark",
+        seen: hexadecimal(mark), allowed: hexadecimal(Header.byteOrderMark))
+    }
+    let unknown = try field(16, UInt64.self) & ~Header.knownFeatures
+    guard unknown == 0 else {
+      let bits = (0..<64).filter { unknown >> $0 & 1 == 1 }.map(String.init).joined(separator: ", ")
+      throw failure(
+        "features", "needs a feature that this program does not know", kind: .unsupported, offset: 16,
+        "required features", seen: "bits \(bits)", allowed: "none set", advice: "use a newer vggconv")
+    }
+    let length = try field(24, UInt64.self)
+    guard length == UInt64(file.count) else {
+      throw failure(
+        "length", length > UInt64(file.count) ? "is truncated" : "has bytes behind its end", offset: 24,
+        "length of the file", seen: "\(file.count) bytes", allowed: "\(length)",
+        advice: "fetch or write it again")
+    }
+    let start = try field(32, UInt64.self)
+    let count = try field(40, UInt64.self)
+    let sizes = UInt64(1)...UInt64(Header.longestManifest)
+    guard sizes.contains(count) else {
+      throw failure(
+        "manifest", "has a manifest of an impossible length", offset: 40, "length of the manifest",
+        seen: "\(count)", allowed: "\(sizes.lowerBound) to \(sizes.upperBound)")
+    }
+    guard count <= length, start == length - count, start >= Header.byteCount else {
+      throw failure(
+        "manifest", "has a manifest that does not end where the file ends", offset: 32,
+        "offset of the manifest", seen: "\(start)",
+        allowed: "\(length) - \(count), at least \(Header.byteCount)")
+    }
+    for offset in Array(48..<64) + Array(96..<128) where file.byte(at: offset) != 0 {
+      throw failure(
+        "reserved", "has a reserved byte that is not zero", offset: offset, "reserved",
+        seen: hexadecimal(file.byte(at: offset) ?? 0), allowed: "0x0")
+    }
+    formatVersion = (Int(major), Int(try field(10, UInt16.self)))
+    manifest = Int(start)..<Int(length)
+    let digested = [(0, Header.digestedByteCount), (manifest.lowerBound, manifest.count)].compactMap {
+      file.slice(at: $0.0, count: $0.1)?.withBytes { Array($0) }
+    }
+    digest = Digest(of: Array(digested.joined()))
+    guard file.hasBytes(digest.bytes, at: 64) else {
+      throw failure(
+        "digest", "has a damaged header or manifest", offset: 64, "digest", seen: digest.description,
+        allowed: "the digest that the header holds", advice: "fetch or write it again")
+    }
+  }
+
+  private static func checkMagic(_ file: ByteRegion, path: String) throws(FileError) {
+    let magic = FileKind.nativeMagic
+    guard !file.hasBytes(magic) else { return }
+    let seen = file.slice(at: 0, count: min(file.count, magic.count))?.withBytes { Array($0) } ?? []
+    let isText = seen.dropFirst().starts(with: magic[1...3]) && seen.count == magic.count
+    throw FileError(
+      .malformed, code: "vggw.header.magic", file: path,
+      isText ? "was changed by a transfer as text" : "is no native model", offset: 0,
+      place: "header, signature", seen: seen.map { hexadecimal($0) }.joined(separator: " "),
+      allowed: magic.map { hexadecimal($0) }.joined(separator: " "),
+      advice: isText ? "transfer it again as binary" : nil)
+  }
+}
+
+/// `0x1f`.
+private func hexadecimal(_ value: some FixedWidthInteger) -> String { "0x" + String(value, radix: 16) }

@@ -1,0 +1,163 @@
+"""A reader of native model files, written from schemas/FORMAT.md and schemas/vggw.proto alone.
+
+    read_vggw.py MODULE_FOLDER FILE...
+
+MODULE_FOLDER holds vggw_pb2.py, made by `protoc --python_out`. Reads every tensor of each file, checks every rule of
+the format and all digests, and prints one JSON object per file. Ends with status 1 at the first thing that is wrong.
+"""
+
+import hashlib
+import json
+import struct
+import sys
+
+import numpy as np
+
+BLOCK = 4 << 20
+SPARSE_BLOCK = 1 << 16
+LAYOUTS = {4: "LAYOUT_HWIO", 2: "LAYOUT_IN_OUT", 1: "LAYOUT_OUT"}
+ELEMENTS = {
+    "ELEMENT_TYPE_FLOAT32": "<u4",
+    "ELEMENT_TYPE_FLOAT16": "<u2",
+    "ELEMENT_TYPE_BFLOAT16": "<u2",
+    "ELEMENT_TYPE_INT8": "u1",
+}
+
+
+def require(condition, message):
+    if not condition:
+        raise SystemExit(f"read_vggw: {message}")
+
+
+def align(offset):
+    return (offset + 63) // 64 * 64
+
+
+def blocks(data):
+    return [hashlib.sha256(data[i : i + BLOCK]).digest() for i in range(0, max(len(data), 1), BLOCK)]
+
+
+def block_digest(data):
+    digests = blocks(data)
+    return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
+
+
+def read_manifest(data, schema):
+    require(len(data) >= 128, "the header is truncated")
+    require(data[:8] == bytes.fromhex("93564747 0D0A1A0A"), "the signature is wrong")
+    major, _, mark, features, length, offset, count = struct.unpack_from("<HHIQQQQ", data, 8)
+    require(major == 1, f"major version {major}")
+    require(mark == 0x01020304, "the byte-order mark is wrong")
+    require(features == 0, f"required features {features:#x}")
+    require(length == len(data), f"{len(data)} bytes, not {length}")
+    require(1 <= count <= 1 << 24 and offset + count == length, "the manifest is not at the end")
+    require(offset >= 128 and offset % 64 == 0, "the manifest is not aligned")
+    require(not any(data[48:64]) and not any(data[96:128]), "a reserved byte is not zero")
+    require(hashlib.sha256(data[:64] + data[offset:]).digest() == data[64:96], "the header's digest is wrong")
+    return schema.Manifest.FromString(data[offset:]), offset
+
+
+def needed_tensors(network):
+    """The names and shapes that the layers need, in their order."""
+    needed = []
+    for layer in network.layers:
+        kind = layer.WhichOneof("operation")
+        if kind == "convolution":
+            c = layer.convolution
+            shape, has_bias = [c.kernel_height, c.kernel_width, c.input_channels, c.output_channels], c.has_bias
+        elif kind == "dense":
+            shape, has_bias = [layer.dense.inputs, layer.dense.outputs], layer.dense.has_bias
+        else:
+            continue
+        needed.append((layer.name + "/weight", shape))
+        if has_bias:
+            needed.append((layer.name + "/bias", shape[-1:]))
+    return needed
+
+
+def stored_elements(tensor, stored, encoding, kind):
+    """The bits of all elements, zeros included."""
+    count = int(np.prod(tensor.shape))
+    if encoding == "ENCODING_RAW":
+        require(len(stored) == count * kind.itemsize, f"{tensor.name}: wrong length")
+        return np.frombuffer(stored, kind)
+    require(encoding == "ENCODING_SPARSE", f"{tensor.name}: unknown encoding")
+    starts = np.frombuffer(stored, "<u8", -(-count // SPARSE_BLOCK))
+    words = np.frombuffer(stored, "u1", -(-count // 64) * 8, starts.nbytes)
+    bits = np.unpackbits(words, bitorder="little").astype(bool)
+    require(not bits[count:].any(), f"{tensor.name}: unused bits are set")
+    bits = bits[:count]
+    kept = np.frombuffer(stored, kind, -1, starts.nbytes + words.nbytes)
+    require(len(kept) == bits.sum() and kept.all(), f"{tensor.name}: wrong elements")
+    per_block = np.add.reduceat(bits.astype(np.uint64), np.arange(0, count, SPARSE_BLOCK))
+    require((starts == np.cumsum(per_block) - per_block).all(), f"{tensor.name}: wrong table")
+    elements = np.zeros(count, kind)
+    elements[bits] = kept
+    return elements
+
+
+def values(tensor, elements, element_type):
+    """The values as float32."""
+    if element_type == "ELEMENT_TYPE_FLOAT32":
+        return elements.view("<f4")
+    if element_type == "ELEMENT_TYPE_FLOAT16":
+        return elements.view("<f2").astype("<f4")
+    if element_type == "ELEMENT_TYPE_BFLOAT16":
+        return (elements.astype("<u4") << np.uint32(16)).view("<f4")
+    scales = np.array(tensor.scales, "<f4")
+    require(len(scales) == tensor.shape[-1], f"{tensor.name}: wrong number of scales")
+    return (elements.view("i1").astype("<f4").reshape(-1, len(scales)) * scales).ravel()
+
+
+def read(path, schema):
+    with open(path, "rb") as file:
+        data = file.read()
+    manifest, manifest_offset = read_manifest(data, schema)
+    needed = needed_tensors(manifest.network)
+    require(sorted(n.encode() for n, _ in needed) == [t.name.encode() for t in manifest.tensors], "wrong tensors")
+    shapes, digests, end, report = dict(needed), {}, 128, []
+    for tensor in manifest.tensors:
+        element_type = schema.ElementType.Name(tensor.element_type)
+        encoding = schema.Encoding.Name(tensor.encoding)
+        kind = np.dtype(ELEMENTS[element_type])
+        require(list(tensor.shape) == shapes[tensor.name], f"{tensor.name}: wrong shape")
+        require(schema.Layout.Name(tensor.layout) == LAYOUTS[len(tensor.shape)], f"{tensor.name}: wrong layout")
+        require(schema.Role.Name(tensor.role) == "ROLE_" + tensor.name.split("/")[1].upper(), f"{tensor.name}: role")
+        require(tensor.offset == align(end), f"{tensor.name}: wrong offset")
+        require(not any(data[end : tensor.offset]), f"{tensor.name}: padding in front of it is not zero")
+        end = tensor.offset + tensor.stored_length
+        require(end <= manifest_offset, f"{tensor.name}: reaches into the manifest")
+        stored = data[tensor.offset : end]
+        require(block_digest(stored) == tensor.stored_digest, f"{tensor.name}: wrong digest of stored bytes")
+        parts = blocks(stored)
+        require(tensor.block_digests == (b"".join(parts) if len(parts) > 1 else b""), f"{tensor.name}: block digests")
+        floats = values(tensor, stored_elements(tensor, stored, encoding, kind), element_type)
+        require(tensor.decoded_length == floats.nbytes, f"{tensor.name}: wrong decoded length")
+        digests[tensor.name] = block_digest(floats.tobytes())
+        require(digests[tensor.name] == tensor.values_digest, f"{tensor.name}: wrong digest of values")
+        report.append({"name": tensor.name, "encoding": encoding, "elementType": element_type})
+    require(align(end) == manifest_offset and not any(data[end:manifest_offset]), "the data area does not end well")
+    message = b"".join(
+        name.encode() + b"\0" + struct.pack(f"<I{len(shape)}Q", len(shape), *shape) + digests[name]
+        for name, shape in needed
+    )
+    weights_digest = hashlib.sha256(message).digest()
+    require(weights_digest == manifest.weights_digest, "wrong digest of all weights")
+    return {
+        "tool": manifest.tool,
+        "architecture": schema.Architecture.Name(manifest.network.architecture),
+        "labels": list(manifest.labels),
+        "weightsDigest": weights_digest.hex(),
+        "tensors": report,
+    }
+
+
+def main():
+    sys.path.insert(0, sys.argv[1])
+    import vggw_pb2 as schema
+
+    for path in sys.argv[2:]:
+        print(json.dumps(read(path, schema)))
+
+
+main()

@@ -1,0 +1,120 @@
+import Foundation
+import TestSupport
+import Testing
+import VGGFile
+import VGGModel
+
+/// What is written is what is read.
+@Suite struct RoundTripTests {
+  @Test(arguments: Architecture.allCases, [0, 3, 6])
+  func writingAndReadingIsIdentity(_ architecture: Architecture, firstEncoding: Int) throws {
+    let model = try TestModels.model(
+      TestModels.network(architecture), firstEncoding: firstEncoding, seed: UInt64(firstEncoding))
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(model, to: "\(folder)/a.vggw", tool: "test 1")
+      let file = try VGGWFile.open(path: "\(folder)/a.vggw")
+      #expect(file.model.network == model.network)
+      #expect(file.model.preprocessing == model.preprocessing)
+      #expect(file.model.labels == model.labels)
+      #expect(file.model.provenance == model.provenance)
+      #expect(file.tool == "test 1")
+      #expect(file.model.tensors.map(\.name) == model.tensors.map(\.name))
+      #expect(file.model.tensors.map(\.encoding) == model.tensors.map(\.encoding))
+      #expect(try file.model.valueBits() == model.valueBits())
+      #expect(try file.weightsDigest == VGGWFile.weightsDigest(of: model))
+      try file.checkStoredBytes()
+      try file.checkValues()
+      for record in file.tensorRecords { #expect(record.offset % 64 == 0) }
+    }
+  }
+
+  @Test(arguments: [0.0, 0.1, 0.9, 1.0])
+  func everyDensityOfSparseTensors(_ density: Double) throws {
+    let model = try TestModels.model(TestModels.network(), firstEncoding: 1, density: density)
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(model, to: "\(folder)/a.vggw")
+      #expect(try VGGWFile.open(path: "\(folder)/a.vggw").model.valueBits() == model.valueBits())
+    }
+  }
+
+  @Test func networksWithoutTopLabelsOrPreprocessing() throws {
+    let network = try Network(
+      .c, inputExtent: Extent(height: 64, width: 96), inputChannels: 1, widths: [1, 2, 1, 2, 1],
+      denseWidths: [])
+    let bare = Network(
+      architecture: .c, inputChannels: 1, inputExtent: nil, layers: network.layers)
+    for network in [network, bare] {
+      var model = try TestModels.model(network)
+      model.preprocessing = nil
+      model.labels = []
+      try withTemporaryFolder { folder in
+        try VGGWFile.write(model, to: "\(folder)/a.vggw")
+        let read = try VGGWFile.open(path: "\(folder)/a.vggw").model
+        #expect(read.network == network && read.preprocessing == nil && read.labels.isEmpty)
+      }
+    }
+  }
+
+  /// More than one digest block and many sparse blocks, of values that must be read in ranges.
+  @Test(arguments: TestModels.encodings.indices)
+  func tensorsOfManyBlocks(_ encoding: Int) throws {
+    let (element, isSparse) = TestModels.encodings[encoding]
+    let model = try TestModels.largeModel(encoding: encoding)
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(model, to: "\(folder)/a.vggw")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.vggw"])
+      let file = try VGGWFile.open(path: "\(folder)/a.vggw")
+      try file.checkStoredBytes()
+      try file.checkValues()
+      #expect(try file.weightsDigest == VGGWFile.weightsDigest(of: model, scratchFolder: folder))
+      let record = try #require(file.tensorRecords.first { $0.name == "fc8/weight" })
+      #expect(record.encodingName == (isSparse ? "sparse" : "raw") && record.elementTypeName == element)
+      let expected = try #require(model.tensor("fc8/weight")).values
+      let found = try #require(file.model.tensor("fc8/weight")).values
+      var generator = SeededGenerator(seed: 7)
+      for length in [0, 1, 63, 64, 65, 1003, 65_535, 65_537, 200_000] {
+        let start = Int.random(in: 0...expected.count - length, using: &generator)
+        let ranges = [start..<start + length, expected.count - length..<expected.count, 0..<length]
+        for range in ranges {
+          let same = try expected.withValues(range) { Array($0) } == found.withValues(range) { Array($0) }
+          #expect(same, "\(range)")
+        }
+      }
+    }
+  }
+
+  @Test func equalModelsGiveEqualBytes() throws {
+    let model = try TestModels.model(TestModels.network(.aLRN))
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(model, to: "\(folder)/a.vggw")
+      try VGGWFile.write(VGGWFile.open(path: "\(folder)/a.vggw").model, to: "\(folder)/b.vggw")
+      let (a, b) = (
+        FileManager.default.contents(atPath: "\(folder)/a.vggw"),
+        FileManager.default.contents(atPath: "\(folder)/b.vggw")
+      )
+      #expect(a != nil && a == b)
+    }
+  }
+
+  @Test func theSourceIsDigestedMeanwhile() throws {
+    var model = try TestModels.model(TestModels.network())
+    model.provenance.sourceSHA256 = []
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(model, to: "\(folder)/a.vggw", source: ByteRegion(copying: Array("abc".utf8)))
+      let digest = try VGGWFile.open(path: "\(folder)/a.vggw").model.provenance.sourceSHA256
+      #expect(digest == sha256(of: ByteRegion(copying: Array("abc".utf8))).bytes)
+    }
+  }
+
+  /// However they are stored, the same values have the same identity.
+  @Test func identityDoesNotDependOnTheEncoding() throws {
+    let model = try TestModels.model(TestModels.network())
+    let plain = model.mappingTensors(pass: "plain") { $0.replacing(values: $0.values, encoding: .float32) }
+    #expect(try VGGWFile.weightsDigest(of: plain) == VGGWFile.weightsDigest(of: model))
+    let other = model.mappingTensors(pass: "other") { tensor in
+      guard tensor.name == "fc8/bias" else { return tensor }
+      return tensor.replacing(values: MemoryValues([0, 0, 0, -0.0]), encoding: .float32)
+    }
+    #expect(try VGGWFile.weightsDigest(of: other) != VGGWFile.weightsDigest(of: model))
+  }
+}

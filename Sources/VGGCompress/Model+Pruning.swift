@@ -1,0 +1,106 @@
+public import VGGModel
+
+extension Model {
+  /// The model with the smallest weights of each dense layer set to zero and these layers stored sparse.
+  ///
+  /// Weights of equal magnitude are kept or dropped together, so never more than the fraction is dropped.
+  ///
+  /// - Parameter fraction: The part of each dense layer's weights to drop, from 0 to 1.
+  public func pruningDense(fraction: Double) throws(FileError) -> Model {
+    let denseWeights = Set(
+      network.layers.compactMap { layer in
+        if case .dense = layer.operation { layer.weightName } else { nil }
+      })
+    return try mappingTensors(pass: "prune --fc \(fraction)") { (tensor) throws(FileError) in
+      guard denseWeights.contains(tensor.name) else { return tensor }
+      let dropCount = Int((Double(tensor.count) * min(max(fraction, 0), 1)).rounded(.down))
+      let cut = try tensor.values.magnitude(ofAtMost: dropCount)
+      return tensor.replacing(
+        values: PrunedValues(base: tensor.values, keptFrom: cut),
+        encoding: Encoding(tensor.encoding.element, isSparse: true))
+    }
+  }
+
+  /// The model without its dense layers: the features that pool5 gives.
+  public func droppingDense() throws(FileError) -> Model {
+    let layers = network.layers.filter { layer in
+      switch layer.operation {
+      case .convolution, .pooling, .normalization: true
+      case .dense, .softmax: false
+      }
+    }
+    let features = Network(
+      architecture: network.architecture, inputChannels: network.inputChannels,
+      inputExtent: network.inputExtent,
+      layers: layers)
+    let needed = Set(features.tensorRequirements.map(\.name))
+    var provenance = self.provenance
+    provenance.passes.append("prune --drop-fc")
+    do throws(ShapeError) {
+      return try Model(
+        network: features, tensors: tensors.filter { needed.contains($0.name) }, preprocessing: preprocessing,
+        labels: [], provenance: provenance)
+    } catch {
+      throw FileError(.fault, code: "compress.drop", file: provenance.sourceName, error.description)
+    }
+  }
+}
+
+/// Values of which the small ones are zero.
+private struct PrunedValues: TensorValues {
+  let base: any TensorValues
+  /// The bit pattern of the smallest magnitude that is kept.
+  let keptFrom: UInt32
+
+  var count: Int { base.count }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    try base.read(range, into: destination)
+    for index in destination.indices where destination[index].magnitudeBits < keptFrom {
+      destination[index] = 0
+    }
+  }
+}
+
+extension Float {
+  /// The bit pattern without the sign: it grows with the magnitude.
+  fileprivate var magnitudeBits: UInt32 { bitPattern & 0x7FFF_FFFF }
+}
+
+extension TensorValues {
+  /// The bit pattern of the largest magnitude of which no more than some number of values are smaller.
+  ///
+  /// Found exactly and in little memory: a histogram of the upper half of the bit patterns, then one of the lower
+  /// half within the bin where the number is reached.
+  fileprivate func magnitude(ofAtMost number: Int) throws(FileError) -> UInt32 {
+    let upper = try histogram { $0 >> 16 }
+    var smaller = 0
+    var upperBits: UInt32 = 0
+    while Int(upperBits) < upper.count, smaller + upper[Int(upperBits)] <= number {
+      smaller += upper[Int(upperBits)]
+      upperBits += 1
+    }
+    if Int(upperBits) == upper.count { return .max }
+    let bin = upperBits
+    let lower = try histogram { $0 >> 16 == bin ? $0 & 0xFFFF : nil }
+    var lowerBits: UInt32 = 0
+    while Int(lowerBits) < lower.count, smaller + lower[Int(lowerBits)] <= number {
+      smaller += lower[Int(lowerBits)]
+      lowerBits += 1
+    }
+    return bin << 16 + lowerBits
+  }
+
+  private func histogram(_ bin: @Sendable (UInt32) -> UInt32?) throws(FileError) -> [Int] {
+    try reducePieces(rowLength: 1, into: [Int](repeating: 0, count: 1 << 16)) {
+      (_, values) throws(FileError) -> [Int] in
+      var counts = [Int](repeating: 0, count: 1 << 16)
+      for value in values {
+        if let index = bin(value.magnitudeBits) { counts[Int(index)] += 1 }
+      }
+      return counts
+    } combine: { total, part in
+      for index in total.indices { total[index] += part[index] }
+    }
+  }
+}

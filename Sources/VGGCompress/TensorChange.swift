@@ -1,0 +1,67 @@
+internal import Glibc
+public import VGGModel
+
+/// What a pass did to a tensor's values.
+public struct TensorChange: Sendable {
+  /// The largest absolute difference.
+  public var largestError = 0.0
+  /// The sum of the squared differences.
+  public var errorEnergy = 0.0
+  /// The sum of the squared values before.
+  public var signalEnergy = 0.0
+  /// The number of values that are zero now.
+  public var zeroCount = 0
+  /// The number of values that were not zero before and are now.
+  public var newZeroCount = 0
+  /// The number of finite values that became infinite.
+  public var overflowCount = 0
+  /// The number of values.
+  public var count = 0
+
+  /// Compares all values of a tensor before and after.
+  ///
+  /// - Precondition: Both have the same shape.
+  public init(from before: Tensor, to after: Tensor) throws(FileError) {
+    precondition(before.shape == after.shape)
+    self = try after.values.reducePieces(rowLength: 1, into: TensorChange()) {
+      (start, new) throws(FileError) -> TensorChange in
+      try before.values.withValues(start..<start + new.count) { (old) throws(FileError) in
+        TensorChange(from: old, to: new)
+      }
+    } combine: { total, part in
+      total.add(part)
+    }
+  }
+
+  /// The ratio of signal to error in decibels; infinite where nothing changed.
+  public var signalToNoise: Double {
+    errorEnergy == 0 ? .infinity : 10 * log10(signalEnergy / errorEnergy)
+  }
+
+  private init() {}
+
+  private init(from before: UnsafeBufferPointer<Float>, to after: UnsafeBufferPointer<Float>) {
+    count = after.count
+    for (old, new) in zip(before, after) {
+      let error = Double(new) - Double(old)
+      largestError = max(largestError, error.magnitude)
+      errorEnergy += error * error
+      signalEnergy += Double(old) * Double(old)
+      if new == 0 {
+        zeroCount += 1
+        if old != 0 { newZeroCount += 1 }
+      }
+      if new.isInfinite, old.isFinite { overflowCount += 1 }
+    }
+  }
+
+  private mutating func add(_ other: TensorChange) {
+    largestError = max(largestError, other.largestError)
+    errorEnergy += other.errorEnergy
+    signalEnergy += other.signalEnergy
+    zeroCount += other.zeroCount
+    newZeroCount += other.newZeroCount
+    overflowCount += other.overflowCount
+    count += other.count
+  }
+}

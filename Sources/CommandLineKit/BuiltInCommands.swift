@@ -1,0 +1,41 @@
+extension CommandLineTool {
+  /// The commands that every tool has. They print what is made of the table of commands.
+  var builtInCommands: [Command] {
+    let shells = CompletionShell.allCases.map(\.rawValue)
+    return [
+      Command(
+        "help", abstract: "say how the tool or a command is used", examples: [],
+        positionals: [Positional("COMMAND", help: "The command, two words for one of a group", count: .any)],
+        options: []
+      ) { arguments, console in
+        let words = arguments.positionals
+        console.print(
+          words.isEmpty
+            ? help(width: console.width)
+            : help(for: try command(named: words[...]), width: console.width))
+        return .success
+      },
+      Command(
+        "man", abstract: "print the manual page",
+        examples: [.init("man > \(name).1", "For \(name).1 in a folder man1")], positionals: [], options: []
+      ) { _, console in
+        console.print(manualPage)
+        return .success
+      },
+      Command(
+        "completions", abstract: "print a script that completes commands and options in a shell",
+        examples: [
+          .init("completions bash > ~/.local/share/bash-completion/completions/\(name)", "For bash"),
+          .init("completions zsh > _\(name)", "For zsh, in a folder of $fpath"),
+          .init("completions fish > ~/.config/fish/completions/\(name).fish", "For fish"),
+        ],
+        positionals: [Positional("SHELL", help: "The shell", choices: shells)], options: []
+      ) { arguments, console in
+        if let shell = CompletionShell(rawValue: arguments.positionals[0]) {
+          console.print(completions(for: shell))
+        }
+        return .success
+      },
+    ]
+  }
+}

@@ -1,0 +1,84 @@
+extension CommandLineTool {
+  /// The help of the tool.
+  func help(width: Int) -> String {
+    let examples = commands.compactMap(\.examples.first).prefix(4)
+    var lines = [
+      "\(name): \(abstract)", "", "USAGE", "  \(name) COMMAND [OPTION...] FILE...", "", "EXAMPLES",
+    ]
+    lines += examples.map { "  \(name) \($0.line)" }
+    lines += ["", "COMMANDS"] + columns(commands.map { ($0.name, $0.abstract) }, width: width)
+    lines += ["", "OPTIONS OF EVERY COMMAND"] + optionLines(CommonOptions.all, width: width)
+    lines += ["", "EXIT STATUS"]
+    lines += columns(ExitStatus.documented.map { ("\($0.status.rawValue)", $0.meaning) }, width: width)
+    lines += ["", "'\(name) help COMMAND' says more of a command."]
+    return lines.joined(separator: "\n")
+  }
+
+  /// The help of a command.
+  func help(for command: Command, width: Int) -> String {
+    var lines = ["\(name) \(command.name): \(command.abstract)", "", "USAGE", "  \(name) \(command.usage)"]
+    if !command.examples.isEmpty { lines += ["", "EXAMPLES"] }
+    for example in command.examples {
+      lines.append("  \(name) \(example.line)")
+      lines += wrapped(example.explanation, indent: 6, width: width)
+    }
+    for paragraph in command.paragraphs { lines += [""] + wrapped(paragraph, indent: 0, width: width) }
+    if !command.positionals.isEmpty {
+      lines += ["", "ARGUMENTS"]
+      lines += columns(command.positionals.map { ($0.name, $0.fullHelp) }, width: width)
+    }
+    lines += ["", "OPTIONS"] + optionLines(command.allOptions, width: width)
+    return lines.joined(separator: "\n")
+  }
+
+  private func optionLines(_ options: [OptionSpecification], width: Int) -> [String] {
+    columns(options.map { ($0.usage, $0.fullHelp) }, width: width)
+  }
+
+  /// Two columns, the second wrapped.
+  private func columns(_ rows: [(String, String)], width: Int) -> [String] {
+    let indent = min(34, (rows.map(\.0.count).max() ?? 0) + 4)
+    return rows.flatMap { title, text in
+      var lines = wrapped(text, indent: indent, width: width)
+      let head = "  \(title)"
+      if head.count + 2 <= indent, let first = lines.first {
+        lines[0] = head + first.dropFirst(head.count)
+      } else {
+        lines.insert(head, at: 0)
+      }
+      return lines
+    }
+  }
+
+  private func wrapped(_ text: String, indent: Int, width: Int) -> [String] {
+    let margin = String(repeating: " ", count: indent)
+    var lines = [margin]
+    for word in text.split(separator: " ") {
+      let last = lines[lines.count - 1]
+      if last.count > indent, last.count + 1 + word.count > min(width, 100) {
+        lines.append(margin + word)
+      } else {
+        lines[lines.count - 1] = last + (last.count > indent ? " " : "") + word
+      }
+    }
+    return lines
+  }
+}
+
+extension Command {
+  /// The discussion in paragraphs.
+  var paragraphs: [String] { discussion.split(separator: "\n").map(String.init) }
+}
+
+extension OptionSpecification {
+  /// The help with what may be chosen and what holds otherwise.
+  var fullHelp: String {
+    help + (choices.isEmpty ? "" : " (\(choices.joined(separator: ", ")))")
+      + (standard.map { "; \($0) if not given" } ?? "") + (isRepeatable ? "; may be repeated" : "")
+  }
+}
+
+extension Positional {
+  /// The help with what may be chosen.
+  var fullHelp: String { help + (choices.isEmpty ? "" : " (\(choices.joined(separator: ", ")))") }
+}

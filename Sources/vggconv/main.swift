@@ -1,1 +1,6 @@
-// Hands the arguments to VGGCommands.
+// Hands the arguments to the commands and exits with what they say.
+
+import Glibc
+import VGGCommands
+
+exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,70 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGEngine
+internal import VGGModel
+
+/// Measures a model's accuracy on labelled pictures.
+let evaluateCommand = Command(
+  "evaluate", abstract: "measure accuracy on labelled data",
+  discussion: """
+    DATA.npz holds 'images' ([N, H, W, C] or grey [N, H, W]; uint8 pixels in the model's channel order, which are preprocessed as \
+    the model says, or float32 that is preprocessed already) and 'labels' ([N], whole numbers).
+    """,
+  examples: [
+    .init("evaluate model.vggw test.npz", "How many pictures get the right class, and the right one of five")
+  ],
+  positionals: [
+    Positional("MODEL", help: "A native model or a source"),
+    Positional("DATA.npz", help: "Pictures and their labels"),
+  ], options: []
+) { arguments, console in
+  let (path, data) = (arguments.positionals[0], arguments.positionals[1])
+  let model = try OpenedModel(path).model
+  let batchSize = 24
+  let (count, labels, batch) = try InputReader(model: model, isChannelsFirst: false)
+    .labelledBatches(data, batchSize: batchSize)
+  guard let classCount = model.network.classCount else {
+    throw FileError(
+      .unsupported, code: "evaluate.notop", file: path, "has no dense layers, so it gives no classes")
+  }
+  if let wrong = labels.first(where: { !(0..<classCount).contains($0) }) {
+    throw FileError(
+      .malformed, code: "data.labels", file: data, "has a label that is no class", seen: "\(wrong)",
+      allowed: "0 to \(classCount - 1)")
+  }
+  let progress = console.progress("evaluating", total: count, unit: .items("pictures"))
+  defer { progress.finish() }
+  var (right, rightOfFive) = (0, 0)
+  do {
+    let engine = try ReferenceEngine(model)
+    for start in stride(from: 0, to: count, by: batchSize) {
+      let range = start..<min(count, start + batchSize)
+      guard case .classes(let logits, _) = try engine.run(try batch(range)) else { continue }
+      let scores = logits.values
+      for index in range {
+        let own = scores[(index - start) * classCount..<(index - start + 1) * classCount]
+        // The number of classes that are at least as likely as the right one.
+        let rank = own.count { $0 >= own[own.startIndex + labels[index]] }
+        if rank <= 1 { right += 1 }
+        if rank <= 5 { rightOfFive += 1 }
+      }
+      progress.advance(by: range.count)
+    }
+  } catch let error as EngineError {
+    throw error.fileError(path)
+  }
+  progress.finish()
+  if console.isJSON {
+    let result: JSONValue = [
+      "ok": true, "count": .integer(Int64(count)), "top1Correct": .integer(Int64(right)),
+      "top5Correct": .integer(Int64(rightOfFive)), "top1": .number(Double(right) / Double(count)),
+      "top5": .number(Double(rightOfFive) / Double(count)),
+    ]
+    console.print(result.pretty)
+    return .success
+  }
+  console.print(
+    "\(path): top 1 \(Format.percent(Double(right) / Double(count))) (\(right) of \(count)), "
+      + "top 5 \(Format.percent(Double(rightOfFive) / Double(count)))")
+  return .success
+}

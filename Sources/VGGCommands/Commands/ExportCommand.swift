@@ -1,0 +1,45 @@
+internal import CommandLineKit
+internal import VGGInterchange
+internal import VGGModel
+
+/// A format of other tools.
+private enum ExportFormat: String, CaseIterable, Sendable {
+  case safetensors
+  case npz
+}
+
+private let formatOption = Option<ExportFormat>(
+  choice: "to", valueName: "FORMAT", help: "The format to write")
+private let outputOption = Option("output", short: "o", valueName: "OUT", help: "Write to this file")
+
+/// Writes a model's tensors in a format of other tools.
+let exportCommand = Command(
+  "export", abstract: "write the tensors for other tools: safetensors or npz",
+  discussion: """
+    Tensors keep their canonical names and layouts: convolutions [row, column, input, output], dense layers [input, output] with the \
+    inputs of fc6 in the order row, column, channel.
+    """,
+  examples: [
+    .init("export vgg16.vggw --to safetensors -o vgg16.safetensors", "For Python, Rust and JavaScript"),
+    .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
+  ],
+  positionals: [Positional("MODEL", help: "A native model or a source")],
+  options: [formatOption, outputOption, ModelOptions.force]
+) { arguments, console in
+  guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
+  guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
+  let model = try OpenedModel(arguments.positionals[0]).model
+  let progress = console.progress("exporting", total: model.parameterCount * MemoryLayout<Float>.size)
+  defer { progress.finish() }
+  let overwrite = arguments[ModelOptions.force]
+  switch format {
+  case .safetensors:
+    try SafetensorsFile.write(model, to: output, overwrite: overwrite) { progress.advance(by: $0) }
+  case .npz:
+    try NumPyArchive.write(model, to: output, overwrite: overwrite) { progress.advance(by: $0) }
+  }
+  progress.finish()
+  let size = try MappedFile(path: output).bytes.count
+  console.print("\(output): \(Format.bytes(size)), \(model.tensors.count) tensors")
+  return .success
+}

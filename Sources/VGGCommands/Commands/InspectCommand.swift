@@ -1,0 +1,86 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGFile
+internal import VGGModel
+
+private let fileArgument = Positional("FILE", help: "A native model or a source")
+private let tensorsSwitch = Switch("tensors", help: "List every tensor")
+
+/// Says what is in a file.
+let inspectCommand = Command(
+  "inspect", abstract: "say what is in a file, source or native",
+  discussion: """
+    Prints the generation of the format, the network, where the weights come from and what was decided when they were \
+    imported. 'weights' is one identity for the same weights, whichever file they came from and however they are stored.
+    """,
+  examples: [
+    .init("inspect vgg16.h5", "Is this a VGG, and which?"),
+    .init("inspect vgg16.vggw --tensors", "With shape, encoding, offset, size and digest of every tensor"),
+    .init("inspect vgg16.vggw --json", "The same for scripts"),
+  ],
+  positionals: [fileArgument], options: [tensorsSwitch] + ModelOptions.reading
+) { arguments, console in
+  let opened = try OpenedModel(
+    arguments.positionals[0], prototxt: arguments[ModelOptions.prototxt],
+    options: ModelOptions.importOptions(arguments))
+  let report = try ModelReport(opened)
+  if console.isJSON {
+    console.print(report.json.pretty)
+    return .success
+  }
+  let model = opened.model
+  let provenance = model.provenance
+  func line(_ title: String, _ text: String) {
+    console.print(console.styled(title + String(repeating: " ", count: 15 - title.count), .bold) + text)
+  }
+  line("file", "\(opened.file.path), \(Format.bytes(opened.file.bytes.count))")
+  line(
+    "format", opened.native == nil ? provenance.generation : "vggw, imported from \(provenance.generation)")
+  line("network", networkText(model.network))
+  line("parameters", Format.grouped(model.parameterCount))
+  line("weights", report.weightsDigest.description)
+  if let preprocessing = model.preprocessing {
+    let mean = preprocessing.mean.map { "\($0)" }.joined(separator: ", ")
+    line("preprocessing", "\(preprocessing.channelOrder.rawValue) less \(mean)")
+  }
+  if opened.native != nil {
+    line("source", "\(provenance.sourceName), \(Format.bytes(provenance.sourceByteCount))")
+    line("source SHA-256", Digest(provenance.sourceSHA256)?.description ?? "")
+  }
+  for pass in provenance.passes { line("pass", pass) }
+  for decision in provenance.decisions {
+    line("decided", "\(decision.subject): \(decision.choice) (\(decision.evidence))")
+  }
+  for dropped in provenance.dropped { line("left out", "\(dropped.name) (\(dropped.reason))") }
+  if arguments[tensorsSwitch] { console.print("\n" + tensorTable(opened, console)) }
+  return .success
+}
+
+private func tensorTable(_ opened: OpenedModel, _ console: Console) -> String {
+  func shape(_ lengths: [Int]) -> String { lengths.map(String.init).joined(separator: "x") }
+  if let native = opened.native {
+    var table = TextTable([
+      ("tensor", .left), ("shape", .left), ("layout", .left), ("element", .left), ("encoding", .left),
+      ("offset", .right), ("stored", .right), ("SHA-256 of the values", .left),
+    ])
+    for record in native.tensorRecords {
+      table.add([
+        record.name, shape(record.shape), record.layout.rawValue, record.elementTypeName, record.encodingName,
+        "\(record.offset)", Format.bytes(record.storedBytes),
+        String(record.valuesDigest.description.prefix(16)),
+      ])
+    }
+    return table.rendered(for: console)
+  }
+  var table = TextTable([
+    ("tensor", .left), ("shape", .left), ("in the source", .left), ("shape there", .left), ("element", .left),
+    ("offset", .right),
+  ])
+  for tensor in opened.model.tensors {
+    table.add([
+      tensor.name, shape(tensor.shape), tensor.source?.name ?? "", shape(tensor.source?.shape ?? []),
+      tensor.source?.format.kind.rawValue ?? "", tensor.source?.fileOffset.map(String.init) ?? "decoded",
+    ])
+  }
+  return table.rendered(for: console)
+}

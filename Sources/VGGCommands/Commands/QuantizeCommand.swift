@@ -1,0 +1,81 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGCompress
+internal import VGGFile
+internal import VGGModel
+
+private let modelArgument = Positional("MODEL", help: "A native model")
+
+/// Stores a model's weights more precisely or less.
+let quantizeCommand = Command(
+  "quantize", abstract: "store the weights as fp16, bf16 or int8",
+  discussion: """
+    int8 is symmetric with one scale for each output channel; the arithmetic stays float. Biases stay float32. Prints \
+    size and error of each layer; 'vggconv verify' judges the result against the source.
+    """,
+  examples: [
+    .init("quantize vgg16.vggw --to int8 -o vgg16-int8.vggw", "A quarter of the size"),
+    .init("quantize vgg16.vggw --to fp16 -o vgg16-fp16.vggw", "Half the size"),
+  ],
+  positionals: [modelArgument], options: [ModelOptions.precision, ModelOptions.output, ModelOptions.force]
+) { arguments, console in
+  guard let precision = arguments[ModelOptions.precision] else {
+    throw UsageError("--to is missing: fp16, bf16 or int8")
+  }
+  return try runPass(arguments, console) { (model) throws(FileError) in try model.converted(to: precision) }
+}
+
+private let fraction = Option<Double>(
+  "fc", valueName: "FRACTION", help: "Drop this part of each dense layer's weights, the smallest ones",
+  range: 0...1)
+
+/// Makes a model's dense layers sparse, or drops them.
+let pruneCommand = Command(
+  "prune", abstract: "drop small weights of the dense layers, or these layers",
+  discussion: """
+    Dropped weights take one bit each in the file: the dense layers are stored sparse. Weights of equal magnitude are kept or \
+    dropped together. Pruning works on models of any precision.
+    """,
+  examples: [
+    .init("prune vgg16.vggw --fc 0.9 -o small.vggw", "Keep the largest tenth of the dense weights"),
+    .init("prune vgg16.vggw --drop-fc -o features.vggw", "Keep the convolutions: a feature extractor"),
+  ],
+  positionals: [modelArgument],
+  options: [fraction, ModelOptions.dropDense, ModelOptions.output, ModelOptions.force]
+) { arguments, console in
+  switch (arguments[fraction], arguments[ModelOptions.dropDense]) {
+  case (let fraction?, false):
+    return try runPass(arguments, console) { (model) throws(FileError) in
+      try model.pruningDense(fraction: fraction)
+    }
+  case (nil, true):
+    return try runPass(arguments, console) { (model) throws(FileError) in try model.droppingDense() }
+  default:
+    throw UsageError("either --fc FRACTION or --drop-fc is needed")
+  }
+}
+
+/// Opens a native model, runs a pass over it, writes the result, and prints what changed.
+private func runPass(
+  _ arguments: Arguments, _ console: Console, _ pass: (Model) throws(FileError) -> Model
+) throws -> ExitStatus {
+  guard let output = arguments[ModelOptions.output] else {
+    throw UsageError("-o is missing: where to write the model")
+  }
+  try requireFree(output, by: arguments)
+  let opened = try VGGWFile.open(path: arguments.positionals[0])
+  let written = try write(try pass(opened.model), to: output, by: arguments, console)
+  if console.isJSON {
+    guard case .object(var fields) = try ModelReport(OpenedModel(output)).json else { return .software }
+    fields.append(("output", .string(output)))
+    console.print(JSONValue.object(fields).pretty)
+    return .success
+  }
+  let sizes = Dictionary(uniqueKeysWithValues: opened.tensorRecords.map { ($0.name, $0.storedBytes) })
+  console.print(
+    try changeTable(
+      from: opened.model, to: written.model, sizesBefore: sizes, records: written.tensorRecords, console))
+  console.print(
+    "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
+  return .success
+}

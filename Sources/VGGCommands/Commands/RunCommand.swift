@@ -1,0 +1,146 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGEngine
+internal import VGGInterchange
+internal import VGGModel
+
+private let topOption = Option<Int>(
+  "top", valueName: "COUNT", help: "Print this many classes; 5 if not given", range: 1...100_000)
+private let labelsOption = Option("labels", valueName: "FILE", help: "The names of the classes, one a line")
+private let layoutOption = Option<ArrayLayout>(
+  choice: "layout", valueName: "LAYOUT", help: "The order of the axes of array inputs; nhwc if not given")
+private let activationsOption = Option(
+  "save-activations", valueName: "OUT.npz", help: "Write every layer's output, NHWC, after its ReLU")
+
+/// Runs a model on pictures or arrays.
+let runCommand = Command(
+  "run", abstract: "run a model on pictures or arrays and print the classes",
+  discussion: """
+    Pictures (PNG, JPEG, PPM) are preprocessed as the model says. Arrays (.npy, or .npz with an array 'input') are float32 and \
+    preprocessed already.
+    """,
+  examples: [
+    .init("run vgg16.vggw cat.jpg --labels imagenet.txt", "The five most likely classes of a picture"),
+    .init("run vgg16.vggw input.npz --save-activations out.npz", "What every layer makes of an array"),
+  ],
+  positionals: [
+    Positional("MODEL", help: "A native model or a source"),
+    Positional("INPUT", help: "Pictures, .npy or .npz files", count: .oneOrMore),
+  ],
+  options: [topOption, labelsOption, layoutOption, activationsOption, ModelOptions.force]
+) { arguments, console in
+  let path = arguments.positionals[0]
+  let inputs = Array(arguments.positionals.dropFirst())
+  let activationsPath = arguments[activationsOption]
+  guard activationsPath == nil || inputs.count == 1 else {
+    throw UsageError("--save-activations takes one input, not \(inputs.count)")
+  }
+  let model = try OpenedModel(path).model
+  let labels = try arguments[labelsOption].map(readLabels) ?? model.labels
+  let reader = InputReader(model: model, isChannelsFirst: arguments[layoutOption] == .nchw)
+  var results: [JSONValue] = []
+  do throws(EngineError) {
+    let engine = try ReferenceEngine(model)
+    let progress = console.progress("running", total: inputs.count, unit: .items("inputs"))
+    defer { progress.finish() }
+    for input in inputs {
+      let batch: FeatureMap
+      do { batch = try reader.read(input) } catch { throw .tap(error) }
+      var saved: [NamedArray] = []
+      let output = try engine.run(batch) { layer, values in
+        guard activationsPath != nil else { return }
+        saved.append(
+          NamedArray(
+            name: activationName(layer, in: model.network), shape: arrayShape(values), values: values.values))
+      }
+      progress.advance(by: 1)
+      if let activationsPath {
+        do {
+          try NumPyArchive.write(saved, to: activationsPath, overwrite: true)
+        } catch { throw .tap(error) }
+      }
+      results += report(output, input: input, labels: labels, top: arguments[topOption] ?? 5, console)
+    }
+  } catch {
+    throw error.fileError(path)
+  }
+  if console.isJSON { console.print((["ok": true, "results": .array(results)] as JSONValue).pretty) }
+  return .success
+}
+
+/// The order of the axes of an array of pictures.
+enum ArrayLayout: String, CaseIterable, Sendable {
+  case nhwc
+  case nchw
+}
+
+/// A layer's name in files of activations: its own, but the classes before the softmax are `logits`.
+private func activationName(_ layer: Layer, in network: Network) -> String {
+  guard let last = network.layers.last, case .softmax = last.operation,
+    layer == network.layers.dropLast().last
+  else {
+    return layer.name
+  }
+  return "logits"
+}
+
+/// Dense outputs are [N, classes], maps [N, H, W, C].
+private func arrayShape(_ values: FeatureMap) -> [Int] {
+  let shape = values.shape
+  return shape.extent == Extent(side: 1)
+    ? [values.count, shape.channels]
+    : [values.count, shape.extent.height, shape.extent.width, shape.channels]
+}
+
+private func readLabels(_ path: String) throws(FileError) -> [String] {
+  let text = try MappedFile(path: path).bytes.withBytes { String(decoding: $0, as: UTF8.self) }
+  return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+    String(line.hasSuffix("\r") ? line.dropLast() : line)
+  }
+}
+
+/// Prints the classes of each picture of a batch, or returns them for JSON.
+private func report(
+  _ output: EngineOutput, input: String, labels: [String], top: Int, _ console: Console
+) -> [JSONValue] {
+  switch output {
+  case .features(let features):
+    let shape = arrayShape(features)
+    if !console.isJSON {
+      console.print("\(input): features \(shape.map(String.init).joined(separator: "x"))")
+    }
+    return [["input": .string(input), "featureShape": .array(shape.map { .integer(Int64($0)) })]]
+  case .classes(let logits, let probabilities):
+    let classCount = probabilities.shape.count
+    let (scores, parts) = (logits.values, probabilities.values)
+    return (0..<probabilities.count).map { picture in
+      let offset = picture * classCount
+      let best = (0..<classCount).sorted {
+        (parts[offset + $0], scores[offset + $0], $1) > (parts[offset + $1], scores[offset + $1], $0)
+      }.prefix(top)
+      func label(_ index: Int) -> String { index < labels.count ? labels[index] : "class \(index)" }
+      if !console.isJSON {
+        let name = probabilities.count > 1 ? "\(input) [\(picture)]" : input
+        console.print(console.styled(name, .bold))
+        for index in best {
+          console.print("  \(leftPadded(Format.percent(Double(parts[offset + index])), 8))  \(label(index))")
+        }
+      }
+      return [
+        "input": .string(input), "picture": .integer(Int64(picture)),
+        "top": .array(
+          best.map { index in
+            [
+              "class": .integer(Int64(index)), "label": .string(label(index)),
+              "probability": .number(Double(parts[offset + index])),
+              "logit": .number(Double(scores[offset + index])),
+            ]
+          }),
+      ]
+    }
+  }
+}
+
+private func leftPadded(_ text: String, _ width: Int) -> String {
+  String(repeating: " ", count: max(0, width - text.count)) + text
+}

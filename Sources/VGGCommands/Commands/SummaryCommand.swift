@@ -1,0 +1,143 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGModel
+
+private let netArgument = Positional(
+  "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file")
+private let inputOption = Option<Extent>(
+  "input", valueName: "SIDE|HxW", help: "The extent of the picture; 224 for a network of the paper",
+  allowed: "a side such as 224, or height x width such as 480x640", parse: parseExtent)
+
+/// Prints what each layer costs.
+let summaryCommand = Command(
+  "summary", abstract: "print shape, parameters, memory, arithmetic and view of each layer",
+  discussion: """
+    Memory is that of the layer's output as float32 for one picture; multiply-accumulates (MACs) are those of one forward pass; \
+    the receptive field is the side of the square of the picture that one output sees.
+    """,
+  examples: [
+    .init("summary D", "The paper's VGG-16"),
+    .init("summary vgg16.vggw --input 448", "A model with pictures of another size"),
+  ],
+  positionals: [netArgument], options: [inputOption]
+) { arguments, console in
+  let name = arguments.positionals[0]
+  let input = arguments[inputOption]
+  let network: Network
+  if let named = architecture(named: name) {
+    network = try fitting(input ?? Extent(side: 224)) { (extent) throws(ShapeError) in
+      try Network(named, inputExtent: extent)
+    }
+  } else {
+    network = try OpenedModel(name).model.network
+  }
+  let costs = try fitting(input ?? network.inputExtent ?? Extent(side: 224), network.costs(for:))
+  console.print(console.isJSON ? json(network, costs).pretty : text(network, costs, console))
+  return .success
+}
+
+/// An input that the user chose and that does not fit is a mistake in the command line.
+private func fitting<Result>(
+  _ extent: Extent, _ body: (Extent) throws(ShapeError) -> Result
+) throws(UsageError) -> Result {
+  do throws(ShapeError) {
+    return try body(extent)
+  } catch {
+    throw UsageError("an input of \(extent) does not fit: \(error)")
+  }
+}
+
+/// A network by the paper's letter or by its number of layers.
+private func architecture(named name: String) -> Architecture? {
+  let numbers: [String: Architecture] = ["VGG11": .a, "VGG13": .b, "VGG16": .d, "VGG19": .e]
+  let upper = name.uppercased().replacing("-", with: "")
+  return numbers[upper]
+    ?? Architecture.allCases.first {
+      $0.rawValue == name.uppercased() || $0.rawValue.replacing("-", with: "") == upper
+    }
+}
+
+/// `224` or `480x640`
+private func parseExtent(_ text: String) -> Extent? {
+  let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+  guard (1...2).contains(sides.count), sides.allSatisfy((1...Network.largestInputSide).contains) else {
+    return nil
+  }
+  return Extent(height: sides[0], width: sides[sides.count - 1])
+}
+
+private func text(_ network: Network, _ costs: NetworkCosts, _ console: Console) -> String {
+  var table = TextTable([
+    ("layer", .left), ("operation", .left), ("output", .right), ("parameters", .right), ("memory", .right),
+    ("MACs", .right), ("sees", .right),
+  ])
+  func shape(_ shape: FeatureShape) -> String { "\(shape.extent)x\(shape.channels)" }
+  table.add(["input", "", shape(costs.input), "", Format.bytes(costs.input.count * MemoryLayout<Float>.size)])
+  for cost in costs.layers {
+    table.add([
+      cost.layer.name, operationText(cost.layer.operation), shape(cost.output),
+      cost.parameterCount == 0 ? "" : Format.grouped(cost.parameterCount),
+      Format.bytes(cost.activationByteCount),
+      cost.multiplyAccumulateCount == 0 ? "" : arithmetic(cost.multiplyAccumulateCount),
+      "\(cost.receptiveField)",
+    ])
+  }
+  table.addRule()
+  table.add([
+    "all", "", "\(Format.grouped(costs.activationCount)) values", Format.grouped(costs.parameterCount),
+    Format.bytes(costs.activationByteCount), arithmetic(costs.multiplyAccumulateCount),
+  ])
+  let weights = Format.bytes(costs.parameterCount * MemoryLayout<Float>.size)
+  return "\(networkText(network)): \(weights) of float32 weights\n\n" + table.rendered(for: console)
+}
+
+/// `1.85 G`
+private func arithmetic(_ count: Int) -> String {
+  count >= 1_000_000_000
+    ? "\(Format.fixed(Double(count) / 1e9, 2)) G" : "\(Format.fixed(Double(count) / 1e6, 2)) M"
+}
+
+private func operationText(_ operation: Layer.Operation) -> String {
+  switch operation {
+  case .convolution(let convolution):
+    "convolution \(convolution.kernel)" + (convolution.activation == .relu ? ", ReLU" : "")
+      + (convolution.dilation == Extent(side: 1) ? "" : ", dilation \(convolution.dilation)")
+  case .pooling(let pooling):
+    "\(pooling.method.rawValue) \(pooling.kernel)/\(pooling.stride.height)"
+      + (pooling.rounding == .ceiling ? ", ceiling" : "")
+  case .normalization(let normalization): "response normalisation over \(normalization.size)"
+  case .dense(let dense): "dense" + (dense.activation == .relu ? ", ReLU" : "")
+  case .softmax: "softmax"
+  }
+}
+
+private func json(_ network: Network, _ costs: NetworkCosts) -> JSONValue {
+  func extent(_ extent: Extent) -> JSONValue {
+    [.integer(Int64(extent.height)), .integer(Int64(extent.width))]
+  }
+  func number(_ value: Int) -> JSONValue { .integer(Int64(value)) }
+  return [
+    "ok": true,
+    "architecture": .string(network.architecture.rawValue),
+    "inputSize": extent(costs.input.extent),
+    "inputChannels": number(network.inputChannels),
+    "parameterCount": number(costs.parameterCount),
+    "activationCount": number(costs.activationCount),
+    "activationBytes": number(costs.activationByteCount),
+    "macCount": number(costs.multiplyAccumulateCount),
+    "layers": .array(
+      costs.layers.map { cost in
+        [
+          "name": .string(cost.layer.name),
+          "operation": .string(operationText(cost.layer.operation)),
+          "outputShape": [
+            number(cost.output.extent.height), number(cost.output.extent.width), number(cost.output.channels),
+          ],
+          "parameterCount": number(cost.parameterCount),
+          "activationBytes": number(cost.activationByteCount),
+          "macCount": number(cost.multiplyAccumulateCount),
+          "receptiveField": extent(cost.receptiveField),
+        ]
+      }),
+  ]
+}

@@ -1,0 +1,91 @@
+internal import CommandLineKit
+internal import VGGCompress
+internal import VGGModel
+
+/// Options that several commands share, declared once so that they mean the same everywhere.
+enum ModelOptions {
+  static let output = Option(
+    "output", short: "o", valueName: "OUT.vggw", help: "Write the model to this file")
+  static let force = Switch("force", short: "f", help: "Replace the output if it exists")
+  static let prototxt = Option(
+    "prototxt", valueName: "FILE", help: "A deploy prototxt that belongs to a Caffe source")
+  static let pruneDense = Option<Double>(
+    "prune-fc", valueName: "FRACTION",
+    help: "Drop this part of each dense layer's weights, the smallest ones",
+    range: 0...1)
+  static let dropDense = Switch("drop-fc", help: "Leave out the dense layers: the model gives features")
+  static let precision = Option<Precision>(
+    choice: "to", valueName: "PRECISION", help: "Store the weights like this")
+  static let allowNonFinite = Switch("allow-nonfinite", help: "Accept NaN and infinity among the weights")
+  static let normalization = Option<LocalResponseNormalization>(
+    "lrn", valueName: "SIZE,ALPHA,BETA,K",
+    help: "The constants of the normalisation layer in Caffe's terms, where the source cannot hold them",
+    allowed: "four numbers such as 5,0.0005,0.75,2; SIZE is odd", parse: normalization(_:))
+  static let kernelFlip = Option<Decision>(
+    choice: "kernel-flip", valueName: "WHETHER", help: "Whether kernels are stored rotated by 180 degrees")
+  static let flattenOrder = Option<FlattenChoice>(
+    choice: "flatten-order", valueName: "ORDER",
+    help: "The order in which the first dense layer's inputs are flattened")
+  static let channelOrder = Option<ChannelChoice>(
+    choice: "channel-order", valueName: "ORDER",
+    help: "The channel order of the pictures that the weights expect")
+  static let architecture = Option<Architecture>(
+    choice: "architecture", valueName: "NET", help: "Refuse a file that holds another network")
+
+  /// The options that decide how a source is read.
+  static let reading: [any OptionDeclaration] = [
+    prototxt, allowNonFinite, normalization, kernelFlip, flattenOrder, channelOrder, architecture,
+  ]
+
+  /// By evidence, or as the user says.
+  enum Decision: String, CaseIterable, Sendable {
+    case auto
+    case yes
+    case no
+  }
+
+  /// By evidence, or as the user says.
+  enum FlattenChoice: String, CaseIterable, Sendable {
+    case auto
+    case hwc
+    case chw
+  }
+
+  /// By evidence, or as the user says.
+  enum ChannelChoice: String, CaseIterable, Sendable {
+    case auto
+    case bgr
+    case rgb
+  }
+
+  /// What the user decided about a source.
+  static func importOptions(_ arguments: Arguments) -> ImportOptions {
+    var options = ImportOptions()
+    options.allowsNonFinite = arguments[allowNonFinite]
+    options.normalization = arguments[normalization]
+    options.architecture = arguments[architecture]
+    switch arguments[kernelFlip] {
+    case .yes?: options.kernelsAreRotated = true
+    case .no?: options.kernelsAreRotated = false
+    case .auto?, nil: break
+    }
+    options.flattenOrder = arguments[flattenOrder].flatMap { FlattenOrder(rawValue: $0.rawValue) }
+    options.channelOrder = arguments[channelOrder].flatMap {
+      Preprocessing.ChannelOrder(rawValue: $0.rawValue)
+    }
+    return options
+  }
+
+  /// `5,0.0005,0.75,2`: Caffe's local_size, alpha (for the whole window), beta and k.
+  private static func normalization(_ text: String) -> LocalResponseNormalization? {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    let numbers = parts.dropFirst().compactMap { Double($0) }.filter(\.isFinite)
+    guard
+      parts.count == 4, numbers.count == 3, let size = Int(parts[0]), (1...1001).contains(size),
+      size % 2 == 1,
+      numbers[2] > 0
+    else { return nil }
+    return LocalResponseNormalization(
+      size: size, scale: numbers[0] / Double(size), beta: numbers[1], k: numbers[2])
+  }
+}

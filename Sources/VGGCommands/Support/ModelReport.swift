@@ -1,0 +1,95 @@
+internal import JSONKit
+internal import VGGFile
+internal import VGGModel
+
+/// What `inspect` says of a model.
+struct ModelReport {
+  let path: String
+  let model: Model
+  /// The records of a native file, none for a source.
+  let native: NativeFile?
+  let weightsDigest: Digest
+
+  init(_ opened: OpenedModel) throws(FileError) {
+    path = opened.file.path
+    model = opened.model
+    native = opened.native
+    if let native {
+      weightsDigest = native.weightsDigest
+    } else {
+      weightsDigest = try VGGWFile.weightsDigest(of: model)
+    }
+  }
+
+  /// The object that `inspect --json` prints; its keys are a contract.
+  var json: JSONValue {
+    let network = model.network
+    return [
+      "ok": true,
+      "format": .string(native == nil ? model.provenance.format : "vggw"),
+      "generation": .string(model.provenance.generation),
+      "architecture": .string(network.architecture.rawValue),
+      "parameterCount": .integer(Int64(model.parameterCount)),
+      "classCount": network.classCount.map { .integer(Int64($0)) } ?? .null,
+      "inputSize": network.inputExtent.map { [.integer(Int64($0.height)), .integer(Int64($0.width))] }
+        ?? .null,
+      "inputChannels": .integer(Int64(network.inputChannels)),
+      "hasTop": .bool(network.hasTop),
+      "weightsDigest": .string(weightsDigest.description),
+      "preprocessing": preprocessing,
+      "source": [
+        "name": .string(model.provenance.sourceName),
+        "bytes": .integer(Int64(model.provenance.sourceByteCount)),
+        "sha256": .string(Digest(model.provenance.sourceSHA256)?.description ?? ""),
+      ],
+      "passes": .array(model.provenance.passes.map { .string($0) }),
+      "decisions": .array(
+        model.provenance.decisions.map {
+          ["subject": .string($0.subject), "choice": .string($0.choice), "evidence": .string($0.evidence)]
+        }),
+      "dropped": .array(
+        model.provenance.dropped.map { ["name": .string($0.name), "reason": .string($0.reason)] }),
+      "tensors": .array(tensors),
+    ]
+  }
+
+  private var preprocessing: JSONValue {
+    guard let preprocessing = model.preprocessing else { return .null }
+    let resize: JSONValue =
+      switch preprocessing.resize {
+      case .stretch: ["rule": "stretch"]
+      case .shorterSide(let side): ["rule": "shorter-side", "side": .integer(Int64(side))]
+      }
+    return [
+      "channelOrder": .string(preprocessing.channelOrder.rawValue),
+      "mean": .array(preprocessing.mean.map { .number($0) }),
+      "scale": .array(preprocessing.scale.map { .number($0) }),
+      "resize": resize,
+    ]
+  }
+
+  private var tensors: [JSONValue] {
+    if let native {
+      return native.tensorRecords.map { record in
+        [
+          "name": .string(record.name), "shape": .array(record.shape.map { .integer(Int64($0)) }),
+          "elementType": .string(record.elementTypeName), "layout": .string(record.layout.rawValue),
+          "encoding": .string(record.encodingName), "offset": .integer(Int64(record.offset)),
+          "storedBytes": .integer(Int64(record.storedBytes)),
+          "sha256": .string(record.storedDigest.description),
+          "valuesSha256": .string(record.valuesDigest.description),
+        ]
+      }
+    }
+    return model.tensors.map { tensor in
+      [
+        "name": .string(tensor.name), "shape": .array(tensor.shape.map { .integer(Int64($0)) }),
+        "elementType": .string(tensor.source?.format.kind.rawValue ?? "float32"),
+        "layout": .string(tensor.layout.rawValue), "encoding": "raw",
+        "offset": tensor.source?.fileOffset.map { .integer(Int64($0)) } ?? .null,
+        "storedBytes": .integer(Int64(tensor.source?.bytes.count ?? 0)),
+        "sourceName": .string(tensor.source?.name ?? ""),
+      ]
+    }
+  }
+}

@@ -1,0 +1,46 @@
+# vggconv: `make demo` shows what it does, `make test` tests it, `make install` installs it.
+
+PREFIX ?= /usr/local
+BUILD := .build/release
+VGGCONV := $(BUILD)/vggconv
+
+.PHONY: all setup release demo test test-full test-sanitized format generate install clean
+
+all: release
+
+setup:
+	@.ci/install-packages
+
+release: setup
+	swift build -c release --product vggconv --explicit-target-dependency-import-check error
+
+demo: release
+	@Tests/demo.sh $(VGGCONV)
+
+test: setup
+	swift build --build-tests --explicit-target-dependency-import-check error
+	swift test --skip-build --disable-xctest
+
+# Full-size files (three of 553 MB each are written to a temporary folder), long fuzzing: minutes, not seconds.
+test-full: release
+	Tests/full-size.sh $(VGGCONV)
+
+# The parsers and codecs under AddressSanitizer, in a build folder of its own.
+test-sanitized: setup
+	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
+	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests'
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+# Regenerates the C code of schemas/*.proto; a test compares what is committed with it.
+generate: setup
+	schemas/generate.sh
+
+install: release
+	install -D $(VGGCONV) $(DESTDIR)$(PREFIX)/bin/vggconv
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	$(VGGCONV) man > $(DESTDIR)$(PREFIX)/share/man/man1/vggconv.1
+
+clean:
+	swift package clean

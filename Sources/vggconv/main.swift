@@ -3,4 +3,6 @@
 import Glibc
 import VGGCommands
 
-exit(run(Array(CommandLine.arguments.dropFirst())))
+// At once: after an error another thread may still be hashing, and libcrypto's exit handler would take its tables away.
+// Nothing is lost, for all output is written unbuffered.
+_exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -160,6 +160,16 @@ void vgk_fast_pooling(
   VGKISA isa, const VGKPoolingShape *shape, VGKPooling kind, const float *input, float *output, size_t rowStart,
   size_t rowEnd);
 
+/**
+ * Normalises pixels across channels as `vgk_reference_lrn_across_channels` does, on padded NHWC, in float32.
+ *
+ * Relative error at most (8 + beta * (windowSize + 3) + 2 * beta * |log2 s|) * 2^-24, where s = k + scale * sum is not
+ * made small by cancellation (k and scale at least 0).
+ */
+void vgk_fast_normalization(
+  VGKISA isa, const VGKNormalization *normalization, size_t channels, const float *input, float *output,
+  size_t pixelStart, size_t pixelEnd);
+
 #pragma clang assume_nonnull end
 
 #endif

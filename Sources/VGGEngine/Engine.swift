@@ -2,6 +2,9 @@ public import VGGModel
 
 /// Runs a network over batches of pictures.
 ///
+/// On pictures larger than the network's own, the dense layers slide over the features as convolutions do (the paper's
+/// dense evaluation, section 3.2): logits and probabilities are maps of scores then, see ``EngineOutput/spatialAverage()``.
+///
 /// An engine is prepared once from a model and holds no state of a run, so several threads may use one.
 public protocol Engine: Sendable {
   /// The network that is run.
@@ -18,6 +21,11 @@ public protocol Engine: Sendable {
   ///   is too little, or `tap` with what the tap threw.
   func run(_ input: FeatureMap, tap: (Layer, FeatureMap) throws -> Void) throws(EngineError) -> EngineOutput
 
+  /// Runs the whole network for its output alone, which is faster than with a tap.
+  ///
+  /// - Parameter layerDone: Called when a layer is done, for measuring; of a batch that is run in parts, for each part.
+  func run(_ input: FeatureMap, layerDone: (Layer) -> Void) throws(EngineError) -> EngineOutput
+
   /// Runs one layer of the network on an input of its own, such as what another engine gave the layer.
   func evaluate(_ layer: Layer, on input: FeatureMap) throws(EngineError) -> FeatureMap
 }
@@ -25,7 +33,12 @@ public protocol Engine: Sendable {
 extension Engine {
   /// Runs the whole network for its output alone.
   public func run(_ input: FeatureMap) throws(EngineError) -> EngineOutput {
-    try run(input) { _, _ in }
+    try run(input, layerDone: { _ in })
+  }
+
+  /// Runs the whole network with a tap that keeps nothing.
+  public func run(_ input: FeatureMap, layerDone: (Layer) -> Void) throws(EngineError) -> EngineOutput {
+    try run(input, tap: { layer, _ in layerDone(layer) })
   }
 }
 
@@ -35,21 +48,53 @@ public enum EngineOutput: Sendable {
   case classes(logits: FeatureMap, probabilities: FeatureMap)
   /// Without a top: the output of the last layer.
   case features(FeatureMap)
+
+  /// One score for each picture and class: the mean of the map of logits, and the softmax of these means.
+  ///
+  /// For pictures of the network's own extent this is the output itself; features are left as they are.
+  public func spatialAverage() throws(EngineError) -> EngineOutput {
+    guard case .classes(let logits, _) = self, logits.shape.extent != Extent(side: 1) else { return self }
+    let means = try logits.spatialMean()
+    return .classes(logits: means, probabilities: try means.softmax())
+  }
 }
 
-/// How an engine works; the results do not depend on it.
+/// Which engine computes.
+public enum EngineKind: String, CaseIterable, Sendable {
+  /// ``FastEngine``
+  case fast
+  /// ``ReferenceEngine``
+  case reference
+}
+
+/// How a network is run.
 public struct EngineOptions: Equatable, Sendable {
+  /// Which engine computes.
+  public var kind: EngineKind
   /// The number of threads, at least 1.
   public var threadCount: Int
   /// The instruction set of the kernels.
   public var instructionSet: InstructionSet
+  /// Whether the fast engine does without weights in a form of its own, which costs half its speed or more.
+  public var savesMemory: Bool
 
   /// Creates options; what is not given is what the machine offers.
   public init(
-    threadCount: Int = EngineOptions.processorCount, instructionSet: InstructionSet = .best
+    kind: EngineKind = .fast, threadCount: Int = EngineOptions.processorCount,
+    instructionSet: InstructionSet = .best, savesMemory: Bool = false
   ) {
+    self.kind = kind
     self.threadCount = threadCount
     self.instructionSet = instructionSet
+    self.savesMemory = savesMemory
+  }
+
+  /// Prepares the engine that the options ask for.
+  public func engine(for model: Model) throws(EngineError) -> any Engine {
+    switch kind {
+    case .fast: try FastEngine(model, options: self)
+    case .reference: try ReferenceEngine(model, options: self)
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+internal import CVGGKernels
 public import VGGModel
 
 /// The values between two layers for a batch of pictures: float32, order picture, row, column, channel (NHWC).
@@ -74,6 +75,70 @@ public struct FeatureMap: Sendable {
       product = next
     }
     return product
+  }
+
+  /// The mean of each channel over a picture, in double precision.
+  func spatialMean() throws(EngineError) -> FeatureMap {
+    let (channels, pixelCount) = (shape.channels, shape.extent.height * shape.extent.width)
+    let means = withValues { values in
+      (0..<count * channels).map { index in
+        let start = index / channels * pixelCount * channels + index % channels
+        let sum = (0..<pixelCount).reduce(0.0) { $0 + Double(values[start + $1 * channels]) }
+        return Float(sum / Double(pixelCount))
+      }
+    }
+    return try FeatureMap(
+      count: count, shape: FeatureShape(extent: Extent(side: 1), channels: channels), values: means)
+  }
+
+  /// The softmax over the channels of each pixel.
+  func softmax() throws(EngineError) -> FeatureMap {
+    var result = FeatureMap()
+    try result.reshape(count: count, shape: shape)
+    let rows = count * shape.extent.height * shape.extent.width
+    withValues { source in
+      result.withMutableValues { target in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        vgk_reference_softmax(shape.channels, source, target, 0, rows)
+      }
+    }
+    return result
+  }
+
+  /// Takes the same values for another number of pictures of another shape.
+  ///
+  /// - Precondition: The number of values stays.
+  mutating func relabel(count: Int, shape: FeatureShape) {
+    precondition(count * shape.count == valueCount)
+    self.count = count
+    self.shape = shape
+  }
+
+  /// What a window sees at all its positions, in order of picture, row and column: one small map for each.
+  func windows(of window: Extent, at positions: Extent) throws(EngineError) -> FeatureMap {
+    let (total, overflow) = count.multipliedReportingOverflow(by: positions.height * positions.width)
+    guard !overflow else { throw .memory(byteCount: .max) }
+    var windows = FeatureMap()
+    try windows.reshape(count: total, shape: FeatureShape(extent: window, channels: shape.channels))
+    let (rowLength, lineLength) = (window.width * shape.channels, shape.extent.width * shape.channels)
+    withValues { source in
+      windows.withMutableValues { target in
+        guard let source = source.baseAddress, var target = target.baseAddress else { return }
+        for picture in 0..<count {
+          for y in 0..<positions.height {
+            for x in 0..<positions.width {
+              for row in 0..<window.height {
+                target.update(
+                  from: source + picture * shape.count + (y + row) * lineLength + x * shape.channels,
+                  count: rowLength)
+                target += rowLength
+              }
+            }
+          }
+        }
+      }
+    }
+    return windows
   }
 
   /// Lends all values for writing.

@@ -25,9 +25,7 @@ public struct ReferenceEngine: Engine {
   package init(_ model: Model, options: EngineOptions, decodedBlockLength: Int) throws(EngineError) {
     guard options.instructionSet.isAvailable else { throw .unavailable(options.instructionSet) }
     network = model.network
-    var layers: [PreparedLayer] = []
-    for layer in model.network.layers { layers.append(try PreparedLayer(layer, of: model)) }
-    self.layers = layers
+    layers = try PreparedLayer.layers(of: model)
     kernels = ReferenceKernels(
       instructionSet: options.instructionSet.kernelValue, threads: Threads(count: options.threadCount),
       decodedBlockLength: decodedBlockLength)
@@ -37,7 +35,7 @@ public struct ReferenceEngine: Engine {
   public func run(
     _ input: FeatureMap, tap: (Layer, FeatureMap) throws -> Void
   ) throws(EngineError) -> EngineOutput {
-    try network.check(input)
+    _ = try layers.outputShapes(for: input.shape, of: network)
     // Two maps take turns: a layer's input is the memory of the next layer's output.
     var current = input
     var output = FeatureMap()
@@ -54,21 +52,15 @@ public struct ReferenceEngine: Engine {
 
   /// Runs one layer, see ``Engine/evaluate(_:on:)``.
   public func evaluate(_ layer: Layer, on input: FeatureMap) throws(EngineError) -> FeatureMap {
-    guard let prepared = layers.first(where: { $0.layer == layer }) else {
-      throw .shape(ShapeError(layer: layer.name, problem: "is no layer of this network"))
-    }
     var output = FeatureMap()
-    try evaluate(prepared, on: input, into: &output)
+    try evaluate(layers.prepared(layer), on: input, into: &output)
     return output
   }
 
   private func evaluate(
     _ prepared: PreparedLayer, on input: FeatureMap, into output: inout FeatureMap
   ) throws(EngineError) {
-    let shape: FeatureShape
-    do throws(ShapeError) { shape = try prepared.layer.outputShape(for: input.shape) } catch {
-      throw .shape(error)
-    }
+    let shape = try prepared.outputShape(for: input.shape)
     try output.reshape(count: input.count, shape: shape)
     switch prepared.operation {
     case .convolution(let convolution, let weight, let bias):
@@ -78,26 +70,16 @@ public struct ReferenceEngine: Engine {
     case .normalization(let normalization):
       kernels.normalize(normalization, input, into: &output)
     case .dense(let dense, let weight, let bias):
-      try kernels.multiply(dense, weight: weight, bias: bias, input, into: &output)
+      guard shape.extent != Extent(side: 1) else {
+        return try kernels.multiply(dense, weight: weight, bias: bias, input, into: &output)
+      }
+      let windows = try input.windows(of: prepared.window ?? input.shape.extent, at: shape.extent)
+      output.relabel(
+        count: windows.count, shape: FeatureShape(extent: Extent(side: 1), channels: dense.outputs))
+      try kernels.multiply(dense, weight: weight, bias: bias, windows, into: &output)
+      output.relabel(count: input.count, shape: shape)
     case .softmax:
       kernels.softmax(input, into: &output)
-    }
-  }
-}
-
-extension Network {
-  /// Checks that an input fits the network before anything is computed.
-  fileprivate func check(_ input: FeatureMap) throws(EngineError) {
-    guard input.shape.channels == inputChannels else {
-      throw .shape(
-        ShapeError(
-          layer: "input",
-          problem: "has \(input.shape.channels) channels, but the network takes \(inputChannels)"))
-    }
-    do throws(ShapeError) {
-      _ = try outputShapes(for: input.shape.extent)
-    } catch {
-      throw .shape(error, fitting: inputExtent == input.shape.extent ? nil : inputExtent)
     }
   }
 }

@@ -12,14 +12,7 @@ struct ReferenceKernels: Sendable {
     _ convolution: Convolution, weight: any TensorValues, bias: [Float]?, _ input: FeatureMap,
     into output: inout FeatureMap
   ) throws(EngineError) {
-    let geometry = VGKConvolutionShape(
-      inputHeight: input.shape.extent.height, inputWidth: input.shape.extent.width,
-      inputChannels: input.shape.channels, outputHeight: output.shape.extent.height,
-      outputWidth: output.shape.extent.width, outputChannels: output.shape.channels,
-      kernelHeight: convolution.kernel.height, kernelWidth: convolution.kernel.width,
-      strideHeight: convolution.stride.height, strideWidth: convolution.stride.width,
-      paddingHeight: convolution.padding.height, paddingWidth: convolution.padding.width,
-      dilationHeight: convolution.dilation.height, dilationWidth: convolution.dilation.width)
+    let geometry = convolution.kernelShape(input.shape.extent, output.shape.extent)
     let appliesReLU = convolution.activation == .relu
     let weights = try DecodedWeights(weight, 0..<weight.count, rowLength: output.shape.channels, threads)
     weights.withPointer { weights in
@@ -34,15 +27,8 @@ struct ReferenceKernels: Sendable {
   }
 
   func pool(_ pooling: Pooling, _ input: FeatureMap, into output: inout FeatureMap) {
-    let geometry = VGKPoolingShape(
-      inputHeight: input.shape.extent.height, inputWidth: input.shape.extent.width,
-      channels: input.shape.channels,
-      outputHeight: output.shape.extent.height, outputWidth: output.shape.extent.width,
-      kernelHeight: pooling.kernel.height, kernelWidth: pooling.kernel.width,
-      strideHeight: pooling.stride.height,
-      strideWidth: pooling.stride.width, paddingHeight: pooling.padding.height,
-      paddingWidth: pooling.padding.width)
-    let method: VGKPooling = pooling.method == .maximum ? .maximum : .average
+    let geometry = pooling.kernelShape(input.shape, output.shape.extent)
+    let method = pooling.kernelMethod
     split(input, &output, output.rowCount) { source, target, rows in
       withUnsafePointer(to: geometry) { geometry in
         vgk_reference_pooling(geometry, method, source, target, rows.lowerBound, rows.upperBound)
@@ -53,9 +39,7 @@ struct ReferenceKernels: Sendable {
   func normalize(
     _ normalization: LocalResponseNormalization, _ input: FeatureMap, into output: inout FeatureMap
   ) {
-    let constants = VGKNormalization(
-      windowSize: normalization.size, k: normalization.k, scale: normalization.scale, beta: normalization.beta
-    )
+    let constants = normalization.kernelConstants
     let (extent, channels) = (input.shape.extent, input.shape.channels)
     split(input, &output, output.rowCount) { source, target, rows in
       withUnsafePointer(to: constants) { constants in

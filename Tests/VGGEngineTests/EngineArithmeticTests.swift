@@ -3,7 +3,7 @@ import Testing
 import VGGEngine
 import VGGModel
 
-/// The reference path against formulas: whole networks layer by layer, and single layers of any geometry.
+/// The engines against formulas: whole networks layer by layer, and single layers of any geometry.
 @Suite struct EngineArithmeticTests {
   @Test(arguments: Architecture.allCases, [Pooling.Rounding.floor, .ceiling])
   func wholeNetworks(_ architecture: Architecture, rounding: Pooling.Rounding) throws {
@@ -90,18 +90,23 @@ import VGGModel
     let model = try random.model(.single(operation, inputChannels: channels))
     let layer = model.network.layers[0]
     let input = try random.map(count, extent, channels: channels)
-    let seen = try ReferenceEngine(model).evaluate(layer, on: input)
     let oracle = Oracle(model: model)
-    expectClose(seen, try input.pictures.map { try oracle.output(of: layer, $0) }, "\(operation)")
+    let expected = try input.pictures.map { try oracle.output(of: layer, $0) }
+    expectClose(try ReferenceEngine(model).evaluate(layer, on: input), expected, "\(operation)")
+    for savesMemory in [false, true] {
+      let engine = try FastEngine(model, options: EngineOptions(savesMemory: savesMemory))
+      expectClose(try engine.evaluate(layer, on: input), expected, "\(operation)", tolerance: 3e-6)
+    }
   }
 
   /// Both round a sum in double precision to float, so they may differ by a rounding or two of the largest value.
-  private func expectClose(_ seen: FeatureMap, _ expected: [Picture], _ what: String) {
+  private func expectClose(_ seen: FeatureMap, _ expected: [Picture], _ what: String, tolerance: Float = 1e-6)
+  {
     #expect(seen.count == expected.count && seen.pictures.map(\.shape) == expected.map(\.shape), "\(what)")
     for (seen, expected) in zip(seen.pictures, expected) {
       let largest = expected.values.map(\.magnitude).max() ?? 0
       let error = zip(seen.values, expected.values).map { ($0 - $1).magnitude }.max() ?? 0
-      #expect(error <= largest * 1e-6, "\(what)")
+      #expect(error <= largest * tolerance, "\(what)")
     }
   }
 }

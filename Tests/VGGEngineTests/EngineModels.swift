@@ -1,6 +1,8 @@
 import TestSupport
 import Testing
+import VGGCaffe
 import VGGEngine
+import VGGKeras
 import VGGModel
 
 /// Small random models and inputs; equal seeds give equal values.
@@ -130,4 +132,17 @@ extension Engine {
     _ = try run(input) { outputs.append($1) }
     return outputs
   }
+}
+
+/// The model of a Keras or Caffe fixture.
+func fixtureModel(_ name: String) throws -> Model {
+  let file = try MappedFile(path: fixture(name))
+  guard name.hasPrefix("caffe/") else {
+    return try KerasImporter.model(of: file, kind: FileKind(of: file.bytes), options: ImportOptions())
+  }
+  let prototxt = try MappedFile(
+    path: fixture(
+      name.replacing(".caffemodel", with: name.contains("digits") ? "_deploy.prototxt" : ".prototxt")))
+  return try CaffeImporter.model(
+    of: CaffeFile(file), prototxt: CaffeFile(prototxt), options: ImportOptions())
 }

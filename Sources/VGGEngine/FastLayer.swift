@@ -1,0 +1,144 @@
+internal import CVGGKernels
+internal import VGGModel
+
+/// A layer and how it is computed fast, with its weights in the form that this needs.
+struct FastLayer: Sendable {
+  /// How a layer is computed.
+  enum Method: Sendable {
+    /// By Winograd's method with tiles of so many outputs a side.
+    case winograd(tile: Int, weights: AlignedMemory<Float>)
+    /// Directly; without weights they are packed when the layer's turn comes.
+    case direct(inputIsPacked: Bool, weights: AlignedMemory<Float>?)
+    /// As a dense layer; without weights they are decoded in blocks when the layer's turn comes.
+    case dense(weights: DecodedWeights?)
+    /// Without weights.
+    case plain
+  }
+
+  let prepared: PreparedLayer
+  let method: Method
+  /// Whether the pooling behind the layer is done at once where nobody asks for what is between them.
+  let fusesPooling: Bool
+
+  /// Whether pixels of the output lie without padding, as in a ``FeatureMap``.
+  var outputIsPacked: Bool {
+    switch prepared.operation {
+    case .dense, .softmax: true
+    case .convolution, .pooling, .normalization: false
+    }
+  }
+
+  /// The largest tile of Winograd's method: the fastest; smaller ones are more accurate.
+  private static let largestTile = 7
+
+  /// Prepares all layers; weights are transformed on all threads.
+  static func layers(
+    of model: Model, _ instructionSet: VGKISA, _ threads: Threads, savesMemory: Bool
+  ) throws(EngineError) -> [FastLayer] {
+    let network = model.network
+    // The tile is chosen once, for the network's own extent: the weights are transformed for it.
+    let extent = network.inputExtent ?? Extent(side: 224)
+    let shapes = (try? network.outputShapes(for: extent)) ?? []
+    let prepared = try PreparedLayer.layers(of: model)
+    var layers: [FastLayer] = []
+    for (index, layer) in prepared.enumerated() {
+      let input = index == 0 ? extent : shapes.indices.contains(index) ? shapes[index - 1].extent : nil
+      let output = shapes.indices.contains(index) ? shapes[index].extent : nil
+      let next = index + 1 < prepared.count ? prepared[index + 1].operation : nil
+      layers.append(
+        try FastLayer(
+          layer, isFirst: index == 0, extents: input.flatMap { input in output.map { (input, $0) } }, next,
+          instructionSet, threads, savesMemory: savesMemory))
+    }
+    return layers
+  }
+
+  private init(
+    _ prepared: PreparedLayer, isFirst: Bool, extents: (input: Extent, output: Extent)?,
+    _ next: PreparedLayer.Operation?, _ instructionSet: VGKISA, _ threads: Threads, savesMemory: Bool
+  ) throws(EngineError) {
+    self.prepared = prepared
+    switch prepared.operation {
+    case .convolution(let convolution, let weight, _):
+      var tile = 0
+      var fuses = false
+      if let extents, !savesMemory {
+        var shape = convolution.kernelShape(extents.input, extents.output)
+        tile = vgk_fast_winograd_best_tile(&shape, false, FastLayer.largestTile)
+        if tile > 0, case .pooling(let pooling)? = next, pooling.isPlain {
+          fuses = vgk_fast_winograd_best_tile(&shape, true, FastLayer.largestTile) == tile
+        }
+      }
+      fusesPooling = fuses
+      let inputIsPacked = isFirst && tile == 0
+      if savesMemory {
+        method = .direct(inputIsPacked: inputIsPacked, weights: nil)
+        return
+      }
+      let decoded = try DecodedWeights(
+        weight, 0..<weight.count, rowLength: convolution.outputChannels, threads)
+      if tile > 0 {
+        method = .winograd(
+          tile: tile, weights: try convolution.transformed(decoded, tile: tile, instructionSet, threads))
+      } else {
+        let packed = try AlignedMemory<Float>(count: convolution.packedCount(instructionSet))
+        if let target = packed.buffer.baseAddress {
+          convolution.pack(decoded, into: target, instructionSet) { threads.perform($0, body: $1) }
+        }
+        method = .direct(inputIsPacked: inputIsPacked, weights: packed)
+      }
+    case .dense(let dense, let weight, _):
+      fusesPooling = false
+      method = .dense(
+        weights: savesMemory && weight.inMemory == nil
+          ? nil : try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads))
+    case .pooling, .normalization, .softmax:
+      fusesPooling = false
+      method = .plain
+    }
+  }
+}
+
+/// Weights in the order of the kernels. It depends on kernel and channels only: any extent will do for the plan.
+extension Convolution {
+  private var anyKernelShape: VGKConvolutionShape { kernelShape(Extent(side: 1), Extent(side: 1)) }
+
+  fileprivate func transformed(
+    _ weights: DecodedWeights, tile: Int, _ instructionSet: VGKISA, _ threads: Threads
+  ) throws(EngineError) -> AlignedMemory<Float> {
+    var shape = anyKernelShape
+    let plan = vgk_fast_winograd_plan(instructionSet, tile, &shape, 1, nil, 1)
+    let memory = try AlignedMemory<Float>(count: plan.weightCount)
+    weights.withPointer { source in
+      guard let target = memory.buffer.baseAddress else { return }
+      threads.perform(plan.panelCount) { panels in
+        withUnsafePointer(to: plan) {
+          vgk_fast_winograd_weights($0, source, target, panels.lowerBound, panels.upperBound)
+        }
+      }
+    }
+    return memory
+  }
+
+  /// The number of floats of packed weights.
+  func packedCount(_ instructionSet: VGKISA) -> Int {
+    var shape = anyKernelShape
+    return vgk_fast_direct_plan(instructionSet, &shape, inputChannels).weightCount
+  }
+
+  /// Packs weights for direct convolution, split by what is given.
+  func pack(
+    _ weights: DecodedWeights, into target: UnsafeMutablePointer<Float>, _ instructionSet: VGKISA,
+    split: (Int, (Range<Int>) -> Void) -> Void
+  ) {
+    var shape = anyKernelShape
+    let plan = vgk_fast_direct_plan(instructionSet, &shape, inputChannels)
+    weights.withPointer { source in
+      split(plan.panelCount) { panels in
+        withUnsafePointer(to: plan) {
+          vgk_fast_direct_weights($0, source, target, panels.lowerBound, panels.upperBound)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,39 @@
+internal import CVGGKernels
+internal import VGGModel
+
+/// What the kernels call the settings of layers.
+extension Convolution {
+  func kernelShape(_ input: Extent, _ output: Extent) -> VGKConvolutionShape {
+    VGKConvolutionShape(
+      inputHeight: input.height, inputWidth: input.width, inputChannels: inputChannels,
+      outputHeight: output.height, outputWidth: output.width, outputChannels: outputChannels,
+      kernelHeight: kernel.height, kernelWidth: kernel.width,
+      strideHeight: stride.height, strideWidth: stride.width,
+      paddingHeight: padding.height, paddingWidth: padding.width,
+      dilationHeight: dilation.height, dilationWidth: dilation.width)
+  }
+}
+
+extension Pooling {
+  func kernelShape(_ input: FeatureShape, _ output: Extent) -> VGKPoolingShape {
+    VGKPoolingShape(
+      inputHeight: input.extent.height, inputWidth: input.extent.width, channels: input.channels,
+      outputHeight: output.height, outputWidth: output.width,
+      kernelHeight: kernel.height, kernelWidth: kernel.width,
+      strideHeight: stride.height, strideWidth: stride.width,
+      paddingHeight: padding.height, paddingWidth: padding.width)
+  }
+
+  var kernelMethod: VGKPooling { method == .maximum ? .maximum : .average }
+
+  /// Whether it is the paper's: the maximum of 2 x 2 with stride 2.
+  var isPlain: Bool {
+    method == .maximum && kernel == Extent(side: 2) && stride == Extent(side: 2) && padding == Extent(side: 0)
+  }
+}
+
+extension LocalResponseNormalization {
+  var kernelConstants: VGKNormalization {
+    VGKNormalization(windowSize: size, k: k, scale: scale, beta: beta)
+  }
+}

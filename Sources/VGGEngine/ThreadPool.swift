@@ -1,0 +1,170 @@
+internal import CVGGKernels
+internal import Glibc
+internal import Synchronization
+
+/// Threads that stay at hand between the layers of a run.
+///
+/// A thread that waits for the next layer spins for a moment, since that comes within microseconds, and then sleeps.
+/// One caller at a time.
+final class ThreadPool: Sendable {
+  /// The number of threads that work at the same time, the caller's among them.
+  let count: Int
+  private let shared = Shared()
+  private let threads: [pthread_t]
+
+  /// Starts threads; fewer where the system gives no more.
+  init(count: Int) {
+    var threads: [pthread_t] = []
+    for index in 1..<max(1, count) + 1 where index < count {
+      var thread = pthread_t()
+      let worker = Unmanaged.passRetained(Worker(shared: shared, index: index))
+      let status = pthread_create(
+        &thread, nil,
+        { context in
+          guard let context else { return nil }
+          Unmanaged<Worker>.fromOpaque(context).takeRetainedValue().run()
+          return nil
+        }, worker.toOpaque())
+      guard status == 0 else {
+        worker.release()
+        break
+      }
+      threads.append(thread)
+    }
+    self.threads = threads
+    self.count = threads.count + 1
+  }
+
+  deinit {
+    shared.stop()
+    for thread in threads { pthread_join(thread, nil) }
+  }
+
+  /// Calls a body for pieces that together are `0..<total`, and returns when all are done.
+  ///
+  /// - Parameters:
+  ///   - pieceLength: The length of all pieces but the last; one thread alone takes everything at once.
+  ///   - body: Gets the number of its thread, below `count`, and a piece; writes only what belongs to these.
+  func perform(_ total: Int, pieceLength: Int, body: (_ thread: Int, _ piece: Range<Int>) -> Void) {
+    guard count > 1, total > pieceLength else {
+      if total > 0 { body(0, 0..<total) }
+      return
+    }
+    withoutActuallyEscaping(body) { body in
+      shared.perform(Job(total: total, pieceLength: pieceLength, body: body), helpers: threads.count)
+    }
+  }
+}
+
+/// What all threads do together.
+private struct Job {
+  let total: Int
+  let pieceLength: Int
+  let body: (Int, Range<Int>) -> Void
+}
+
+/// One thread's way to the shared state.
+private final class Worker: Sendable {
+  let shared: Shared
+  let index: Int
+
+  init(shared: Shared, index: Int) {
+    self.shared = shared
+    self.index = index
+  }
+
+  func run() {
+    var generation: UInt64 = 0
+    while true {
+      generation = shared.awaitChange(of: generation)
+      if shared.isStopping { return }
+      shared.work(thread: index)
+      shared.unfinished.subtract(1, ordering: .acquiringAndReleasing)
+    }
+  }
+}
+
+private final class Shared: @unchecked Sendable {
+  // Safe to share: `job` is written only while no helper is at work, and published by `generation`.
+  private var job: Job?
+  private let generation = Atomic<UInt64>(0)
+  private let nextPiece = Atomic(0)
+  private let stops = Atomic(false)
+  private let sleepers = Atomic(0)
+  /// The number of helpers that are not done with the job.
+  let unfinished = Atomic(0)
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+  init() {
+    mutex = .allocate(capacity: 1)
+    condition = .allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_mutex_destroy(mutex)
+    pthread_cond_destroy(condition)
+    mutex.deallocate()
+    condition.deallocate()
+  }
+
+  var isStopping: Bool { stops.load(ordering: .acquiring) }
+
+  func stop() {
+    stops.store(true, ordering: .releasing)
+    wakeAll()
+  }
+
+  func perform(_ job: Job, helpers: Int) {
+    self.job = job
+    nextPiece.store(0, ordering: .relaxed)
+    unfinished.store(helpers, ordering: .relaxed)
+    wakeAll()
+    work(thread: 0)
+    var turns = 0
+    while unfinished.load(ordering: .acquiring) > 0 {
+      turns += 1
+      // A helper that the system has taken off its processor needs one.
+      if turns < 4000 { vgk_pause() } else { sched_yield() }
+    }
+    self.job = nil
+  }
+
+  /// Takes pieces until there are none left. A call of its own, so that nothing holds the body when it returns.
+  @inline(never) func work(thread: Int) {
+    guard let job else { return }
+    while true {
+      let start = nextPiece.add(job.pieceLength, ordering: .relaxed).oldValue
+      guard start < job.total else { return }
+      job.body(thread, start..<min(job.total, start + job.pieceLength))
+    }
+  }
+
+  /// Waits for another generation than the one that is known, and returns it.
+  func awaitChange(of known: UInt64) -> UInt64 {
+    for _ in 0..<4000 {
+      let current = generation.load(ordering: .acquiring)
+      if current != known { return current }
+      vgk_pause()
+    }
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    defer { sleepers.subtract(1, ordering: .sequentiallyConsistent) }
+    while true {
+      let current = generation.load(ordering: .sequentiallyConsistent)
+      if current != known { return current }
+      pthread_cond_wait(condition, mutex)
+    }
+  }
+
+  private func wakeAll() {
+    generation.add(1, ordering: .sequentiallyConsistent)
+    guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+    pthread_mutex_lock(mutex)
+    pthread_cond_broadcast(condition)
+    pthread_mutex_unlock(mutex)
+  }
+}

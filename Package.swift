@@ -74,7 +74,7 @@ let package = Package(
     tests("VGGEngineTests", "VGGEngine", "CVGGKernels", "VGGKeras", "VGGCaffe", "VGGInterchange"),
     tests("VGGCompressTests", "VGGCompress", "VGGModel"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel"),
-    tests("CommandTests", "VGGCommands", "JSONKit", "VGGInterchange"),
+    tests("CommandTests", "VGGCommands", "VGGEngine", "JSONKit", "VGGInterchange"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -5,9 +5,9 @@
 
 static double VGK_NAME(probeArithmetic)(size_t stepCount, float *result) {
   enum { chainCount = VGK_NAME(tileRows) };
-  // Independent chains hide the latency; what they compute stays near one.
+  // Independent chains hide the latency. They start from different numbers that the compiler does not know, near one.
   VGK_NAME(vector) sums[chainCount];
-  VGK_UNROLL for (size_t i = 0; i < chainCount; i++) sums[i] = (VGK_NAME(vector)){0} + 1.0f;
+  VGK_UNROLL for (size_t i = 0; i < chainCount; i++) sums[i] = (VGK_NAME(vector)){0} + (*result + 0.001f * (float)i);
   VGK_NAME(vector) factor = (VGK_NAME(vector)){0} + 0.999f, addend = (VGK_NAME(vector)){0} + 0.001f;
   VGK_NO_UNROLL for (size_t step = 0; step < stepCount; step++)
     VGK_UNROLL for (size_t i = 0; i < chainCount; i++) sums[i] = sums[i] * factor + addend;

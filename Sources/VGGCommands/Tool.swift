@@ -6,7 +6,7 @@ private let vggconv = CommandLineTool(
   abstract: "converts, shrinks, runs and verifies VGG networks",
   commands: [
     importCommand, inspectCommand, summaryCommand, verifyCommand, runCommand, evaluateCommand,
-    quantizeCommand,
+    benchCommand, quantizeCommand,
     pruneCommand, exportCommand, checksumCommand,
   ])
 

@@ -121,7 +121,7 @@ public struct Verification: Sendable {
     guard missingTensors.isEmpty, weights.allSatisfy(\.hasSourcesShape) else { return }
     do throws(EngineError) {
       let (engine, sourceEngine) = (
-        try ReferenceEngine(model, options: options), try ReferenceEngine(source, options: options)
+        try options.engine(for: model), try options.engine(for: source)
       )
       for input in inputs { try compareLayers(engine, sourceEngine, input) }
       if let recorded { try compareRecorded(engine, recorded) }
@@ -148,7 +148,7 @@ public struct Verification: Sendable {
 
   /// Runs both networks layer by layer; each of the model's layers also gets the input of the source's.
   private mutating func compareLayers(
-    _ engine: some Engine, _ source: some Engine, _ input: FeatureMap
+    _ engine: any Engine, _ source: any Engine, _ input: FeatureMap
   ) throws(EngineError) {
     var (seen, expected) = (input, input)
     for (index, layer) in engine.network.layers.enumerated() {
@@ -177,7 +177,7 @@ public struct Verification: Sendable {
   }
 
   private mutating func compareRecorded(
-    _ engine: some Engine, _ recorded: RecordedActivations
+    _ engine: any Engine, _ recorded: RecordedActivations
   ) throws(EngineError) {
     var differences: [LayerDifference] = []
     var (sameClass, classified) = (0, 0)

@@ -63,14 +63,15 @@ private struct Sample {
       provenance: Provenance(sourceName: "s", sourceByteCount: 0, format: "test", generation: "test"))
   }
 
-  func verify(_ model: Model, recorded: RecordedActivations? = nil, limits: Verification.Limits = .init())
-    throws
-    -> Verification
-  {
+  func verify(
+    _ model: Model, recorded: RecordedActivations? = nil, limits: Verification.Limits = .init(),
+    _ engine: EngineKind = .reference
+  ) throws -> Verification {
     let inputs = try VerificationInputs.generated(
       for: network, preprocessing: .released(for: network.inputExtent), seed: 7)
     return try Verification(
-      of: model, against: source(), inputs: [inputs], recorded: recorded, limits: limits)
+      of: model, against: source(), inputs: [inputs], recorded: recorded, limits: limits,
+      options: EngineOptions(kind: engine))
   }
 }
 
@@ -260,6 +261,8 @@ private struct Sample {
     #expect(verification.verdict == .exact, "\(verification.reasons)")
     #expect(verification.reference.count == sample.network.layers.count)
     #expect(verification.reference.allSatisfy { $0.largestError == 0 })
+    let fast = try sample.verify(sample.native(), recorded: recorded, .fast)
+    #expect(fast.verdict == .exact && fast.reference.allSatisfy { $0.isWithin(1e-5) }, "\(fast.reasons)")
   }
 
   @Test func aWrongRecordingIsADifference() throws {

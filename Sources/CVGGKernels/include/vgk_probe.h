@@ -14,7 +14,7 @@
  * Multiplies and adds in registers, without memory.
  *
  * @param stepCount the number of rounds
- * @param result    gets a number that keeps the work from being left out
+ * @param result    a number near one, and gets one: so the work cannot be left out
  * @return the number of floating-point operations that were done
  */
 double vgk_probe_arithmetic(VGKISA isa, size_t stepCount, float *result);

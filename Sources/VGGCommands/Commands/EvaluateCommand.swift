@@ -16,7 +16,7 @@ let evaluateCommand = Command(
   positionals: [
     Positional("MODEL", help: "A native model or a source"),
     Positional("DATA.npz", help: "Pictures and their labels"),
-  ], options: []
+  ], options: EngineArguments.all
 ) { arguments, console in
   let (path, data) = (arguments.positionals[0], arguments.positionals[1])
   let model = try OpenedModel(path).model
@@ -36,10 +36,10 @@ let evaluateCommand = Command(
   defer { progress.finish() }
   var (right, rightOfFive) = (0, 0)
   do {
-    let engine = try ReferenceEngine(model)
+    let engine = try EngineArguments.options(arguments).engine(for: model)
     for start in stride(from: 0, to: count, by: batchSize) {
       let range = start..<min(count, start + batchSize)
-      guard case .classes(let logits, _) = try engine.run(try batch(range)) else { continue }
+      guard case .classes(let logits, _) = try engine.run(try batch(range)).spatialAverage() else { continue }
       let scores = logits.values
       for index in range {
         let own = scores[(index - start) * classCount..<(index - start + 1) * classCount]

@@ -17,7 +17,8 @@ let runCommand = Command(
   "run", abstract: "run a model on pictures or arrays and print the classes",
   discussion: """
     Pictures (PNG, JPEG, PPM) are preprocessed as the model says. Arrays (.npy, or .npz with an array 'input') are float32 and \
-    preprocessed already.
+    preprocessed already. On arrays larger than the model's own input the dense layers slide over the picture, as in the paper: \
+    the scores are the mean of the map that this gives.
     """,
   examples: [
     .init("run vgg16.vggw cat.jpg --labels imagenet.txt", "The five most likely classes of a picture"),
@@ -28,6 +29,7 @@ let runCommand = Command(
     Positional("INPUT", help: "Pictures, .npy or .npz files", count: .oneOrMore),
   ],
   options: [topOption, labelsOption, layoutOption, activationsOption, ModelOptions.force]
+    + EngineArguments.all
 ) { arguments, console in
   let path = arguments.positionals[0]
   let inputs = Array(arguments.positionals.dropFirst())
@@ -40,18 +42,23 @@ let runCommand = Command(
   let reader = InputReader(model: model, isChannelsFirst: arguments[layoutOption] == .nchw)
   var results: [JSONValue] = []
   do throws(EngineError) {
-    let engine = try ReferenceEngine(model)
+    let engine = try EngineArguments.options(arguments).engine(for: model)
     let progress = console.progress("running", total: inputs.count, unit: .items("inputs"))
     defer { progress.finish() }
     for input in inputs {
       let batch: FeatureMap
       do { batch = try reader.read(input) } catch { throw .tap(error) }
       var saved: [NamedArray] = []
-      let output = try engine.run(batch) { layer, values in
-        guard activationsPath != nil else { return }
-        saved.append(
-          NamedArray(
-            name: activationName(layer, in: model.network), shape: arrayShape(values), values: values.values))
+      let output: EngineOutput
+      if activationsPath == nil {
+        output = try engine.run(batch)
+      } else {
+        output = try engine.run(batch) { layer, values in
+          saved.append(
+            NamedArray(
+              name: activationName(layer, in: model.network), shape: arrayShape(values), values: values.values
+            ))
+        }
       }
       progress.advance(by: 1)
       if let activationsPath {
@@ -59,7 +66,7 @@ let runCommand = Command(
           try NumPyArchive.write(saved, to: activationsPath, overwrite: true)
         } catch { throw .tap(error) }
       }
-      results += report(output, input: input, labels: labels, top: arguments[topOption] ?? 5, console)
+      results += try report(output, input: input, labels: labels, top: arguments[topOption] ?? 5, console)
     }
   } catch {
     throw error.fileError(path)
@@ -102,8 +109,10 @@ private func readLabels(_ path: String) throws(FileError) -> [String] {
 /// Prints the classes of each picture of a batch, or returns them for JSON.
 private func report(
   _ output: EngineOutput, input: String, labels: [String], top: Int, _ console: Console
-) -> [JSONValue] {
-  switch output {
+) throws(EngineError) -> [JSONValue] {
+  var scoreMap = Extent(side: 1)
+  if case .classes(let logits, _) = output { scoreMap = logits.shape.extent }
+  switch try output.spatialAverage() {
   case .features(let features):
     let shape = arrayShape(features)
     if !console.isJSON {
@@ -128,6 +137,7 @@ private func report(
       }
       return [
         "input": .string(input), "picture": .integer(Int64(picture)),
+        "scoreMap": [.integer(Int64(scoreMap.height)), .integer(Int64(scoreMap.width))],
         "top": .array(
           best.map { index in
             [

@@ -4,10 +4,6 @@ internal import VGGModel
 
 private let netArgument = Positional(
   "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file")
-private let inputOption = Option<Extent>(
-  "input", valueName: "SIDE|HxW", help: "The extent of the picture; 224 for a network of the paper",
-  allowed: "a side such as 224, or height x width such as 480x640", parse: parseExtent)
-
 /// Prints what each layer costs.
 let summaryCommand = Command(
   "summary", abstract: "print shape, parameters, memory, arithmetic and view of each layer",
@@ -19,10 +15,10 @@ let summaryCommand = Command(
     .init("summary D", "The paper's VGG-16"),
     .init("summary vgg16.vggw --input 448", "A model with pictures of another size"),
   ],
-  positionals: [netArgument], options: [inputOption]
+  positionals: [netArgument], options: [ModelOptions.inputExtent]
 ) { arguments, console in
   let name = arguments.positionals[0]
-  let input = arguments[inputOption]
+  let input = arguments[ModelOptions.inputExtent]
   let network: Network
   if let named = architecture(named: name) {
     network = try fitting(input ?? Extent(side: 224)) { (extent) throws(ShapeError) in
@@ -55,15 +51,6 @@ private func architecture(named name: String) -> Architecture? {
     ?? Architecture.allCases.first {
       $0.rawValue == name.uppercased() || $0.rawValue.replacing("-", with: "") == upper
     }
-}
-
-/// `224` or `480x640`
-private func parseExtent(_ text: String) -> Extent? {
-  let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-  guard (1...2).contains(sides.count), sides.allSatisfy((1...Network.largestInputSide).contains) else {
-    return nil
-  }
-  return Extent(height: sides[0], width: sides[sides.count - 1])
 }
 
 private func text(_ network: Network, _ costs: NetworkCosts, _ console: Console) -> String {

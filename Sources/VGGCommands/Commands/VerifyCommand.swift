@@ -40,7 +40,7 @@ let verifyCommand = Command(
     Positional("MODEL", help: "The native model"),
   ],
   options: [inputsOption, referenceOption, seedOption, maximumErrorOption, sameClassOption]
-    + ModelOptions.reading
+    + EngineArguments.all + ModelOptions.reading
 ) { arguments, console in
   let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
   var options = ModelOptions.importOptions(arguments)
@@ -52,6 +52,10 @@ let verifyCommand = Command(
   limits.accumulatedError = arguments[maximumErrorOption]
   limits.sameClassFraction = arguments[sameClassOption] ?? 1
 
+  // Two models at once: without second copies of their weights, which also is the more accurate way.
+  var engineOptions = EngineArguments.options(arguments)
+  engineOptions.savesMemory = true
+
   let seed = UInt64(arguments[seedOption] ?? 2014)
   let verification: Verification
   do {
@@ -60,7 +64,8 @@ let verifyCommand = Command(
       try RecordedActivations(recordedArrays(path), of: opened.model.network, file: path)
     }
     verification = try Verification(
-      of: opened.model, against: source.model, inputs: inputs, recorded: recorded, limits: limits)
+      of: opened.model, against: source.model, inputs: inputs, recorded: recorded, limits: limits,
+      options: engineOptions)
   } catch let error as VerificationError {
     throw error.fileError(modelPath)
   } catch let error as EngineError {

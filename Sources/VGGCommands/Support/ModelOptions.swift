@@ -32,6 +32,10 @@ enum ModelOptions {
   static let architecture = Option<Architecture>(
     choice: "architecture", valueName: "NET", help: "Refuse a file that holds another network")
 
+  static let inputExtent = Option<Extent>(
+    "input", valueName: "SIDE|HxW", help: "The extent of the picture; 224 for a network of the paper",
+    allowed: "a side such as 224, or height x width such as 480x640", parse: extent(_:))
+
   /// The options that decide how a source is read.
   static let reading: [any OptionDeclaration] = [
     prototxt, allowNonFinite, normalization, kernelFlip, flattenOrder, channelOrder, architecture,
@@ -74,6 +78,15 @@ enum ModelOptions {
       Preprocessing.ChannelOrder(rawValue: $0.rawValue)
     }
     return options
+  }
+
+  /// `224` or `480x640`
+  private static func extent(_ text: String) -> Extent? {
+    let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    guard (1...2).contains(sides.count), sides.allSatisfy((1...Network.largestInputSide).contains) else {
+      return nil
+    }
+    return Extent(height: sides[0], width: sides[sides.count - 1])
   }
 
   /// `5,0.0005,0.75,2`: Caffe's local_size, alpha (for the whole window), beta and k.

@@ -1,7 +1,7 @@
 #include "fast_common.h"
 
-/* Inputs whose products are summed before they join the total, and columns of a stripe for one row. */
-enum { vgkDenseChunk = 256, vgkDenseStripe = 2048 };
+/* Inputs whose products are summed before they join the total, and columns of a stripe for one row and for several. */
+enum { vgkDenseChunk = 256, vgkDenseStripe = 4096, vgkDenseBatchStripe = 512 };
 
 #define VGK_BODY "fast_dense_body.h"
 #include "for_each_isa.h"

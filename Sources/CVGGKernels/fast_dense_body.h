@@ -99,9 +99,9 @@ static void VGK_NAME(dense)(
   size_t rowCount, size_t inputCount, size_t outputCount, const float *input, const float *weights, const float *bias,
   bool appliesReLU, float *output, size_t columnStart, size_t columnEnd) {
   enum { groupRows = 16 };
-  const size_t stripe = rowCount == 1 ? vgkDenseStripe : vgkDenseStripe / 4;
-  float sums[VGK_NAME(tileRows) * vgkDenseStripe / 4 > vgkDenseStripe ? VGK_NAME(tileRows) * vgkDenseStripe / 4
-                                                                      : vgkDenseStripe];
+  const size_t stripe = rowCount == 1 ? vgkDenseStripe : vgkDenseBatchStripe;
+  float sums[VGK_NAME(tileRows) * vgkDenseBatchStripe > vgkDenseStripe ? VGK_NAME(tileRows) * vgkDenseBatchStripe
+                                                                       : vgkDenseStripe];
   for (size_t column = columnStart; column < columnEnd; column += stripe) {
     const size_t columns = smallerOf(columnEnd - column, stripe);
     for (size_t row = 0; row < rowCount; row++)

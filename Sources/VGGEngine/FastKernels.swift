@@ -161,7 +161,9 @@ struct FastKernels {
     _ dense: Dense, _ weights: UnsafePointer<Float>, _ bias: [Float]?, _ source: UnsafePointer<Float>,
     rowCount: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    pool.perform(dense.outputs, pieceLength: pieceLength(dense.outputs, multiple: 512)) { _, columns in
+    // One piece for each thread: pieces of rows are read, and the longer they are the faster.
+    let pieceLength = (dense.outputs + pool.count - 1) / pool.count
+    pool.perform(dense.outputs, pieceLength: (pieceLength + 511) / 512 * 512) { _, columns in
       vgk_fast_dense(
         instructionSet, rowCount, dense.inputs, dense.outputs, source, weights, bias,
         dense.activation == .relu, target, columns.lowerBound, columns.upperBound)

@@ -149,7 +149,7 @@ void vgk_fast_direct(
  * stored: [inputCount, outputCount].
  *
  * With one row, weights of inputs that are zero are not read, which after ReLU saves half the time or more; an
- * infinite or NaN weight of such an input does not show. Split at multiples of 512 columns for speed.
+ * infinite or NaN weight of such an input does not show. Split into few parts, at multiples of 512 columns, for speed.
  */
 void vgk_fast_dense(
   VGKISA isa, size_t rowCount, size_t inputCount, size_t outputCount, const float *input, const float *weights,

@@ -101,14 +101,13 @@ private struct Benchmark {
     prepareSeconds = try Measuring.time { () throws(EngineError) in prepared = try options.engine(for: model)
     }
     guard let engine = prepared else { return }
-    let input = try randomInput(channels: model.network.inputChannels)
+    let input = try randomInput(count: batch, channels: model.network.inputChannels)
     let progress = console.progress("measuring", total: repeats + 2, unit: .items("passes"))
     defer { progress.finish() }
-    // The first pass tells the shapes, the second warms up what the others use.
-    var previous = input
-    layers = []
+    // A first pass of one picture tells the shapes, the second warms up what the others use.
+    var previous = try randomInput(count: 1, channels: model.network.inputChannels)
     var found: [LayerMeasurement] = []
-    _ = try engine.run(input) { layer, output in
+    _ = try engine.run(previous) { layer, output in
       found.append(
         LayerMeasurement(
           layer: layer, output: output.shape, nonzeroInputs: layer.isDense ? previous.nonzeroPart : nil))
@@ -146,14 +145,14 @@ private struct Benchmark {
   }
 
   /// Values as preprocessed pixels are: between -128 and 128, always the same.
-  private func randomInput(channels: Int) throws(EngineError) -> FeatureMap {
+  private func randomInput(count: Int, channels: Int) throws(EngineError) -> FeatureMap {
     let shape = FeatureShape(extent: extent, channels: channels)
     var state: UInt32 = 2014
-    let values = (0..<batch * shape.count).map { _ in
+    let values = (0..<count * shape.count).map { _ in
       state = state &* 1_664_525 &+ 1_013_904_223
       return Float(Int32(bitPattern: state) >> 8) / Float(1 << 16)
     }
-    return try FeatureMap(count: batch, shape: shape, values: values)
+    return try FeatureMap(count: count, shape: shape, values: values)
   }
 
   func text(_ console: Console) -> String {

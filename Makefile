@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 BUILD := .build/release
 VGGCONV := $(BUILD)/vggconv
 
-.PHONY: all setup release demo test test-full test-sanitized format generate install clean
+.PHONY: all setup release demo test test-full test-sanitized test-neon format generate install clean
 
 all: release
 
@@ -29,6 +29,10 @@ test-full: release
 test-sanitized: setup
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
 	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests'
+
+# The kernels of AArch64, cross-compiled and run under qemu-user (Debian: gcc-aarch64-linux-gnu, qemu-user).
+test-neon:
+	Tests/Neon/test.sh
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

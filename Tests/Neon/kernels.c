@@ -1,0 +1,113 @@
+/*
+ * The kernels of an instruction set against the reference path of the baseline, as a plain program: so that a machine can
+ * test another architecture's under an emulator. Prints what is wrong.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "CVGGKernels.h"
+
+static float randomNumber(void) { return (float)rand() / (float)RAND_MAX * 2 - 1; }
+
+static float *numbers(size_t count, bool random) {
+  float *values = calloc(count + 1, sizeof(float));
+  for (size_t i = 0; random && i < count; i++) values[i] = randomNumber();
+  return values;
+}
+
+static bool failed = false;
+
+/* Compares rows of `count` values whose starts are `stride` apart, in units of the largest one. */
+static void compare(const char *what, const float *seen, size_t stride, const float *expected, size_t count,
+                    size_t rows, double tolerance) {
+  double error = 0, largest = 0;
+  for (size_t row = 0; row < rows; row++)
+    for (size_t i = 0; i < count; i++) {
+      const double difference = fabs((double)seen[row * stride + i] - (double)expected[row * count + i]);
+      if (!(difference <= error)) error = difference;
+      largest = fmax(largest, fabs((double)expected[row * count + i]));
+    }
+  if (error <= largest * tolerance) return;
+  failed = true;
+  printf("%s: error %.2g of the largest value, allowed %.2g\n", what, error / largest, tolerance);
+}
+
+static void convolution(VGKISA isa, size_t tile) {
+  static const double tolerances[] = {[0] = 2e-6, [4] = 1e-5, [5] = 3e-5, [6] = 6e-5, [7] = 2e-4};
+  const size_t inputs = 1 + (size_t)rand() % 40, outputs = 1 + (size_t)rand() % 70;
+  const size_t height = 3 + (size_t)rand() % 20, width = 3 + (size_t)rand() % 20;
+  const VGKConvolutionShape shape = {height, width, inputs, height, width, outputs, 3, 3, 1, 1, 1, 1, 1, 1};
+  const size_t inputStride = vgk_fast_channel_stride(inputs), stride = vgk_fast_channel_stride(outputs);
+  const size_t pixels = height * width;
+  float *packed = numbers(pixels * inputs, true), *weights = numbers(9 * inputs * outputs, true);
+  float *bias = numbers(outputs, true), *input = numbers(pixels * inputStride, false);
+  float *output = numbers(pixels * stride, false), *expected = numbers(pixels * outputs, false);
+  vgk_fast_pad_channels(inputs, packed, input, 0, pixels);
+  vgk_reference_convolution(VGKISAPortable, &shape, packed, weights, bias, true, expected, 0, height);
+  float *prepared, *scratch;
+  if (tile > 0) {
+    const VGKWinograd plan = vgk_fast_winograd_plan(isa, tile, &shape, 1, NULL, 2);
+    prepared = numbers(plan.weightCount, false);
+    scratch = numbers(plan.scratchCount, false);
+    vgk_fast_winograd_weights(&plan, weights, prepared, 0, plan.panelCount);
+    vgk_fast_winograd(&plan, input, prepared, bias, true, output, scratch, 0, plan.unitCount);
+  } else {
+    const VGKDirect plan = vgk_fast_direct_plan(isa, &shape, inputStride);
+    prepared = numbers(plan.weightCount, false);
+    scratch = numbers(plan.scratchCount, false);
+    vgk_fast_direct_weights(&plan, weights, prepared, 0, plan.panelCount);
+    vgk_fast_direct(&plan, input, prepared, bias, true, output, scratch, 0, height);
+  }
+  char name[80];
+  snprintf(name, sizeof name, "%s convolution, tile %zu, %zux%zu, %zu to %zu channels", vgk_isa_name(isa), tile, height,
+           width, inputs, outputs);
+  compare(name, output, stride, expected, outputs, pixels, tolerances[tile]);
+  free(packed), free(weights), free(bias), free(input), free(output), free(expected), free(prepared), free(scratch);
+}
+
+static void dense(VGKISA isa, size_t rows) {
+  const size_t inputs = 700, outputs = 301;
+  float *input = numbers(rows * inputs, true), *weights = numbers(inputs * outputs, true);
+  float *bias = numbers(outputs, true), *output = numbers(rows * outputs, false);
+  float *expected = numbers(rows * outputs, false);
+  for (size_t i = 0; i < rows * inputs; i++) input[i] = fmaxf(0, input[i]);
+  vgk_fast_dense(isa, rows, inputs, outputs, input, weights, bias, true, output, 0, outputs);
+  vgk_reference_dense(VGKISAPortable, rows, inputs, outputs, input, weights, bias, true, expected, 0, outputs);
+  char name[80];
+  snprintf(name, sizeof name, "%s dense, %zu rows", vgk_isa_name(isa), rows);
+  compare(name, output, outputs, expected, outputs, rows, 1e-6);
+  free(input), free(weights), free(bias), free(output), free(expected);
+}
+
+static void poolingAndNormalization(VGKISA isa, size_t channels) {
+  const VGKPoolingShape shape = {9, 11, channels, 4, 5, 2, 2, 2, 2, 0, 0};
+  const VGKNormalization constants = {5, 2, 1e-1, 0.75};
+  const size_t pixels = 9 * 11, stride = vgk_fast_channel_stride(channels);
+  float *packed = numbers(pixels * channels, true), *input = numbers(pixels * stride, false);
+  float *output = numbers(pixels * stride, false), *expected = numbers(pixels * channels, false);
+  vgk_fast_pad_channels(channels, packed, input, 0, pixels);
+  for (int kind = VGKPoolingMaximum; kind <= VGKPoolingAverage; kind++) {
+    vgk_fast_pooling(isa, &shape, (VGKPooling)kind, input, output, 0, 4);
+    vgk_reference_pooling(&shape, (VGKPooling)kind, packed, expected, 0, 4);
+    compare("pooling", output, stride, expected, channels, 4 * 5, 1e-6);
+  }
+  vgk_fast_normalization(isa, &constants, channels, input, output, 0, pixels);
+  vgk_reference_lrn_across_channels(&constants, channels, packed, expected, 0, pixels);
+  compare("normalisation", output, stride, expected, channels, pixels, 2e-6);
+  free(packed), free(input), free(output), free(expected);
+}
+
+int main(void) {
+  for (int isa = VGKISAPortable; isa <= VGKISAAvx512; isa++) {
+    if (!vgk_isa_is_available((VGKISA)isa)) continue;
+    for (int seed = 0; seed < 6; seed++) {
+      convolution((VGKISA)isa, 0);
+      for (size_t tile = 4; tile <= 7; tile++) convolution((VGKISA)isa, tile);
+      poolingAndNormalization((VGKISA)isa, 1 + (size_t)rand() % 60);
+    }
+    for (size_t rows = 1; rows <= 17; rows += 8) dense((VGKISA)isa, rows);
+    printf("%s: tested\n", vgk_isa_name((VGKISA)isa));
+  }
+  return failed;
+}

@@ -51,10 +51,11 @@ static void VGK_NAME(denseRow)(
   }
 }
 
-/* Some rows of a batch: sums[r, c] += x[r, i] * w[i, c] for a few weight rows, which then are in the cache. */
+/* Some rows of a batch: sums[r, c] += x[r, i] * w[i, c] for a few weight rows, which then are in the cache. The same
+   columns of the rows from `ahead` on are asked for, unless it is null. */
 VGK_INLINE void VGK_NAME(denseTile)(
   const size_t rows, const float *x, size_t xStride, const float *w, size_t wStride, size_t inputCount,
-  size_t columnCount, float *sums, size_t sumStride) {
+  const float *ahead, size_t columnCount, float *sums, size_t sumStride) {
   size_t column = 0;
   for (; column + VGK_NAME(panelWidth) <= columnCount; column += VGK_NAME(panelWidth)) {
     VGK_NAME(vector) tile[VGK_NAME(tileRows)][2];
@@ -64,6 +65,9 @@ VGK_INLINE void VGK_NAME(denseTile)(
     }
     for (size_t i = 0; i < inputCount; i++) {
       const float *source = w + i * wStride + column;
+      if (ahead)
+        VGK_UNROLL for (size_t line = 0; line < VGK_NAME(panelWidth); line += 16)
+          __builtin_prefetch(ahead + i * wStride + column + line, 0, 2);
       const VGK_NAME(vector) w0 = VGK_NAME(load)(source), w1 = VGK_NAME(load)(source + VGK_NAME(lanes));
       VGK_UNROLL for (size_t r = 0; r < rows; r++) {
         const float value = x[r * xStride + i];
@@ -83,12 +87,12 @@ VGK_INLINE void VGK_NAME(denseTile)(
 }
 
 static void VGK_NAME(denseRows)(
-  size_t rows, const float *x, size_t xStride, const float *w, size_t wStride, size_t inputCount, size_t columnCount,
-  float *sums, size_t sumStride) {
+  size_t rows, const float *x, size_t xStride, const float *w, size_t wStride, size_t inputCount, const float *ahead,
+  size_t columnCount, float *sums, size_t sumStride) {
   switch (rows) {
 #define VGK_TILE(count)                                                                              \
   case count:                                                                                        \
-    VGK_NAME(denseTile)(count, x, xStride, w, wStride, inputCount, columnCount, sums, sumStride);    \
+    VGK_NAME(denseTile)(count, x, xStride, w, wStride, inputCount, ahead, columnCount, sums, sumStride); \
     break;
     VGK_EACH_TILE
 #undef VGK_TILE
@@ -112,6 +116,7 @@ static void VGK_NAME(dense)(
       for (size_t part = 0; part < parts; part++) {
         const size_t firstRow = VGK_NAME(tileStart)(rowCount, part);
         const size_t rows = VGK_NAME(tileStart)(rowCount, part + 1) - firstRow;
+        // The first part brings the weights into the cache; asking for what does not exist does no harm.
         for (size_t i = 0; i < rows * columns; i++) sums[i] = 0;
         if (rowCount == 1)
           VGK_NAME(denseRow)(
@@ -120,7 +125,8 @@ static void VGK_NAME(dense)(
           for (size_t i = start; i < end; i += groupRows)
             VGK_NAME(denseRows)(
               rows, input + firstRow * inputCount + i, inputCount, weights + i * outputCount + column, outputCount,
-              smallerOf(groupRows, end - i), columns, sums, columns);
+              smallerOf(groupRows, end - i),
+              part == 0 ? weights + (i + groupRows) * outputCount + column : NULL, columns, sums, columns);
         for (size_t r = 0; r < rows; r++) {
           float *target = output + (firstRow + r) * outputCount + column;
           for (size_t c = 0; c < columns; c++) target[c] += sums[r * columns + c];

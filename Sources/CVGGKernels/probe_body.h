@@ -4,7 +4,7 @@
 #include "fast_vector_body.h"
 
 static double VGK_NAME(probeArithmetic)(size_t stepCount, float *result) {
-  enum { chainCount = VGK_NAME(tileRows) };
+  enum { chainCount = VGK_VECTORS == 4 ? 14 : 12 };
   // Independent chains hide the latency. They start from different numbers that the compiler does not know, near one.
   VGK_NAME(vector) sums[chainCount];
   VGK_UNROLL for (size_t i = 0; i < chainCount; i++) sums[i] = (VGK_NAME(vector)){0} + (*result + 0.001f * (float)i);

@@ -502,6 +502,96 @@ void   vggw__provenance__free_unpacked
   assert(message->base.descriptor == &vggw__provenance__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__source_file__init
+                     (Vggw__SourceFile         *message)
+{
+  static const Vggw__SourceFile init_value = VGGW__SOURCE_FILE__INIT;
+  *message = init_value;
+}
+size_t vggw__source_file__get_packed_size
+                     (const Vggw__SourceFile *message)
+{
+  assert(message->base.descriptor == &vggw__source_file__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__source_file__pack
+                     (const Vggw__SourceFile *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__source_file__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__source_file__pack_to_buffer
+                     (const Vggw__SourceFile *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__source_file__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__SourceFile *
+       vggw__source_file__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__SourceFile *)
+     protobuf_c_message_unpack (&vggw__source_file__descriptor,
+                                allocator, len, data);
+}
+void   vggw__source_file__free_unpacked
+                     (Vggw__SourceFile *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__source_file__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__folded_tensor__init
+                     (Vggw__FoldedTensor         *message)
+{
+  static const Vggw__FoldedTensor init_value = VGGW__FOLDED_TENSOR__INIT;
+  *message = init_value;
+}
+size_t vggw__folded_tensor__get_packed_size
+                     (const Vggw__FoldedTensor *message)
+{
+  assert(message->base.descriptor == &vggw__folded_tensor__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__folded_tensor__pack
+                     (const Vggw__FoldedTensor *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__folded_tensor__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__folded_tensor__pack_to_buffer
+                     (const Vggw__FoldedTensor *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__folded_tensor__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__FoldedTensor *
+       vggw__folded_tensor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__FoldedTensor *)
+     protobuf_c_message_unpack (&vggw__folded_tensor__descriptor,
+                                allocator, len, data);
+}
+void   vggw__folded_tensor__free_unpacked
+                     (Vggw__FoldedTensor *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__folded_tensor__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__decision__init
                      (Vggw__Decision         *message)
 {
@@ -1667,7 +1757,7 @@ const ProtobufCMessageDescriptor vggw__preprocessing__descriptor =
   (ProtobufCMessageInit) vggw__preprocessing__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[8] =
+static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[10] =
 {
   {
     "source_name",
@@ -1765,10 +1855,36 @@ static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "companions",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Provenance, n_companions),
+    offsetof(Vggw__Provenance, companions),
+    &vggw__source_file__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "folded",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Provenance, n_folded),
+    offsetof(Vggw__Provenance, folded),
+    &vggw__folded_tensor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__provenance__field_indices_by_name[] = {
+  8,   /* field[8] = companions */
   5,   /* field[5] = decisions */
   6,   /* field[6] = dropped */
+  9,   /* field[9] = folded */
   3,   /* field[3] = format */
   4,   /* field[4] = generation */
   7,   /* field[7] = passes */
@@ -1779,7 +1895,7 @@ static const unsigned vggw__provenance__field_indices_by_name[] = {
 static const ProtobufCIntRange vggw__provenance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor vggw__provenance__descriptor =
 {
@@ -1789,11 +1905,139 @@ const ProtobufCMessageDescriptor vggw__provenance__descriptor =
   "Vggw__Provenance",
   "vggw",
   sizeof(Vggw__Provenance),
-  8,
+  10,
   vggw__provenance__field_descriptors,
   vggw__provenance__field_indices_by_name,
   1,  vggw__provenance__number_ranges,
   (ProtobufCMessageInit) vggw__provenance__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__source_file__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__SourceFile, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "length",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__SourceFile, length),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "digest",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__SourceFile, digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__source_file__field_indices_by_name[] = {
+  2,   /* field[2] = digest */
+  1,   /* field[1] = length */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange vggw__source_file__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor vggw__source_file__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.SourceFile",
+  "SourceFile",
+  "Vggw__SourceFile",
+  "vggw",
+  sizeof(Vggw__SourceFile),
+  3,
+  vggw__source_file__field_descriptors,
+  vggw__source_file__field_indices_by_name,
+  1,  vggw__source_file__number_ranges,
+  (ProtobufCMessageInit) vggw__source_file__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__folded_tensor__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__FoldedTensor, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layer",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__FoldedTensor, layer),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "values_digest",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__FoldedTensor, values_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__folded_tensor__field_indices_by_name[] = {
+  1,   /* field[1] = layer */
+  0,   /* field[0] = name */
+  2,   /* field[2] = values_digest */
+};
+static const ProtobufCIntRange vggw__folded_tensor__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor vggw__folded_tensor__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.FoldedTensor",
+  "FoldedTensor",
+  "Vggw__FoldedTensor",
+  "vggw",
+  sizeof(Vggw__FoldedTensor),
+  3,
+  vggw__folded_tensor__field_descriptors,
+  vggw__folded_tensor__field_indices_by_name,
+  1,  vggw__folded_tensor__number_ranges,
+  (ProtobufCMessageInit) vggw__folded_tensor__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor vggw__decision__field_descriptors[3] =

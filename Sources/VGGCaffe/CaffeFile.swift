@@ -9,6 +9,9 @@ public struct CaffeFile: Sendable {
   /// Whether offsets into `bytes` are offsets into the file: not where text was turned into messages.
   var hasOffsets = true
 
+  /// The file's name, without folders.
+  var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
   /// Names bytes.
   public init(path: String, bytes: ByteRegion) {
     self.path = path

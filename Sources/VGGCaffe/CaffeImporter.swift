@@ -44,10 +44,13 @@ public enum CaffeImporter {
       transformation: net.transformation, channels: found.convolutions[0].weight.shape[1],
       classCount: found.dense.last?.weight.canonicalShape[1], input: found.inputExtent, options: options,
       file: file)
-    let provenance = Provenance(
-      sourceName: file.path.split(separator: "/").last.map(String.init) ?? file.path,
+    var provenance = Provenance(
+      sourceName: file.name,
       sourceByteCount: file.bytes.count, format: "caffe", generation: net.generation.rawValue,
       decisions: importation.decisions + [rule.decision], dropped: dropped + importation.chain.dropped)
+    provenance.companions = [prototxt].compactMap(\.self).map {
+      Provenance.SourceFile($0.name, byteCount: $0.bytes.count)
+    }
     return try Model(
       found, file: file.path, preprocessing: rule.preprocessing, provenance: provenance, options: options)
   }

@@ -59,9 +59,8 @@ public enum KerasImporter {
   ) throws(FileError) -> Model {
     var assembly = try NetworkAssembly(weights, from: source, options: options)
     let found = try assembly.network()
-    let name = file.path.split(separator: "/").last.map(String.init) ?? file.path
     let provenance = Provenance(
-      sourceName: name, sourceByteCount: file.bytes.count, format: "keras",
+      sourceName: file.name, sourceByteCount: file.bytes.count, format: "keras",
       generation: weights.generation.name, decisions: assembly.decisions, dropped: assembly.dropped)
     var model = try Model(
       found, file: file.path, preprocessing: nil, provenance: provenance, options: options)

@@ -96,13 +96,28 @@ import VGGModel
     }
   }
 
-  @Test func theSourceIsDigestedMeanwhile() throws {
+  @Test func theSourcesAreDigestedMeanwhile() throws {
     var model = try TestModels.model(TestModels.network())
     model.provenance.sourceSHA256 = []
+    let sources = ["abc", "prototxt"].map { ByteRegion(copying: Array($0.utf8)) }
     try withTemporaryFolder { folder in
-      try VGGWFile.write(model, to: "\(folder)/a.vggw", source: ByteRegion(copying: Array("abc".utf8)))
-      let digest = try VGGWFile.open(path: "\(folder)/a.vggw").model.provenance.sourceSHA256
-      #expect(digest == sha256(of: ByteRegion(copying: Array("abc".utf8))).bytes)
+      try VGGWFile.write(model, to: "\(folder)/a.vggw", sources: sources)
+      let provenance = try VGGWFile.open(path: "\(folder)/a.vggw").model.provenance
+      #expect(provenance.sourceSHA256 == sha256(of: sources[0]).bytes)
+      #expect(provenance.companions[0].sha256 == sha256(of: sources[1]).bytes)
+    }
+  }
+
+  /// What 1.0 can say is written as 1.0, so that its readers lose nothing.
+  @Test func theVersionIsTheLeastThatWillDo() throws {
+    var model = try TestModels.model(TestModels.network())
+    try withTemporaryFolder { folder in
+      for (companions, minor) in [(model.provenance.companions, 1), ([], 0)] {
+        model.provenance.companions = companions
+        if minor == 0 { model.provenance.folded = [] }
+        try VGGWFile.write(model, to: "\(folder)/a.vggw", overwrite: true)
+        #expect(try VGGWFile.open(path: "\(folder)/a.vggw").formatVersion == (1, minor))
+      }
     }
   }
 

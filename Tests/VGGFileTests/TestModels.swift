@@ -10,10 +10,17 @@ enum TestModels {
   /// All encodings of the format.
   static let encodings = plainElements.flatMap { [($0, false), ($0, true)] }
 
-  static let provenance = Provenance(
-    sourceName: "vgg_ü.caffemodel", sourceByteCount: 123_456, sourceSHA256: Array(0..<32), format: "caffe",
-    generation: "caffe-v1", decisions: [.init("flatten-order", "chw", because: "Caffe has no other")],
-    dropped: [.init("loss/label", because: "is no weight")], passes: ["prune 0.5"])
+  static let provenance = {
+    var provenance = Provenance(
+      sourceName: "vgg_ü.caffemodel", sourceByteCount: 123_456, sourceSHA256: Array(0..<32), format: "caffe",
+      generation: "caffe-v1", decisions: [.init("flatten-order", "chw", because: "Caffe has no other")],
+      dropped: [.init("loss/label", because: "is no weight")], passes: ["prune 0.5"])
+    provenance.companions = [
+      .init("deploy.prototxt", byteCount: 77, sha256: Array(32..<64)), .init("a", byteCount: 0),
+    ]
+    provenance.folded = [.init("bn1_1/gamma", into: "conv1_1", valuesDigest: Array(64..<96))]
+    return provenance
+  }()
 
   /// A network of a few thousand weights.
   static func network(_ architecture: Architecture = .d) throws -> Network {

@@ -93,7 +93,7 @@ import VGGModel
 
   @Test func outputChannelsAreMultiplied() throws {
     var tensor = source((0..<6).map(Float.init), shape: [2, 3, 1, 1], layout: .oihw)
-    tensor.multipliers = [10, 0.5]
+    tensor.scaling = .multiplied(by: [10, 0.5])
     #expect(try tensor.canonicalValues.array() == [0, 1.5, 10, 2, 20, 2.5])
     let part = UnsafeMutableBufferPointer<Float>.allocate(capacity: 3)
     defer { part.deallocate() }

@@ -26,6 +26,8 @@ typedef struct Vggw__Softmax Vggw__Softmax;
 typedef struct Vggw__Tensor Vggw__Tensor;
 typedef struct Vggw__Preprocessing Vggw__Preprocessing;
 typedef struct Vggw__Provenance Vggw__Provenance;
+typedef struct Vggw__SourceFile Vggw__SourceFile;
+typedef struct Vggw__FoldedTensor Vggw__FoldedTensor;
 typedef struct Vggw__Decision Vggw__Decision;
 typedef struct Vggw__DroppedTensor Vggw__DroppedTensor;
 
@@ -386,10 +388,59 @@ struct  Vggw__Provenance
    */
   size_t n_passes;
   char **passes;
+  /*
+   * Since 1.1: the other files that the model was made of, such as a prototxt or the shards of an index.
+   */
+  size_t n_companions;
+  Vggw__SourceFile **companions;
+  /*
+   * Since 1.1: tensors of the source that were worked into tensors of the model, such as those of a batch normalisation.
+   */
+  size_t n_folded;
+  Vggw__FoldedTensor **folded;
 };
 #define VGGW__PROVENANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__provenance__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
+struct  Vggw__SourceFile
+{
+  ProtobufCMessage base;
+  /*
+   * Without folders.
+   */
+  char *name;
+  uint64_t length;
+  /*
+   * The SHA-256 of the file: 32 bytes, or none where it is not known.
+   */
+  ProtobufCBinaryData digest;
+};
+#define VGGW__SOURCE_FILE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__source_file__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, {0,NULL} }
+
+
+struct  Vggw__FoldedTensor
+{
+  ProtobufCMessage base;
+  /*
+   * In the source.
+   */
+  char *name;
+  /*
+   * The canonical name of the layer that it is part of now.
+   */
+  char *layer;
+  /*
+   * The block digest of its values as float32 in the native order: 32 bytes, or none where it is not known.
+   */
+  ProtobufCBinaryData values_digest;
+};
+#define VGGW__FOLDED_TENSOR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__folded_tensor__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 struct  Vggw__Decision
@@ -624,6 +675,44 @@ Vggw__Provenance *
 void   vggw__provenance__free_unpacked
                      (Vggw__Provenance *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__SourceFile methods */
+void   vggw__source_file__init
+                     (Vggw__SourceFile         *message);
+size_t vggw__source_file__get_packed_size
+                     (const Vggw__SourceFile   *message);
+size_t vggw__source_file__pack
+                     (const Vggw__SourceFile   *message,
+                      uint8_t             *out);
+size_t vggw__source_file__pack_to_buffer
+                     (const Vggw__SourceFile   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__SourceFile *
+       vggw__source_file__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__source_file__free_unpacked
+                     (Vggw__SourceFile *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__FoldedTensor methods */
+void   vggw__folded_tensor__init
+                     (Vggw__FoldedTensor         *message);
+size_t vggw__folded_tensor__get_packed_size
+                     (const Vggw__FoldedTensor   *message);
+size_t vggw__folded_tensor__pack
+                     (const Vggw__FoldedTensor   *message,
+                      uint8_t             *out);
+size_t vggw__folded_tensor__pack_to_buffer
+                     (const Vggw__FoldedTensor   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__FoldedTensor *
+       vggw__folded_tensor__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__folded_tensor__free_unpacked
+                     (Vggw__FoldedTensor *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__Decision methods */
 void   vggw__decision__init
                      (Vggw__Decision         *message);
@@ -697,6 +786,12 @@ typedef void (*Vggw__Preprocessing_Closure)
 typedef void (*Vggw__Provenance_Closure)
                  (const Vggw__Provenance *message,
                   void *closure_data);
+typedef void (*Vggw__SourceFile_Closure)
+                 (const Vggw__SourceFile *message,
+                  void *closure_data);
+typedef void (*Vggw__FoldedTensor_Closure)
+                 (const Vggw__FoldedTensor *message,
+                  void *closure_data);
 typedef void (*Vggw__Decision_Closure)
                  (const Vggw__Decision *message,
                   void *closure_data);
@@ -730,6 +825,8 @@ extern const ProtobufCMessageDescriptor vggw__softmax__descriptor;
 extern const ProtobufCMessageDescriptor vggw__tensor__descriptor;
 extern const ProtobufCMessageDescriptor vggw__preprocessing__descriptor;
 extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;
+extern const ProtobufCMessageDescriptor vggw__source_file__descriptor;
+extern const ProtobufCMessageDescriptor vggw__folded_tensor__descriptor;
 extern const ProtobufCMessageDescriptor vggw__decision__descriptor;
 extern const ProtobufCMessageDescriptor vggw__dropped_tensor__descriptor;
 

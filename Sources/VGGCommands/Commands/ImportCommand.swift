@@ -43,7 +43,7 @@ let importCommand = Command(
   }
   let source = opened.model
   let model = try compressed(source, by: arguments)
-  let written = try write(model, from: opened.file, to: output, by: arguments, console)
+  let written = try write(model, from: [opened.file] + opened.companions, to: output, by: arguments, console)
   let verification = arguments[noVerification] ? nil : try weightsReadBack(written.model, against: source)
   if let wrong = verification?.first(where: { !$0.passes }) {
     throw FileError(

@@ -9,6 +9,7 @@ struct ModelReport {
   /// The records of a native file, none for a source.
   let native: NativeFile?
   let weightsDigest: Digest
+  private let folded: [Provenance.FoldedTensor]
 
   init(_ opened: OpenedModel) throws(FileError) {
     path = opened.file.path
@@ -19,6 +20,7 @@ struct ModelReport {
     } else {
       weightsDigest = try VGGWFile.weightsDigest(of: model)
     }
+    folded = try VGGWFile.foldedTensors(of: model)
   }
 
   /// The object that `inspect --json` prints; its keys are a contract.
@@ -49,6 +51,20 @@ struct ModelReport {
         }),
       "dropped": .array(
         model.provenance.dropped.map { ["name": .string($0.name), "reason": .string($0.reason)] }),
+      "folded": .array(
+        folded.map {
+          [
+            "name": .string($0.name), "layer": .string($0.layer),
+            "valuesSha256": .string(Digest($0.valuesDigest)?.description ?? ""),
+          ]
+        }),
+      "companions": .array(
+        model.provenance.companions.map {
+          [
+            "name": .string($0.name), "bytes": .integer(Int64($0.byteCount)),
+            "sha256": .string(Digest($0.sha256)?.description ?? ""),
+          ]
+        }),
       "tensors": .array(tensors),
     ]
   }

@@ -14,16 +14,16 @@ func networkText(_ network: Network) -> String {
 
 /// Writes a model with a progress bar and opens what was written.
 ///
-/// - Parameter source: The file that the model was imported from just now, whose digest becomes part of the provenance.
+/// - Parameter sources: The files that the model was imported from just now, whose digests become part of the provenance.
 func write(
-  _ model: Model, from source: MappedFile? = nil, to output: String, by arguments: Arguments,
+  _ model: Model, from sources: [MappedFile] = [], to output: String, by arguments: Arguments,
   _ console: Console
 ) throws(FileError) -> NativeFile {
   let progress = console.progress("writing", total: model.parameterCount * MemoryLayout<Float>.size)
   defer { progress.finish() }
   try VGGWFile.write(
     model, to: output, overwrite: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)",
-    source: source?.bytes
+    sources: sources.map(\.bytes)
   ) { progress.advance(by: $0) }
   return try VGGWFile.open(path: output)
 }

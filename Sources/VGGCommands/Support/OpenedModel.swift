@@ -6,6 +6,8 @@ internal import VGGModel
 /// A file that holds a model: the native format, or a source that was imported in memory.
 struct OpenedModel {
   let file: MappedFile
+  /// The other files that the model was made of, in the order of the provenance.
+  let companions: [MappedFile]
   let model: Model
   /// The native file, nil for a source.
   let native: NativeFile?
@@ -21,15 +23,13 @@ struct OpenedModel {
     let kind = FileKind(of: file.bytes)
     if kind == .native {
       let native = try VGGWFile.open(file.bytes, path: path)
-      (self.native, model) = (native, native.model)
+      (self.native, model, companions) = (native, native.model, [])
       return
     }
     native = nil
-    model = try OpenedModel.importing(
-      file, kind,
-      prototxt: prototxt.map { path throws(FileError) in
-        try MappedFile(path: path)
-      }, options: options)
+    let prototxt = try prototxt.map { path throws(FileError) in try MappedFile(path: path) }
+    model = try OpenedModel.importing(file, kind, prototxt: prototxt, options: options)
+    companions = [prototxt].compactMap(\.self)
   }
 
   private static func importing(

@@ -6,8 +6,8 @@ struct Header {
   static let byteCount = 128
   /// The part that the digest covers together with the manifest.
   static let digestedByteCount = 64
-  /// The version that this program writes. It reads all files of the same major version.
-  static let version = (major: UInt16(1), minor: UInt16(0))
+  /// The major version that this program reads and writes.
+  static let majorVersion: UInt16 = 1
   /// Reads as another number where the bytes of integers are swapped.
   static let byteOrderMark: UInt32 = 0x0102_0304
   /// The features that this program knows, bit by bit; none so far.
@@ -23,21 +23,22 @@ struct Header {
   let digest: Digest
 
   /// Describes a file whose manifest stands behind its data area.
-  init(manifestOffset: Int, manifest bytes: [UInt8]) {
-    formatVersion = (Int(Header.version.major), Int(Header.version.minor))
+  init(manifestOffset: Int, manifest bytes: [UInt8], minorVersion: Int) {
+    formatVersion = (Int(Header.majorVersion), minorVersion)
     manifest = manifestOffset..<manifestOffset + bytes.count
-    digest = Digest(of: Header.digested(manifest) + bytes)
+    digest = Digest(of: Header.digested(manifest, minorVersion: minorVersion) + bytes)
   }
 
   /// The bytes of the header.
   var bytes: [UInt8] {
-    Header.digested(manifest) + digest.bytes + Array(repeating: 0, count: 32)
+    Header.digested(manifest, minorVersion: formatVersion.minor) + digest.bytes
+      + Array(repeating: 0, count: 32)
   }
 
-  private static func digested(_ manifest: Range<Int>) -> [UInt8] {
+  private static func digested(_ manifest: Range<Int>, minorVersion: Int) -> [UInt8] {
     var bytes = FileKind.nativeMagic
-    bytes.appendLittleEndian(version.major)
-    bytes.appendLittleEndian(version.minor)
+    bytes.appendLittleEndian(majorVersion)
+    bytes.appendLittleEndian(UInt16(clamping: minorVersion))
     bytes.appendLittleEndian(byteOrderMark)
     bytes.appendLittleEndian(UInt64(0))  // required features
     bytes.appendLittleEndian(UInt64(manifest.upperBound))  // length of the file
@@ -68,11 +69,11 @@ extension Header {
       return value
     }
     let major = try field(8, UInt16.self)
-    guard major == Header.version.major else {
+    guard major == Header.majorVersion else {
       throw failure(
         "version", "has a format version that this program does not know", kind: .unsupported, offset: 8,
-        "major version", seen: "\(major)", allowed: "\(Header.version.major)",
-        advice: major > Header.version.major ? "use a newer vggconv" : nil)
+        "major version", seen: "\(major)", allowed: "\(Header.majorVersion)",
+        advice: major > Header.majorVersion ? "use a newer vggconv" : nil)
     }
     let mark = try field(12, UInt32.self)
     guard mark == Header.byteOrderMark else {

@@ -207,6 +207,20 @@ extension MessageArena {
         }
       }
       (message.n_passes, message.passes) = list(provenance.passes, string)
+      (message.n_companions, message.companions) = list(provenance.companions) { file in
+        make(vggw__source_file__init) { message in
+          message.name = string(file.name)
+          message.length = UInt64(clamping: file.byteCount)
+          message.digest = bytes(file.sha256)
+        }
+      }
+      (message.n_folded, message.folded) = list(provenance.folded) { tensor in
+        make(vggw__folded_tensor__init) { message in
+          message.name = string(tensor.name)
+          message.layer = string(tensor.layer)
+          message.values_digest = bytes(tensor.valuesDigest)
+        }
+      }
     }
   }
 }

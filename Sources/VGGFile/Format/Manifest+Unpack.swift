@@ -168,16 +168,11 @@ extension Preprocessing {
 
 extension Provenance {
   fileprivate init(_ message: Vggw__Provenance, _ reader: MessageReader) throws(FileError) {
-    let digest = reader.bytes(message.source_digest)
-    guard digest.isEmpty || digest.count == Digest.byteCount else {
-      throw reader.failure(
-        "source_digest", "has a digest of a wrong length", seen: "\(digest.count) bytes",
-        allowed: "0 or \(Digest.byteCount)")
-    }
     self.init(
       sourceName: try reader.string(message.source_name, "source_name"),
       sourceByteCount: try reader.number(message.source_length, 0...Int.max, "source_length"),
-      sourceSHA256: digest, format: try reader.string(message.format, "format"),
+      sourceSHA256: try reader.optionalDigest(message.source_digest, "source_digest"),
+      format: try reader.string(message.format, "format"),
       generation: try reader.string(message.generation, "generation"),
       decisions: try reader.list(message.decisions, message.n_decisions, "decisions") {
         decision throws(FileError) in
@@ -190,5 +185,17 @@ extension Provenance {
           try reader.string(dropped.name, "name"), because: try reader.string(dropped.reason, "reason"))
       },
       passes: try reader.strings(message.passes, message.n_passes, "passes"))
+    companions = try reader.list(message.companions, message.n_companions, "companions") {
+      file throws(FileError) in
+      SourceFile(
+        try reader.string(file.name, "companions.name"),
+        byteCount: try reader.number(file.length, 0...Int.max, "companions.length"),
+        sha256: try reader.optionalDigest(file.digest, "companions.digest"))
+    }
+    folded = try reader.list(message.folded, message.n_folded, "folded") { tensor throws(FileError) in
+      FoldedTensor(
+        try reader.string(tensor.name, "folded.name"), into: try reader.string(tensor.layer, "folded.layer"),
+        valuesDigest: try reader.optionalDigest(tensor.values_digest, "folded.values_digest"))
+    }
   }
 }

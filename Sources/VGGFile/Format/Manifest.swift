@@ -26,6 +26,11 @@ struct Manifest: Equatable {
   }
 }
 
+extension Manifest {
+  /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
+  var minorVersion: Int { provenance.companions.isEmpty && provenance.folded.isEmpty ? 0 : 1 }
+}
+
 /// The numbers that stand for the cases of an enumeration in a manifest: one place for both directions.
 struct Codes<Value: Equatable & Sendable, Code: RawRepresentable>: Sendable where Code.RawValue == UInt32 {
   private let numbers: [(value: Value, number: UInt32)]

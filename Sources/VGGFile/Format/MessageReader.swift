@@ -83,6 +83,11 @@ struct MessageReader {
     Array(UnsafeBufferPointer(start: data.data, count: data.len))
   }
 
+  /// The bytes of a digest that may be left out.
+  func optionalDigest(_ data: ProtobufCBinaryData, _ field: String) throws(FileError) -> [UInt8] {
+    data.len == 0 ? [] : try digest(data, field).bytes
+  }
+
   func digest(_ data: ProtobufCBinaryData, _ field: String) throws(FileError) -> Digest {
     guard let digest = Digest(bytes(data)) else {
       throw failure(

@@ -78,15 +78,39 @@ extension VGGWFile {
   ) throws(FileError) -> Digest {
     var tensors: [(name: String, shape: [Int], values: Digest)] = []
     for tensor in model.tensors {
-      let staged = try StagedValues(tensor, folder: scratchFolder, path: model.provenance.sourceName)
-      let digests = try concurrentMap(staged.pieceCount) { index throws(FileError) in
-        try staged.withPiece(index) { _, piece in
-          defer { progress(piece.count * MemoryLayout<Float>.size) }
-          return Digest(of: UnsafeRawBufferPointer(piece))
-        }
-      }
-      tensors.append((tensor.name, tensor.shape, BlockDigest.combine(digests)))
+      let digest = try valuesDigest(
+        of: tensor, path: model.provenance.sourceName, scratchFolder: scratchFolder, progress: progress)
+      tensors.append((tensor.name, tensor.shape, digest))
     }
     return VGGFile.weightsDigest(tensors)
+  }
+
+  /// The entries of tensors that were worked into others, with the digests of their values.
+  public static func foldedTensors(
+    of model: Model, scratchFolder: String = "/tmp"
+  ) throws(FileError) -> [Provenance.FoldedTensor] {
+    var folded = model.provenance.folded
+    for (index, source) in model.foldedSources.enumerated() {
+      let tensor = Tensor(name: source.name, role: .weight, source: source)
+      folded[index].valuesDigest = try valuesDigest(
+        of: tensor, path: model.provenance.sourceName, scratchFolder: scratchFolder
+      ).bytes
+    }
+    return folded
+  }
+
+  /// The block digest of a tensor's values.
+  private static func valuesDigest(
+    of tensor: Tensor, path: String, scratchFolder: String,
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws(FileError) -> Digest {
+    let staged = try StagedValues(tensor, folder: scratchFolder, path: path)
+    let digests = try concurrentMap(staged.pieceCount) { index throws(FileError) in
+      try staged.withPiece(index) { _, piece in
+        defer { progress(piece.count * MemoryLayout<Float>.size) }
+        return Digest(of: UnsafeRawBufferPointer(piece))
+      }
+    }
+    return BlockDigest.combine(digests)
   }
 }

@@ -14,17 +14,18 @@ public enum VGGWFile {
   ///   - path: Where to write it.
   ///   - overwrite: Whether a file of that name is replaced.
   ///   - tool: The program that writes, such as "vggconv 1.0.0", for the manifest.
-  ///   - source: The source file. Where the provenance has no digest of it, it is computed meanwhile.
+  ///   - sources: The source file, then the provenance's companions in order; or none. Where the provenance has no
+  ///     digests of them, they are computed meanwhile.
   ///   - progress: Called from any thread with the number of bytes that were done since the last call, counted as
   ///     float32: in all four times `model.parameterCount`.
   /// - Throws: `cannotCreate` where the file exists and is not to be replaced, or its folder takes none; `inputOutput`
   ///   where the disk is full or fails; `fault` where a value cannot be represented in its tensor's encoding.
   public static func write(
     _ model: Model, to path: String, overwrite: Bool = false, tool: String = "vggconv",
-    source: ByteRegion? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in }
+    sources: [ByteRegion] = [], progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws(FileError) {
     let output = try AtomicFile(path: path, overwrite: overwrite)
-    let sourceDigest = model.provenance.sourceSHA256.isEmpty ? source.map(DigestInBackground.init) : nil
+    let sourceDigests = model.provenance.sourceSHA256.isEmpty ? sources.map(DigestInBackground.init) : []
     try output.reserve(leastDataEnd(model))
     var records: [TensorRecord] = []
     var end = Header.byteCount
@@ -36,14 +37,22 @@ public enum VGGWFile {
       end = offset + record.storedBytes
     }
     var provenance = model.provenance
-    if let sourceDigest { provenance.sourceSHA256 = sourceDigest.wait() }
+    provenance.folded = try foldedTensors(of: model, scratchFolder: AtomicFile.folder(of: path))
+    for (index, digest) in sourceDigests.enumerated() {
+      if index == 0 {
+        provenance.sourceSHA256 = digest.wait()
+      } else if provenance.companions.indices.contains(index - 1) {
+        provenance.companions[index - 1].sha256 = digest.wait()
+      }
+    }
     let manifest = Manifest(
       tool: tool, network: model.network, tensors: records, preprocessing: model.preprocessing,
       labels: model.labels, provenance: provenance)
     let manifestOffset = try aligned(end, path)
     let packed = try manifest.packedAndChecked(path: path, offset: manifestOffset)
     // The manifest is the last to be written, and the header tells that it is there.
-    let header = Header(manifestOffset: manifestOffset, manifest: packed)
+    let header = Header(
+      manifestOffset: manifestOffset, manifest: packed, minorVersion: manifest.minorVersion)
     for (bytes, offset) in [(packed, manifestOffset), (header.bytes, 0)] {
       try ByteRegion(copying: bytes).withBytes { bytes throws(FileError) in
         try output.write(bytes, at: offset)

@@ -7,6 +7,9 @@ public final class MappedFile: @unchecked Sendable {
   /// The path as it was given.
   public let path: String
 
+  /// The file's name, without folders.
+  public var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
   /// The whole file.
   public var bytes: ByteRegion { ByteRegion(owner: self, bytes: mapping) }
 

@@ -13,6 +13,8 @@ public struct FoundNetwork: Sendable {
     public var bias: SourceTensor?
     /// What the source says of the layer's stride, padding, dilation and activation; nil: what VGG has.
     public var convolution: Convolution?
+    /// The batch normalisation behind the layer, in front of its activation; it is worked into weight and bias.
+    public var batchNormalization: BatchNormalization?
 
     /// Creates a layer.
     public init(name: String, weight: SourceTensor, bias: SourceTensor?, convolution: Convolution? = nil) {
@@ -68,11 +70,13 @@ extension Model {
     let network = try assembly.network(options)
     var provenance = provenance
     provenance.decisions += assembly.decisions
+    provenance.folded = assembly.folded.map { Provenance.FoldedTensor($0.source.name, into: $0.layer) }
     if !options.allowsNonFinite { try assembly.requireFiniteValues() }
     do throws(ShapeError) {
       try self.init(
         network: network, tensors: assembly.tensors, preprocessing: preprocessing, labels: labels,
         provenance: provenance)
+      foldedSources = assembly.folded.map(\.source)
     } catch {
       throw FileError(.malformed, code: "model.shape", file: file, error.problem, place: error.layer)
     }
@@ -85,6 +89,8 @@ private struct Assembly {
   let file: String
   var tensors: [Tensor] = []
   var decisions: [Provenance.Decision] = []
+  /// The tensors that were worked into others, and the layers that they are in now.
+  var folded: [(source: SourceTensor, layer: String)] = []
 
   init(found: FoundNetwork, file: String) {
     self.found = found
@@ -105,6 +111,13 @@ private struct Assembly {
     }
     let features = Network.featureLayers(
       architecture, convolutions: convolutions, pooling: found.pooling, normalization: found.normalization)
+    if !folded.isEmpty {
+      let count = Set(folded.map(\.layer)).count
+      decisions.append(
+        Provenance.Decision(
+          "batch-normalization", "folded into \(count) convolutions",
+          because: "it is linear in a network that is not trained; digests of the unfolded tensors are kept"))
+    }
     let channels = convolutions[convolutions.count - 1].outputChannels
     let (dense, extent) = try self.dense(
       of: architecture, features: features, channels: channels, inputChannels: convolutions[0].inputChannels)
@@ -146,7 +159,7 @@ private struct Assembly {
     let kernel = Extent(height: shape[0], width: shape[1])
     var convolution =
       layer.convolution ?? Convolution(kernel: kernel, inputChannels: shape[2], outputChannels: shape[3])
-    convolution.hasBias = layer.bias != nil
+    convolution.hasBias = layer.bias != nil || layer.batchNormalization != nil
     guard shape[2] > 0, shape[3] > 0, shape[2] <= 1 << 16, shape[3] <= 1 << 16 else {
       throw FileError(
         .malformed, code: "model.channels", file: file, "has an impossible number of channels",
@@ -201,7 +214,7 @@ private struct Assembly {
       try add(layer, name: name, outputs: shape[1])
       var description = Dense(
         inputs: shape[0], outputs: shape[1], activation: index == found.dense.count - 1 ? .none : .relu)
-      description.hasBias = layer.bias != nil
+      description.hasBias = layer.bias != nil || layer.batchNormalization != nil
       dense.append(description)
     }
     return (dense, extent.input)
@@ -248,8 +261,11 @@ private struct Assembly {
     return (Extent(side: side), input)
   }
 
-  private mutating func add(_ layer: FoundNetwork.WeightedLayer, name: String, outputs: Int) throws(FileError)
+  private mutating func add(_ stored: FoundNetwork.WeightedLayer, name: String, outputs: Int)
+    throws(FileError)
   {
+    folded += stored.tensorsToFold.map { ($0, name) }
+    let layer = try stored.folded(file: file)
     tensors.append(Tensor(name: "\(name)/weight", role: .weight, source: layer.weight))
     guard let bias = layer.bias else { return }
     guard bias.canonicalShape == [outputs] else {
@@ -260,16 +276,33 @@ private struct Assembly {
     tensors.append(Tensor(name: "\(name)/bias", role: .bias, source: bias))
   }
 
+  /// What the source stores must be finite, and so must what was computed of it.
   func requireFiniteValues() throws(FileError) {
     for layer in found.convolutions + found.dense {
-      for tensor in [layer.weight, layer.bias].compactMap(\.self) {
+      for tensor in [layer.weight, layer.bias].compactMap(\.self) + (layer.batchNormalization?.tensors ?? [])
+      {
         guard let (index, value) = tensor.firstNonFiniteValue() else { continue }
-        throw FileError(
-          .malformed, code: "model.nonfinite", file: file, "has a value that is no finite number",
-          offset: tensor.fileOffset.map { $0 + index * tensor.elementStride },
-          place: "tensor \(tensor.name), element \(index)", seen: "\(value)", allowed: "finite numbers",
-          advice: "--allow-nonfinite takes it as it is")
+        throw nonFinite(
+          value, "tensor \(tensor.name), element \(index)",
+          offset: tensor.fileOffset.map { $0 + index * tensor.elementStride })
       }
     }
+    let computed = Set(folded.map(\.layer)).flatMap { ["\($0)/weight", "\($0)/bias"] }
+    for tensor in tensors where computed.contains(tensor.name) || tensor.source?.scaling != nil {
+      let wrong = try tensor.values.reducePieces(rowLength: tensor.shape.last ?? 1, into: Float?.none) {
+        _, values in
+        values.first { !$0.isFinite }
+      } combine: { total, part in
+        total = total ?? part
+      }
+      if let wrong { throw nonFinite(wrong, "tensor \(tensor.name), as computed", offset: nil) }
+    }
+  }
+
+  private func nonFinite(_ value: Float, _ place: String, offset: Int?) -> FileError {
+    FileError(
+      .malformed, code: "model.nonfinite", file: file, "has a value that is no finite number",
+      offset: offset, place: place, seen: "\(value)", allowed: "finite numbers",
+      advice: "--allow-nonfinite takes it as it is")
   }
 }

@@ -10,6 +10,9 @@ public struct Model: Sendable {
   public var labels: [String]
   /// Where the model came from.
   public var provenance: Provenance
+  /// The tensors of `provenance.folded` as they stand in the source, in the same order; none in a model that was read
+  /// from a native file.
+  public internal(set) var foldedSources: [SourceTensor] = []
 
   private let indexOfTensor: [String: Int]
 

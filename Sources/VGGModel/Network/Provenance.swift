@@ -14,6 +14,10 @@ public struct Provenance: Equatable, Sendable {
   public var decisions: [Decision]
   /// Every tensor of the source that is not in the model.
   public var dropped: [DroppedTensor]
+  /// Every tensor of the source that is not in the model as it is, but was worked into one that is.
+  public var folded: [FoldedTensor] = []
+  /// The other files that the model was made of, such as a prototxt or the shards of an index.
+  public var companions: [SourceFile] = []
   /// The passes that made this model from the imported one, in order, such as `quantize int8`.
   public var passes: [String]
 
@@ -45,6 +49,45 @@ public struct Provenance: Equatable, Sendable {
     public init(_ name: String, because reason: String) {
       self.name = name
       self.reason = reason
+    }
+  }
+
+  /// A tensor of the source that was worked into a tensor of the model, such as the mean of a batch normalisation.
+  public struct FoldedTensor: Equatable, Sendable {
+    /// Its name in the source.
+    public var name: String
+    /// The canonical name of the layer that it is part of now.
+    public var layer: String
+    /// The digest of its values as a native file has it for its own tensors; empty until the model is written.
+    public var valuesDigest: [UInt8]
+
+    /// Creates an entry.
+    public init(_ name: String, into layer: String, valuesDigest: [UInt8] = []) {
+      self.name = name
+      self.layer = layer
+      self.valuesDigest = valuesDigest
+    }
+  }
+
+  /// A file that a model was made of.
+  public struct SourceFile: Equatable, Sendable {
+    /// The file's name, without folders.
+    public var name: String
+    /// Its length in bytes.
+    public var byteCount: Int
+    /// Its SHA-256, 32 bytes; empty until the model is written.
+    public var sha256: [UInt8]
+
+    /// Creates an entry.
+    public init(_ name: String, byteCount: Int, sha256: [UInt8] = []) {
+      self.name = name
+      self.byteCount = byteCount
+      self.sha256 = sha256
+    }
+
+    /// Describes a mapped file.
+    public init(_ file: MappedFile) {
+      self.init(file.name, byteCount: file.bytes.count)
     }
   }
 

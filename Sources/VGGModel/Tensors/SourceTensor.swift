@@ -42,10 +42,26 @@ public struct SourceTensor: Sendable {
   /// Whether the order of the input channels is reversed in the source (RGB for BGR).
   public var hasReversedInputChannels = false
 
-  /// What each stored number is multiplied by to give the value, one factor for each output channel; nil: nothing.
+  /// How each stored number is scaled to give the value; nil: it is the value.
   ///
   /// So a normalisation that is folded into a convolution, and a source that is quantised itself, need no copy.
-  public var multipliers: [Double]?
+  public var scaling: Scaling?
+
+  /// A factor or a divisor for each output channel. The result is rounded once, from double to float32.
+  public enum Scaling: Equatable, Sendable {
+    /// The stored number times the channel's factor.
+    case multiplied(by: [Double])
+    /// The stored number divided by the channel's divisor, as Keras's quantised layers have it.
+    case divided(by: [Double])
+
+    /// The value that a stored number stands for in a channel.
+    @inline(__always) func value(_ number: Float, channel: Int) -> Float {
+      switch self {
+      case .multiplied(let factors): Float(Double(number) * factors[channel])
+      case .divided(let divisors): Float(Double(number) / divisors[channel])
+      }
+    }
+  }
 
   /// Creates a tensor whose bytes hold exactly its numbers.
   ///
@@ -81,8 +97,7 @@ public struct SourceTensor: Sendable {
   ///   - outputChannel: The output channel that it belongs to.
   package func value(at address: UnsafeRawPointer, outputChannel: Int) -> Float {
     let number = format.load(address)
-    guard let multipliers else { return number }
-    return Float(Double(number) * multipliers[outputChannel])
+    return scaling?.value(number, channel: outputChannel) ?? number
   }
 
   /// The values in the native order.

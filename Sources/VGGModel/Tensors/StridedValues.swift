@@ -17,8 +17,8 @@ struct StridedValues: TensorValues {
   private let outer: [Axis]
   /// The native axis that varies fastest: output channels.
   private let inner: Axis
-  /// A factor for each output channel.
-  private let multipliers: [Double]?
+  /// What is done to each number, by its output channel.
+  private let scaling: SourceTensor.Scaling?
   let count: Int
 
   init(_ source: SourceTensor) {
@@ -61,14 +61,14 @@ struct StridedValues: TensorValues {
       if source.hasReversedInputChannels { reverse(2) }
     }
     self.start = start
-    multipliers = source.multipliers
+    scaling = source.scaling
     inner = axes[axes.count - 1]
     outer = axes.dropLast()
   }
 
   /// Whether the source's bytes already are the native values.
   var isContiguousFloat32: Bool {
-    guard format == .float32, start == 0, multipliers == nil else { return false }
+    guard format == .float32, start == 0, scaling == nil else { return false }
     var expected = MemoryLayout<Float>.size
     for axis in [inner] + outer.reversed() {
       if axis.length != 1, axis.stride != expected { return false }
@@ -93,9 +93,9 @@ struct StridedValues: TensorValues {
       case (.int8, _): copy(range, Int8Loader.self, base, output)
       }
     }
-    guard let multipliers else { return }
+    guard let scaling else { return }
     for (offset, position) in range.enumerated() {
-      output[offset] = Float(Double(output[offset]) * multipliers[position % inner.length])
+      output[offset] = scaling.value(output[offset], channel: position % inner.length)
     }
   }
 

@@ -31,10 +31,10 @@ let package = Package(
     // The command, from the top down: a module imports only modules listed below it.
     .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify", "VGGEngine",
-      "VGGFile",
-      "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel"),
+      "VGGCommands", "CommandLineKit", "VGGZoo", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify",
+      "VGGEngine", "VGGFile", "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel"),
     module("CommandLineKit"),
+    module("VGGZoo", "VGGModel", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel"),
     module("VGGCompress", "VGGModel", "CVGGKernels"),
     module("VGGEngine", "VGGModel", "CVGGKernels"),
@@ -65,6 +65,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["VGGModel"], path: "Tests/TestSupport", swiftSettings: swiftSettings
     ),
     tests("CommandLineKitTests", "CommandLineKit"),
+    tests("VGGZooTests", "VGGZoo", "VGGModel"),
     tests("VGGModelTests", "VGGModel"),
     tests("VGGHDF5Tests", "VGGHDF5"),
     tests("VGGKerasTests", "VGGKeras", "JSONKit", "VGGModel"),

@@ -7,7 +7,7 @@ private let vggconv = CommandLineTool(
   commands: [
     importCommand, inspectCommand, summaryCommand, verifyCommand, runCommand, evaluateCommand,
     benchCommand, quantizeCommand,
-    pruneCommand, exportCommand, checksumCommand,
+    pruneCommand, exportCommand, checksumCommand, zooListCommand, zooIdentifyCommand,
   ])
 
 /// Does what a command line says.

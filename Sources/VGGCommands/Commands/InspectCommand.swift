@@ -39,10 +39,7 @@ let inspectCommand = Command(
   line("network", networkText(model.network))
   line("parameters", Format.grouped(model.parameterCount))
   line("weights", report.weightsDigest.description)
-  if let preprocessing = model.preprocessing {
-    let mean = preprocessing.mean.map { "\($0)" }.joined(separator: ", ")
-    line("preprocessing", "\(preprocessing.channelOrder.rawValue) less \(mean)")
-  }
+  if let preprocessing = model.preprocessing { line("preprocessing", preprocessing.text) }
   if opened.native != nil {
     line("source", "\(provenance.sourceName), \(Format.bytes(provenance.sourceByteCount))")
     line("source SHA-256", Digest(provenance.sourceSHA256)?.description ?? "")

@@ -38,7 +38,7 @@ struct ModelReport {
       "inputChannels": .integer(Int64(network.inputChannels)),
       "hasTop": .bool(network.hasTop),
       "weightsDigest": .string(weightsDigest.description),
-      "preprocessing": preprocessing,
+      "preprocessing": model.preprocessing.json,
       "source": [
         "name": .string(model.provenance.sourceName),
         "bytes": .integer(Int64(model.provenance.sourceByteCount)),
@@ -69,21 +69,6 @@ struct ModelReport {
     ]
   }
 
-  private var preprocessing: JSONValue {
-    guard let preprocessing = model.preprocessing else { return .null }
-    let resize: JSONValue =
-      switch preprocessing.resize {
-      case .stretch: ["rule": "stretch"]
-      case .shorterSide(let side): ["rule": "shorter-side", "side": .integer(Int64(side))]
-      }
-    return [
-      "channelOrder": .string(preprocessing.channelOrder.rawValue),
-      "mean": .array(preprocessing.mean.map { .number($0) }),
-      "scale": .array(preprocessing.scale.map { .number($0) }),
-      "resize": resize,
-    ]
-  }
-
   private var tensors: [JSONValue] {
     if let native {
       return native.tensorRecords.map { record in
@@ -107,5 +92,23 @@ struct ModelReport {
         "sourceName": .string(tensor.source?.name ?? ""),
       ]
     }
+  }
+}
+
+extension Preprocessing? {
+  /// The rule as an object; null where it is not known.
+  var json: JSONValue {
+    guard let self else { return .null }
+    let resize: JSONValue =
+      switch self.resize {
+      case .stretch: ["rule": "stretch"]
+      case .shorterSide(let side): ["rule": "shorter-side", "side": .integer(Int64(side))]
+      }
+    return [
+      "channelOrder": .string(self.channelOrder.rawValue),
+      "mean": .array(self.mean.map { .number($0) }),
+      "scale": .array(self.scale.map { .number($0) }),
+      "resize": resize,
+    ]
   }
 }

@@ -12,6 +12,17 @@ func networkText(_ network: Network) -> String {
   return text
 }
 
+extension Preprocessing {
+  /// `bgr less 103.939, 116.779, 123.68`, and the factors where they are not 1.
+  var text: String {
+    func list(_ numbers: [Double]) -> String {
+      numbers.map { Format.significant($0, 6) }.joined(separator: ", ")
+    }
+    return "\(channelOrder.rawValue) less \(list(mean))"
+      + (scale.allSatisfy { $0 == 1 } ? "" : ", times \(list(scale))")
+  }
+}
+
 /// Writes a model with a progress bar and opens what was written.
 ///
 /// - Parameter sources: The files that the model was imported from just now, whose digests become part of the provenance.

@@ -2696,8 +2696,20 @@ const ProtobufCMessageDescriptor caffe__softmax_parameter__descriptor =
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const float caffe__batch_norm_parameter__eps__default_value = 1e-05;
-static const ProtobufCFieldDescriptor caffe__batch_norm_parameter__field_descriptors[1] =
+static const ProtobufCFieldDescriptor caffe__batch_norm_parameter__field_descriptors[2] =
 {
+  {
+    "use_global_stats",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Caffe__BatchNormParameter, has_use_global_stats),
+    offsetof(Caffe__BatchNormParameter, use_global_stats),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
   {
     "eps",
     3,
@@ -2712,12 +2724,14 @@ static const ProtobufCFieldDescriptor caffe__batch_norm_parameter__field_descrip
   },
 };
 static const unsigned caffe__batch_norm_parameter__field_indices_by_name[] = {
-  0,   /* field[0] = eps */
+  1,   /* field[1] = eps */
+  0,   /* field[0] = use_global_stats */
 };
-static const ProtobufCIntRange caffe__batch_norm_parameter__number_ranges[1 + 1] =
+static const ProtobufCIntRange caffe__batch_norm_parameter__number_ranges[2 + 1] =
 {
-  { 3, 0 },
-  { 0, 1 }
+  { 1, 0 },
+  { 3, 1 },
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor caffe__batch_norm_parameter__descriptor =
 {
@@ -2727,10 +2741,10 @@ const ProtobufCMessageDescriptor caffe__batch_norm_parameter__descriptor =
   "Caffe__BatchNormParameter",
   "caffe",
   sizeof(Caffe__BatchNormParameter),
-  1,
+  2,
   caffe__batch_norm_parameter__field_descriptors,
   caffe__batch_norm_parameter__field_indices_by_name,
-  1,  caffe__batch_norm_parameter__number_ranges,
+  2,  caffe__batch_norm_parameter__number_ranges,
   (ProtobufCMessageInit) caffe__batch_norm_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

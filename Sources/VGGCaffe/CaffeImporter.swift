@@ -1,6 +1,8 @@
+internal import VGGHDF5
 public import VGGModel
 
-/// Reads the weight files of Caffe: binary `.caffemodel` of the generations V2 (`layer`), V1 and V0 (`layers`).
+/// Reads the weight files of Caffe: binary `.caffemodel` of the generations V2 (`layer`), V1 and V0 (`layers`), and HDF5
+/// snapshots.
 public enum CaffeImporter {
   /// Whether bytes without a signature look like a file of Caffe's, or like one that people take for it.
   ///
@@ -9,6 +11,16 @@ public enum CaffeImporter {
     switch ProtobufFile(CaffeFile(path: "", bytes: bytes)) {
     case .net, .mean, .solverState, .prototxt: true
     case .onnx, .unknown: false
+    }
+  }
+
+  /// Whether an HDF5 file is one of Caffe's: a snapshot, or a solver's state, which `model` refuses by name.
+  ///
+  /// - Throws: Where the file is damaged or libhdf5 is not installed.
+  public static func writesLike(_ file: MappedFile) throws(FileError) -> Bool {
+    switch SnapshotReader.Kind(try HDF5File.open(file.bytes, named: file.path).root) {
+    case .weights, .solverState: true
+    case .foreign: false
     }
   }
 
@@ -21,38 +33,54 @@ public enum CaffeImporter {
   ///   - file: The weights.
   ///   - prototxt: The network's description as text: used for what the weights file does not say, and checked
   ///     against it. Layers are matched by name.
+  ///   - mean: The mean of the training pictures (binaryproto), of which the mean colour is used.
   ///   - options: What the user decided.
   /// - Throws: `malformed` where the bytes are no serialised network or do not fit together, `unsupported` where
   ///   they are something else or no VGG, `inputOutput` where there is no temporary space.
   public static func model(
-    of file: CaffeFile, prototxt: CaffeFile? = nil, options: ImportOptions = ImportOptions()
+    of file: CaffeFile, prototxt: CaffeFile? = nil, mean: CaffeFile? = nil,
+    options: ImportOptions = ImportOptions()
   ) throws(FileError) -> Model {
-    try file.requireNet()
-    var net = try NetReader.net(in: file)
-    var dropped: [Provenance.DroppedTensor] = []
+    var net = try net(in: file)
+    var dropped = net.dropped
+    var decisions: [Provenance.Decision] = []
     if let prototxt {
       let described = try DescribedNet(
         weights: net, in: file, description: try Prototxt.net(in: prototxt), in: prototxt)
       net = described.net
-      dropped = described.dropped
+      dropped += described.dropped
+    } else if net.snapshot != nil {
+      let (ordered, decision) = try SnapshotOrder.described(net, in: file, options: options)
+      net = ordered
+      decisions.append(decision)
     }
     var importation = Importation(
       file: file, net: net, chain: try ChainReader(net, file: file, scratchFolder: options.scratchFolder),
       options: options)
     let found = try importation.network()
     let rule = try PictureRule(
-      transformation: net.transformation, channels: found.convolutions[0].weight.shape[1],
+      transformation: net.transformation,
+      mean: try mean.map { (mean) throws(FileError) in
+        try MeanPicture(mean, scratchFolder: options.scratchFolder)
+      }, channels: found.convolutions[0].weight.shape[1],
       classCount: found.dense.last?.weight.canonicalShape[1], input: found.inputExtent, options: options,
       file: file)
     var provenance = Provenance(
       sourceName: file.name,
       sourceByteCount: file.bytes.count, format: "caffe", generation: net.generation.rawValue,
-      decisions: importation.decisions + [rule.decision], dropped: dropped + importation.chain.dropped)
-    provenance.companions = [prototxt].compactMap(\.self).map {
+      decisions: decisions + importation.decisions + [rule.decision],
+      dropped: dropped + importation.chain.dropped)
+    provenance.companions = [prototxt, mean].compactMap(\.self).map {
       Provenance.SourceFile($0.name, byteCount: $0.bytes.count)
     }
     return try Model(
       found, file: file.path, preprocessing: rule.preprocessing, provenance: provenance, options: options)
+  }
+
+  private static func net(in file: CaffeFile) throws(FileError) -> CaffeNet {
+    if case .hdf5 = FileKind(of: file.bytes) { return try SnapshotReader.net(in: file) }
+    try file.requireNet()
+    return try NetReader.net(in: file)
   }
 }
 
@@ -91,6 +119,12 @@ private struct Importation {
       decide(
         "training-layers", "left out: \(chain.trainingLayers.joined(separator: ", "))",
         "no answer depends on them")
+    }
+    if !chain.batchStatistics.isEmpty {
+      decide(
+        "batch-statistics", "those that are stored",
+        "use_global_stats is false in \(chain.batchStatistics.joined(separator: ", ")), as in training, but one picture has no statistics"
+      )
     }
     if !chain.dense.isEmpty, !chain.hasSoftmax {
       decide(

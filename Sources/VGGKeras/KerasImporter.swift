@@ -39,12 +39,6 @@ public enum KerasImporter {
     }
   }
 
-  /// Whether an HDF5 file is a snapshot of Caffe's, not of Keras's: a group `data` holds a group for each layer, with data
-  /// sets `0` and `1`.
-  public static func holdsCaffeSnapshot(_ file: MappedFile) throws(FileError) -> Bool {
-    GenerationReader.isCaffeSnapshot(try HDF5File.open(file.bytes, named: file.path).root)
-  }
-
   private static func source(
     _ hdf5: ByteRegion, of file: MappedFile, offset: Int?
   ) throws(FileError) -> NetworkAssembly.Source {

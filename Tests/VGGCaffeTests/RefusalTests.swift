@@ -91,7 +91,7 @@ import VGGModel
     Change("unknown type", "layer.type", at: "layer relu3_1") {
       $0.change("relu3_1") { $0.kind = .other("PReLU") }
     },
-    Change("batch normalisation", "layer.type", at: "layer relu3_1") {
+    Change("batch normalisation without blobs", "noweights", at: "layer relu3_1") {
       $0.change("relu3_1") { $0.kind = .other("BatchNorm") }
     },
     Change("leaky ReLU", "layer.settings", at: "layer relu3_1") {

@@ -267,11 +267,4 @@ import VGGModel
     let error = try #require(throws: FileError.self) { try importedModel("keras/vgg_a_lrn.h5") }
     #expect(error.advice?.contains("--lrn SIZE,ALPHA,BETA,K, such as --lrn 5,0.0005,0.75,2") == true)
   }
-
-  @Test func caffeSnapshotsAreToldApart() throws {
-    let snapshot = try MappedFile(path: fixture("keras_cases/bad_caffe_snapshot.h5"))
-    #expect(try KerasImporter.holdsCaffeSnapshot(snapshot))
-    let keras = try MappedFile(path: fixture("keras/vgg_b.h5"))
-    #expect(try !KerasImporter.holdsCaffeSnapshot(keras))
-  }
 }

@@ -417,12 +417,14 @@ struct  Caffe__SoftmaxParameter
 struct  Caffe__BatchNormParameter
 {
   ProtobufCMessage base;
+  protobuf_c_boolean has_use_global_stats;
+  protobuf_c_boolean use_global_stats;
   protobuf_c_boolean has_eps;
   float eps;
 };
 #define CAFFE__BATCH_NORM_PARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__batch_norm_parameter__descriptor) \
-    , 0, 1e-05 }
+    , 0, 0, 0, 1e-05 }
 
 
 struct  Caffe__ScaleParameter

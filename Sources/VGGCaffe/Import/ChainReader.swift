@@ -12,6 +12,8 @@ struct ChainReader {
   /// The poolings, and the number of convolutions before each.
   private(set) var pooling: [(settings: Pooling, layer: CaffeLayer, convolutionCount: Int)] = []
   private(set) var normalization: NormalizationSettings?
+  /// The batch normalisations of which the file says that they use the statistics of a batch.
+  private(set) var batchStatistics: [String] = []
   /// The side of the first dense layer's kernel where it is stored as a convolution.
   private(set) var topKernelSide: Int?
   private(set) var hasSoftmax = false
@@ -59,6 +61,8 @@ struct ChainReader {
     if hasSoftmax { throw deviation(layer, seen: "\(layer.type) behind the softmax", allowed: "nothing") }
     switch layer.operation {
     case .convolution(let settings): return try addConvolution(layer, settings)
+    case .batchNormalization(let settings): return try addBatchNormalization(layer, settings)
+    case .scale(let settings): return try addScale(layer, settings)
     case .innerProduct(let settings):
       dense.append(
         try weights(of: layer) { (reader: inout BlobReader) throws(FileError) in
@@ -90,12 +94,9 @@ struct ChainReader {
       }
       hasSoftmax = true
     case .dropout: break  // nothing happens in a test: Caffe scales while it trains
-    case .input, .data, .training, .split, .padding: preconditionFailure("these are no part of the chain")
-    case .other:
-      throw file.unsupported(
-        "layer.type", "has a layer of a type that no VGG has", at: layer.offset, place: layer.place,
-        seen: layer.type,
-        allowed: "Convolution, ReLU, Pooling, LRN, InnerProduct, Dropout, Flatten, Softmax")
+    case .refused(let error): throw error
+    case .input, .data, .training, .split, .padding, .undescribed:
+      preconditionFailure("these are no part of the chain")
     }
     drop(layer, because: "a \(layer.type) layer has no weights")
     currentBlobs = Set(layer.tops)
@@ -106,9 +107,11 @@ struct ChainReader {
   private mutating func addConvolution(_ layer: CaffeLayer, _ settings: ConvolutionSettings?)
     throws(FileError)
   {
-    if let settings, pooling.count == 5 || !dense.isEmpty || (!net.hasStructure && settings.kernel.height > 3)
+    let kernel = if let settings { settings.kernel } else { try declaredKernel(of: layer) }
+    if let kernel,
+      pooling.count == 5 || !dense.isEmpty || (!net.hasStructure && ![1, 3].contains(kernel.height))
     {
-      return try addDense(layer, convolution: settings)
+      return try addDense(layer, convolution: settings, kernel: kernel)
     }
     if let settings,
       settings.padding != settings.kernel.half || settings.stride != Extent(side: 1)
@@ -126,17 +129,16 @@ struct ChainReader {
   }
 
   /// A dense layer that is stored as a convolution over all that is left of the picture.
-  private mutating func addDense(_ layer: CaffeLayer, convolution settings: ConvolutionSettings)
-    throws(FileError)
-  {
-    let kernel = settings.kernel
+  private mutating func addDense(
+    _ layer: CaffeLayer, convolution settings: ConvolutionSettings?, kernel: Extent
+  ) throws(FileError) {
     guard kernel.height == kernel.width, dense.isEmpty || kernel == Extent(side: 1),
-      settings.padding == Extent(side: 0), settings.stride == Extent(side: 1),
-      settings.dilation == Extent(side: 1)
+      settings?.isUnpadded ?? true
     else {
       throw file.unsupported(
         "fc_reduced", "has dense layers that were reduced to convolutions, as in SSD and DeepLab",
-        at: layer.offset, place: layer.place, seen: "kernel \(kernel), \(settings.windowDescription)",
+        at: layer.offset, place: layer.place,
+        seen: "kernel \(kernel)" + (settings.map { ", \($0.windowDescription)" } ?? ""),
         allowed: "a square kernel, 1x1 behind the first, no padding, stride and dilation 1",
         advice: "use the classification network that it was made from")
     }
@@ -159,22 +161,86 @@ struct ChainReader {
     dense.append(layer)
   }
 
+  /// A normalisation between a layer with weights and its ReLU, which becomes part of that layer.
+  private mutating func addBatchNormalization(_ layer: CaffeLayer, _ settings: BatchNormalizationSettings?)
+    throws(FileError)
+  {
+    guard withoutActivation != nil, let last = lastWithWeights, last.batchNormalization == nil else {
+      throw deviation(
+        layer, seen: "a batch normalisation", allowed: "one between a layer with weights and its ReLU")
+    }
+    let normalization = try read(layer) { (reader: inout BlobReader) throws(FileError) in
+      try reader.batchNormalization(settings, channels: last.outputs)
+    }
+    lastWithWeights?.batchNormalization = normalization
+    if settings?.usesBatchStatistics == true { batchStatistics.append(layer.name) }
+  }
+
+  /// Factors and summands, of a batch normalisation or on their own.
+  private mutating func addScale(_ layer: CaffeLayer, _ settings: ScaleSettings?) throws(FileError) {
+    guard withoutActivation != nil, let last = lastWithWeights, last.batchNormalization?.gamma == nil else {
+      throw deviation(
+        layer, seen: "a Scale",
+        allowed: "one between a layer with weights or its batch normalisation and the ReLU")
+    }
+    let (gamma, beta) = try read(layer) { (reader: inout BlobReader) throws(FileError) in
+      try reader.scale(settings, channels: last.outputs)
+    }
+    var normalization =
+      last.batchNormalization
+      ?? BatchNormalization(name: layer.name, gamma: nil, beta: nil, mean: nil, spread: nil, epsilon: 0)
+    normalization.gamma = gamma
+    normalization.beta = beta
+    lastWithWeights?.batchNormalization = normalization
+  }
+
+  /// The layer with weights that was added last.
+  private var lastWithWeights: FoundNetwork.WeightedLayer? {
+    get { dense.last ?? convolutions.last }
+    set {
+      guard let newValue else { return }
+      if dense.isEmpty {
+        convolutions[convolutions.count - 1] = newValue
+      } else {
+        dense[dense.count - 1] = newValue
+      }
+    }
+  }
+
   private mutating func weights(
     of layer: CaffeLayer,
-    _ read: (inout BlobReader) throws(FileError) -> FoundNetwork.WeightedLayer
+    _ body: (inout BlobReader) throws(FileError) -> FoundNetwork.WeightedLayer
   ) throws(FileError) -> FoundNetwork.WeightedLayer {
     try requireActivation(before: layer)
+    let found = try read(layer, body)
+    withoutActivation = layer
+    return found
+  }
+
+  /// Reads the blobs of a layer.
+  private mutating func read<Result>(
+    _ layer: CaffeLayer, _ body: (inout BlobReader) throws(FileError) -> Result
+  ) throws(FileError) -> Result {
     guard namesWithWeights.insert(layer.name).inserted else {
       throw file.unsupported(
         "duplicate", "has two layers of one name", at: layer.offset, place: layer.place, seen: layer.name,
         allowed: "each name once")
     }
-    var reader = BlobReader(layer, of: file, scratchFolder: scratchFolder)
-    let found = try read(&reader)
+    var reader = reader(of: layer)
+    let found = try body(&reader)
     dropped += reader.dropped
-    withoutActivation = layer
     currentBlobs = Set(layer.tops)
     return found
+  }
+
+  private func reader(of layer: CaffeLayer) -> BlobReader {
+    BlobReader(layer, of: file, snapshot: net.snapshot, scratchFolder: scratchFolder)
+  }
+
+  /// The extent of a kernel that only its own shape tells.
+  private func declaredKernel(of layer: CaffeLayer) throws(FileError) -> Extent? {
+    guard let shape = try reader(of: layer).declaredShape(), shape.count == 4 else { return nil }
+    return Extent(height: shape[2], width: shape[3])
   }
 
   // MARK: Layers without weights
@@ -260,7 +326,17 @@ extension Extent {
   fileprivate var half: Extent { Extent(height: height / 2, width: width / 2) }
 }
 
+extension FoundNetwork.WeightedLayer {
+  /// The number of channels or neurons that the layer gives.
+  fileprivate var outputs: Int { weight.canonicalShape.last ?? 0 }
+}
+
 extension ConvolutionSettings {
+  /// Whether the kernel goes over the picture as it is, one pixel after the other.
+  fileprivate var isUnpadded: Bool {
+    padding == Extent(side: 0) && stride == Extent(side: 1) && dilation == Extent(side: 1)
+  }
+
   fileprivate var windowDescription: String {
     "padding \(padding), stride \(stride), dilation \(dilation)"
   }

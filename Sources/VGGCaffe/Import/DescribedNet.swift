@@ -19,6 +19,7 @@ struct DescribedNet {
     self.prototxt = prototxt
     net = description
     net.generation = weights.generation
+    net.snapshot = weights.snapshot
     net.transformation = description.transformation ?? weights.transformation
     try requireSameInput(weights, description)
     net.inputShape = description.inputShape ?? weights.inputShape
@@ -48,6 +49,7 @@ struct DescribedNet {
   /// What both say of a layer.
   private func merged(_ own: CaffeLayer, _ described: CaffeLayer) throws(FileError) -> CaffeLayer.Operation {
     switch (own.operation, described.operation) {
+    case (.undescribed, _): return described.operation
     case (.input, _), (.data, _), (.training, _), (_, .input), (_, .data), (_, .training):
       return described.operation
     case (.convolution(let settings), .convolution(let given)):
@@ -56,6 +58,14 @@ struct DescribedNet {
     case (.innerProduct(let settings), .innerProduct(let given)):
       try require(settings == nil || given == nil || settings == given, own, settings, given)
       return .innerProduct(given ?? settings)
+    case (.batchNormalization(let settings), .batchNormalization(let given)):
+      // Files saved in training say where the statistics come from, too; what counts is the prototxt.
+      try require(
+        settings == nil || given == nil || settings?.epsilon == given?.epsilon, own, settings, given)
+      return .batchNormalization(given ?? settings)
+    case (.scale(let settings), .scale(let given)):
+      try require(settings == nil || given == nil || settings == given, own, settings, given)
+      return .scale(given ?? settings)
     case (.pooling(let settings), .pooling(let given)):
       // How a file says the rounding differs between forks, how a prototxt says it does not.
       var rounded = settings

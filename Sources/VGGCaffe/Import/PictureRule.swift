@@ -5,14 +5,24 @@ struct PictureRule {
   private(set) var preprocessing: Preprocessing?
   private(set) var decision: Provenance.Decision
 
-  /// Decides from a data layer's settings, or from what the released models need.
+  /// Decides from a mean picture, from a data layer's settings, or from what the released models need.
   init(
-    transformation: Transformation?, channels: Int, classCount: Int?, input: Extent?, options: ImportOptions,
-    file: CaffeFile
+    transformation: Transformation?, mean: MeanPicture?, channels: Int, classCount: Int?, input: Extent?,
+    options: ImportOptions, file: CaffeFile
   ) throws(FileError) {
     let order = options.channelOrder ?? (channels == 1 ? .gray : .bgr)
     let resize = Preprocessing.released(for: input).resize
     let scale = Array(repeating: transformation?.scale.shortest ?? 1, count: channels)
+    if let mean {
+      try mean.requireFit(channels: channels, input: input, of: file)
+      preprocessing = Preprocessing(
+        channelOrder: order, mean: order == .rgb ? mean.colour.reversed() : mean.colour, scale: scale,
+        resize: resize)
+      decision = Provenance.Decision(
+        "preprocessing", "\(order.rawValue) less \(mean.colour.map(PictureRule.rounded)), times \(scale[0])",
+        because: PictureRule.evidence(of: mean, transformation))
+      return
+    }
     guard let transformation, transformation.meanFile == nil || !transformation.means.isEmpty else {
       guard channels == 3 else {
         decision = Provenance.Decision(
@@ -25,7 +35,8 @@ struct PictureRule {
         channelOrder: order, mean: order == .rgb ? mean.values.reversed() : mean.values, scale: scale,
         resize: resize)
       let lack =
-        transformation?.meanFile.map { "the mean is in another file, \($0)" } ?? "no mean in the file"
+        transformation?.meanFile.map { "the mean is in another file, \($0), to be given with --mean" }
+        ?? "no mean in the file"
       decision = Provenance.Decision(
         "preprocessing", "assumed: \(order.rawValue) less \(mean.values)",
         because: "\(lack); \(mean.evidence)")
@@ -43,6 +54,22 @@ struct PictureRule {
       "preprocessing", "\(order.rawValue) less \(mean), times \(scale[0])",
       because: "a data layer says so; Caffe reads pictures as bgr")
   }
+
+  private static func evidence(of mean: MeanPicture, _ transformation: Transformation?) -> String {
+    var evidence = "the mean colour of \(mean.name), a picture of \(mean.extent)"
+    if mean.extent != Extent(side: 1) {
+      evidence += " whose pixels differ from it by up to \(rounded(mean.largestDeviation))"
+    }
+    if let named = transformation?.meanFile {
+      evidence += "; a data layer names \(named)"
+    } else if let means = transformation?.means, !means.isEmpty {
+      evidence += "; a data layer says \(means.map(\.shortest)) instead"
+    }
+    return evidence
+  }
+
+  /// Three digits behind the point, for people; the model has the number itself.
+  private static func rounded(_ number: Double) -> Double { (number * 1000).rounded() / 1000 }
 
   /// The mean colour that the released models of a class count were trained with, in the order blue, green, red.
   private static func releasedMean(classCount: Int?) -> (values: [Double], evidence: String) {

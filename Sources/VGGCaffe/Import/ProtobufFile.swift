@@ -13,6 +13,18 @@ enum ProtobufFile: Equatable {
   case prototxt
   case unknown
 
+  /// What it is, for errors.
+  var name: String {
+    switch self {
+    case .net: "a network"
+    case .mean: "a mean picture"
+    case .solverState: "a solver's state"
+    case .onnx: "an ONNX model"
+    case .prototxt: "a network's description as text"
+    case .unknown: "something else"
+    }
+  }
+
   /// Looks at the outermost fields, at most so many that all kinds are told apart.
   init(_ file: CaffeFile) {
     if ProtobufFile.isPrototxt(file.bytes) {
@@ -22,6 +34,7 @@ enum ProtobufFile: Equatable {
     var bytesFields: Set<Int> = []
     var varintFields: Set<Int> = []
     var hasLayers = false
+    var hasFloat = false
     var hasPath = false
     var reader = WireReader(0..<file.bytes.count, of: file, place: "")
     for _ in 0..<256 {
@@ -39,18 +52,21 @@ enum ProtobufFile: Equatable {
         }
         if field.number == 2 { hasPath = ProtobufFile.isText(file.bytes, content) }
       case .varint: varintFields.insert(field.number)
+      case .fixed32 where field.number == 5: hasFloat = true
       default: break
       }
     }
+    // A BlobProto has its shape in 1 to 4 or in 7, and its numbers in 5, 8 or 12.
+    let hasNumbers = hasFloat || !bytesFields.isDisjoint(with: [5, 8, 12])
     if varintFields.contains(1) {
-      if bytesFields.contains(5) {
+      if hasNumbers, bytesFields.contains(5) || varintFields.isSuperset(of: 1...4) {
         self = .mean
       } else if bytesFields.contains(7) {
         self = .onnx
       } else {
         self = bytesFields.contains(3) || hasPath ? .solverState : .unknown
       }
-    } else if bytesFields.contains(5), bytesFields.contains(7), !bytesFields.contains(1) {
+    } else if hasNumbers, bytesFields.contains(7), bytesFields.isSubset(of: 5...13) {
       self = .mean
     } else {
       let isNet = hasLayers || (bytesFields.contains(1) && bytesFields.isSubset(of: [1, 3, 6, 8]))
@@ -94,7 +110,7 @@ extension CaffeFile {
     case .mean:
       error = unsupported(
         "kind.mean", "is a mean picture (binaryproto) and holds no weights",
-        advice: "give the .caffemodel")
+        advice: "give the .caffemodel, and this file with --mean")
     case .solverState:
       error = unsupported(
         "kind.solverstate", "is a solver's state and holds no weights",

@@ -1,3 +1,4 @@
+internal import VGGHDF5
 internal import VGGModel
 
 /// A network as a file of Caffe's describes it: the same for all generations, in binary form and as text.
@@ -10,6 +11,8 @@ struct CaffeNet {
     case v1 = "caffe-v1"
     /// Since 2015: `layer`, types as strings.
     case v2 = "caffe-v2"
+    /// Since 2015: an HDF5 snapshot, with blobs by the names of their layers and nothing else.
+    case snapshot = "caffe-hdf5"
   }
 
   var generation: Generation
@@ -20,6 +23,10 @@ struct CaffeNet {
   /// What a data layer does to pictures; that of the test phase where there are several.
   var transformation: Transformation?
   var layers: [CaffeLayer] = []
+  /// What a snapshot's blobs are in.
+  var snapshot: HDF5File?
+  /// What the file holds besides the layers' blobs.
+  var dropped: [Provenance.DroppedTensor] = []
 
   /// Whether layers without weights are listed at all; some tools leave them out.
   var hasStructure: Bool {
@@ -42,8 +49,8 @@ struct CaffeLayer {
   var tops: [String]
   /// Whether the layer is there when the network is tested, by its include and exclude rules.
   var isUsedForTesting: Bool
-  /// Where the layer's BlobProto messages are.
-  var blobs: [Range<Int>]
+  /// Where the layer's blobs are.
+  var blobs: [BlobPlace]
   /// Where the layer is in its file.
   var offset: Int?
   /// The path of the prototxt, where only that tells of the layer.
@@ -58,6 +65,8 @@ struct CaffeLayer {
     case innerProduct(InnerProductSettings?)
     case pooling(Pooling)
     case normalization(NormalizationSettings)
+    case batchNormalization(BatchNormalizationSettings?)
+    case scale(ScaleSettings?)
     case relu
     case dropout
     case flatten
@@ -67,7 +76,10 @@ struct CaffeLayer {
     case split
     /// Losses, accuracy and the like: nothing that an answer depends on.
     case training
-    case other
+    /// A layer that nothing is known of but its blobs.
+    case undescribed
+    /// A layer of a type or with settings that no VGG has, and what is to be said of it if an answer depends on it.
+    case refused(FileError)
   }
 
   /// `layer conv1_1`, for errors.
@@ -116,6 +128,22 @@ struct NormalizationSettings: Equatable {
       size: size, scale: Double(alpha) / Double(elementCount), beta: Double(beta), k: constant, region: region
     )
   }
+}
+
+/// The settings of a batch normalisation.
+struct BatchNormalizationSettings: Equatable {
+  /// Caffe's own where the file says none.
+  static let standardEpsilon: Float = 1e-5
+
+  /// What is added to the variance.
+  var epsilon: Float
+  /// Whether the file says that the statistics are to be those of the batch, as in training.
+  var usesBatchStatistics: Bool
+}
+
+/// The settings of a layer that scales and shifts each channel.
+struct ScaleSettings: Equatable {
+  var hasBias: Bool
 }
 
 /// What a data layer does to pictures: subtract the mean, then multiply.

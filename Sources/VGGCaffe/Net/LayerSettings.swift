@@ -13,14 +13,27 @@ struct LayerSettings {
   let innerProduct: Caffe__InnerProductParameter?
   let pooling: Caffe__PoolingParameter?
   let normalization: Caffe__LRNParameter?
+  var batchNormalization: Caffe__BatchNormParameter?
+  var scale: Caffe__ScaleParameter?
   let relu: Caffe__ReLUParameter?
   let softmax: Caffe__SoftmaxParameter?
   let transformation: Caffe__TransformationParameter?
   let data: Caffe__DataParameter?
-  let input: Caffe__InputParameter?
+  var input: Caffe__InputParameter?
+
+  /// What a layer computes, of V0 or of a type; with what no VGG has, the error for whoever needs the layer.
+  func operation(v0: Caffe__V0LayerParameter?, type: String) throws(FileError) -> CaffeLayer.Operation {
+    do throws(FileError) {
+      if let v0 { return try operation(of: v0, type: type) }
+      return try operation(type: type)
+    } catch {
+      guard error.kind == .unsupported else { throw error }
+      return .refused(error)
+    }
+  }
 
   /// What a layer of a type computes.
-  func operation(type: String) throws(FileError) -> CaffeLayer.Operation {
+  private func operation(type: String) throws(FileError) -> CaffeLayer.Operation {
     switch type {
     case "Input":
       let shapes = input.map { array($0.shape, $0.n_shape) } ?? []
@@ -33,6 +46,10 @@ struct LayerSettings {
       return .innerProduct(try innerProduct.map { (m) throws(FileError) in try innerProductSettings(m) })
     case "Pooling": return .pooling(try poolingSettings())
     case "LRN": return .normalization(try normalizationSettings())
+    case "BatchNorm":
+      return .batchNormalization(
+        try batchNormalization.map { (m) throws(FileError) in try batchNormalizationSettings(m) })
+    case "Scale": return .scale(try scale.map { (m) throws(FileError) in try scaleSettings(m) })
     case "ReLU":
       let slope = relu?.negative_slope ?? 0
       guard slope == 0 else { throw unsupported("negative_slope", seen: "\(slope)", allowed: "0") }
@@ -45,12 +62,20 @@ struct LayerSettings {
       return .softmax
     case "Split": return .split
     case "Accuracy", "Silence": return .training
-    default: return type.hasSuffix("Loss") ? .training : .other
+    default:
+      if type.hasSuffix("Loss") { return .training }
+      throw file.unsupported(
+        "layer.type", "has a layer of a type that no VGG has", at: offset, place: place, seen: type,
+        allowed: "Convolution, ReLU, Pooling, LRN, BatchNorm, Scale, InnerProduct, Dropout, Flatten, Softmax",
+        advice: type == "BN"
+          ? "'BN' is a batch normalisation whose numbers have another order in each fork" : nil)
     }
   }
 
   /// What a layer of V0 computes, whose settings stand in one message for all types.
-  func operation(v0: Caffe__V0LayerParameter, type: String) throws(FileError) -> CaffeLayer.Operation {
+  private func operation(of v0: Caffe__V0LayerParameter, type: String) throws(FileError)
+    -> CaffeLayer.Operation
+  {
     let side = v0.has_kernelsize != 0 ? v0.kernelsize : nil
     switch type {
     case "Data", "ImageData", "HDF5Data", "WindowData":
@@ -164,6 +189,25 @@ struct LayerSettings {
         k: message.has_k != 0 ? message.k : nil,
         region: message.norm_region == CAFFE__LRNPARAMETER__NORM_REGION__WITHIN_CHANNEL
           ? .withinChannel : .acrossChannels))
+  }
+
+  private func batchNormalizationSettings(_ message: Caffe__BatchNormParameter) throws(FileError)
+    -> BatchNormalizationSettings
+  {
+    guard message.eps.isFinite, message.eps >= 0 else {
+      throw unsupported("eps", seen: "\(message.eps)", allowed: "a finite number, not negative")
+    }
+    return BatchNormalizationSettings(
+      epsilon: message.eps,
+      usesBatchStatistics: message.has_use_global_stats != 0 && message.use_global_stats == 0)
+  }
+
+  private func scaleSettings(_ message: Caffe__ScaleParameter) throws(FileError) -> ScaleSettings {
+    guard message.axis == 1, message.num_axes == 1 else {
+      throw unsupported(
+        "axis or num_axes", seen: "\(message.axis), \(message.num_axes)", allowed: "1 and 1: the channels")
+    }
+    return ScaleSettings(hasBias: message.bias_term != 0)
   }
 
   private func checked(_ settings: NormalizationSettings) throws(FileError) -> NormalizationSettings {

@@ -115,16 +115,17 @@ struct NetReader {
         file: file, place: "layer \(name)", offset: range.lowerBound,
         convolution: message.convolution_param?.pointee, innerProduct: message.inner_product_param?.pointee,
         pooling: message.pooling_param?.pointee, normalization: message.lrn_param?.pointee,
+        batchNormalization: message.batch_norm_param?.pointee, scale: message.scale_param?.pointee,
         relu: message.relu_param?.pointee, softmax: message.softmax_param?.pointee,
         transformation: message.transform_param?.pointee, data: message.data_param?.pointee,
         input: message.input_param?.pointee)
       return CaffeLayer(
-        name: name, type: type, operation: try settings.operation(type: type),
+        name: name, type: type, operation: try settings.operation(v0: nil, type: type),
         bottoms: strings(message.bottom, message.n_bottom), tops: strings(message.top, message.n_top),
         isUsedForTesting: isUsedForTesting(
           include: array(message.include, message.n_include),
           exclude: array(message.exclude, message.n_exclude)),
-        blobs: asides.map(\.message), offset: range.lowerBound)
+        blobs: asides.map { .message($0.message) }, offset: range.lowerBound)
     }
   }
 
@@ -146,19 +147,14 @@ struct NetReader {
         convolution: message.convolution_param?.pointee, innerProduct: message.inner_product_param?.pointee,
         pooling: message.pooling_param?.pointee, normalization: message.lrn_param?.pointee,
         relu: message.relu_param?.pointee, softmax: message.softmax_param?.pointee,
-        transformation: message.transform_param?.pointee, data: message.data_param?.pointee, input: nil)
-      let operation =
-        if let nested { try settings.operation(v0: nested, type: type) } else {
-          try settings.operation(type: type)
-        }
+        transformation: message.transform_param?.pointee, data: message.data_param?.pointee)
       let layer = CaffeLayer(
-        name: name, type: type,
-        operation: operation,
+        name: name, type: type, operation: try settings.operation(v0: nested, type: type),
         bottoms: strings(message.bottom, message.n_bottom), tops: strings(message.top, message.n_top),
         isUsedForTesting: isUsedForTesting(
           include: array(message.include, message.n_include),
           exclude: array(message.exclude, message.n_exclude)),
-        blobs: asides.map(\.message), offset: range.lowerBound)
+        blobs: asides.map { .message($0.message) }, offset: range.lowerBound)
       return (layer, nested != nil)
     }
   }

@@ -12,7 +12,8 @@ private let noVerification = Switch("no-verify", help: "Do not read the written 
 let importCommand = Command(
   "import", abstract: "read Keras or Caffe weights and write a native model",
   discussion: """
-    Reads Keras HDF5 (weights and whole models), Keras 3 .weights.h5 and .keras, and binary Caffe models. What the file \
+    Reads Keras HDF5 (weights and whole models), Keras 3 .weights.h5 and .keras, and Caffe's .caffemodel and \
+    .caffemodel.h5. What the file \
     is, is found by its content; what was decided on the way (kernel flip, flatten order, preprocessing) is printed and \
     kept in the model. Every tensor of the source is used or listed with the reason why not. The written model is read \
     back and compared with the source bit for bit. Without -o the output gets the source's name with .vggw.
@@ -35,7 +36,8 @@ let importCommand = Command(
   let output = arguments[ModelOptions.output] ?? defaultOutput(for: path)
   try requireFree(output, by: arguments)
   let opened = try OpenedModel(
-    path, prototxt: arguments[ModelOptions.prototxt], options: ModelOptions.importOptions(arguments))
+    path, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
+    options: ModelOptions.importOptions(arguments))
   guard opened.native == nil else {
     throw FileError(
       .unsupported, code: "import.native", file: path, "is a native model already",

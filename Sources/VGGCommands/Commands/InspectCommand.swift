@@ -21,7 +21,7 @@ let inspectCommand = Command(
   positionals: [fileArgument], options: [tensorsSwitch] + ModelOptions.reading
 ) { arguments, console in
   let opened = try OpenedModel(
-    arguments.positionals[0], prototxt: arguments[ModelOptions.prototxt],
+    arguments.positionals[0], prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
     options: ModelOptions.importOptions(arguments))
   let report = try ModelReport(opened)
   if console.isJSON {

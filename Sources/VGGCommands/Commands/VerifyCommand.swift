@@ -47,7 +47,9 @@ let verifyCommand = Command(
   let opened = try OpenedModel(modelPath)
   // What the model knows of the source's normalisation need not be said again.
   options.normalization = options.normalization ?? opened.model.network.normalization
-  let source = try OpenedModel(sourcePath, prototxt: arguments[ModelOptions.prototxt], options: options)
+  let source = try OpenedModel(
+    sourcePath, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
+    options: options)
   var limits = Verification.Limits()
   limits.accumulatedError = arguments[maximumErrorOption]
   limits.sameClassFraction = arguments[sameClassOption] ?? 1

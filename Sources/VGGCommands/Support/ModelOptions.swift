@@ -9,6 +9,8 @@ enum ModelOptions {
   static let force = Switch("force", short: "f", help: "Replace the output if it exists")
   static let prototxt = Option(
     "prototxt", valueName: "FILE", help: "A deploy prototxt that belongs to a Caffe source")
+  static let mean = Option(
+    "mean", valueName: "FILE", help: "The mean picture (binaryproto) that belongs to a Caffe source")
   static let pruneDense = Option<Double>(
     "prune-fc", valueName: "FRACTION",
     help: "Drop this part of each dense layer's weights, the smallest ones",
@@ -38,7 +40,7 @@ enum ModelOptions {
 
   /// The options that decide how a source is read.
   static let reading: [any OptionDeclaration] = [
-    prototxt, allowNonFinite, normalization, kernelFlip, flattenOrder, channelOrder, architecture,
+    prototxt, mean, allowNonFinite, normalization, kernelFlip, flattenOrder, channelOrder, architecture,
   ]
 
   /// By evidence, or as the user says.

@@ -18,10 +18,10 @@ public struct BatchNormalization: Sendable {
   public var gamma: SourceTensor?
   /// The summand of each channel; nil: 0.
   public var beta: SourceTensor?
-  /// The mean of each channel.
-  public var mean: SourceTensor
-  /// The variance or standard deviation of each channel.
-  public var spread: SourceTensor
+  /// The mean of each channel; nil: 0.
+  public var mean: SourceTensor?
+  /// The variance or standard deviation of each channel; nil: 1.
+  public var spread: SourceTensor?
   /// Which of the two it is.
   public var spreadKind: Spread
   /// What is added to the spread, so that nothing is divided by zero.
@@ -29,9 +29,9 @@ public struct BatchNormalization: Sendable {
   /// One number that mean and spread are to be divided by, as in Caffe's third blob; nil: 1. Zero makes both zero.
   public var statisticsDivisor: SourceTensor?
 
-  /// Creates a normalisation.
+  /// Creates a normalisation; one without statistics only scales and shifts.
   public init(
-    name: String, gamma: SourceTensor?, beta: SourceTensor?, mean: SourceTensor, spread: SourceTensor,
+    name: String, gamma: SourceTensor?, beta: SourceTensor?, mean: SourceTensor?, spread: SourceTensor?,
     spreadKind: Spread = .variance, epsilon: Double
   ) {
     self.name = name
@@ -55,11 +55,12 @@ extension FoundNetwork.WeightedLayer {
   func folded(file: String) throws(FileError) -> FoundNetwork.WeightedLayer {
     guard let normalization = batchNormalization else { return self }
     func refusal(
-      _ kind: FileError.Kind, _ problem: String, _ tensor: SourceTensor, seen: String, allowed: String
+      _ kind: FileError.Kind, _ problem: String, _ tensor: SourceTensor?, seen: String, allowed: String
     ) -> FileError {
       FileError(
-        kind, code: "model.normalization", file: file, problem, offset: tensor.fileOffset,
-        place: "layer \(normalization.name), tensor \(tensor.name)", seen: seen, allowed: allowed)
+        kind, code: "model.normalization", file: file, problem, offset: tensor?.fileOffset,
+        place: "layer \(normalization.name)" + (tensor.map { ", tensor \($0.name)" } ?? ""), seen: seen,
+        allowed: allowed)
     }
     let outputs = weight.canonicalShape.last ?? 0
     func values(_ tensor: SourceTensor?, count: Int, otherwise: Double) throws(FileError) -> [Double] {

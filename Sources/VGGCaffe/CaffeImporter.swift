@@ -9,8 +9,8 @@ public enum CaffeImporter {
   /// True for networks, and for mean pictures, solver states and prototxt files, which `model` refuses by name.
   public static func looksLikeCaffe(_ bytes: ByteRegion) -> Bool {
     switch ProtobufFile(CaffeFile(path: "", bytes: bytes)) {
-    case .net, .mean, .solverState, .prototxt: true
-    case .onnx, .unknown: false
+    case .net, .mean, .solverState, .prototxt, .solver: true
+    case .onnx, .tensorFlow, .coreML, .caffe2, .unknown: false
     }
   }
 
@@ -45,18 +45,31 @@ public enum CaffeImporter {
     var dropped = net.dropped
     var decisions: [Provenance.Decision] = []
     if let prototxt {
-      let described = try DescribedNet(
-        weights: net, in: file, description: try Prototxt.net(in: prototxt), in: prototxt)
+      let (description, skipped) = try Prototxt.net(in: prototxt)
+      let described = try DescribedNet(weights: net, in: file, description: description, in: prototxt)
+      if !skipped.isEmpty {
+        decisions.append(
+          Provenance.Decision(
+            "prototxt-fields", "skipped: \(skipped.joined(separator: ", "))",
+            because: "\(prototxt.name) has fields that Caffe does not have, or that say nothing of a VGG"))
+      }
       net = described.net
       dropped += described.dropped
-    } else if net.snapshot != nil {
-      let (ordered, decision) = try SnapshotOrder.described(net, in: file, options: options)
-      net = ordered
-      decisions.append(decision)
     }
-    var importation = Importation(
-      file: file, net: net, chain: try ChainReader(net, file: file, scratchFolder: options.scratchFolder),
-      options: options)
+    let chain: ChainReader
+    do throws(FileError) {
+      if net.snapshot != nil, prototxt == nil {
+        let (ordered, decision) = try SnapshotOrder.described(net, in: file, options: options)
+        net = ordered
+        decisions.append(decision)
+      }
+      chain = try ChainReader(net, file: file, scratchFolder: options.scratchFolder)
+    } catch {
+      let codes = ["structure", "layer.type", "layer.settings", "snapshot.order"]
+      guard codes.contains(where: { error.code == "caffe.\($0)" }) else { throw error }
+      throw error.naming(net.knownNetwork(in: file))
+    }
+    var importation = Importation(file: file, net: net, chain: chain, options: options)
     let found = try importation.network()
     let rule = try PictureRule(
       transformation: net.transformation,
@@ -77,6 +90,7 @@ public enum CaffeImporter {
       found, file: file.path, preprocessing: rule.preprocessing, provenance: provenance, options: options)
   }
 
+  /// The network that a file describes.
   private static func net(in file: CaffeFile) throws(FileError) -> CaffeNet {
     if case .hdf5 = FileKind(of: file.bytes) { return try SnapshotReader.net(in: file) }
     try file.requireNet()

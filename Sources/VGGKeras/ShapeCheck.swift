@@ -30,7 +30,8 @@ struct ShapeCheck {
       guard height == width, height == 1 || height == 3 else {
         throw refusal(
           layer.kernel, .unsupported, "model.kernel", "is no VGG", in: layer,
-          seen: "a kernel of \(height)x\(width)", allowed: "3x3 or 1x1")
+          seen: "a kernel of \(height)x\(width)", allowed: "3x3 or 1x1"
+        ).naming(KnownNetwork(kernels: convolutions.map(kernel), hasDense: !dense.isEmpty))
       }
       try requireSizes([inputs, outputs], in: layer)
       try requireChain(inputs, channels, in: layer, "input channels")
@@ -45,6 +46,13 @@ struct ShapeCheck {
       try requireBias(layer, shape[1])
       outputs = shape[1]
     }
+  }
+
+  private func kernel(_ layer: KernelAndBias) -> KnownNetwork.Kernel {
+    let shape = layer.kernel.dataset.shape
+    return layout == .oihw
+      ? KnownNetwork.Kernel(outputs: shape[0], inputs: shape[1], height: shape[2], width: shape[3])
+      : KnownNetwork.Kernel(outputs: shape[3], inputs: shape[2], height: shape[0], width: shape[1])
   }
 
   private func requireSizes(_ sizes: [Int], in layer: KernelAndBias) throws(FileError) {

@@ -218,7 +218,8 @@ import VGGModel
     #expect(model.tensors.count == 21)
   }
 
-  @Test func denseLayersAsConvolutions() throws {
+  @Test(arguments: ["", "-conv", "_conv"])
+  func denseLayersAsConvolutions(_ suffix: String) throws {
     var net = TestNet()
     let reference = try Self.values(net.model())
     for (name, shape) in [("fc6", [7, 6, 2, 2]), ("fc7", [8, 7, 1, 1]), ("fc8", [9, 8, 1, 1])] {
@@ -226,6 +227,7 @@ import VGGModel
       net.change(name) {
         $0.kind = .convolution(outputs: shape[0], kernel: shape[2], pad: 0)
         $0.blobs[0] = .blob(shape, values)
+        $0.name += suffix
       }
     }
     net.change("data") { $0.kind = .input([1, 3, 256, 256]) }

@@ -103,6 +103,73 @@ import VGGModel
     #expect(error?.place?.hasPrefix("line ") == true)
   }
 
+  static let inputDims = "input: \"data\"\ninput_dim: 10 input_dim: 3 input_dim: 64 input_dim: 64"
+
+  /// An input that is only named, as in many weight files, and data layers of both phases under one name.
+  @Test(arguments: [
+    "input: 'data'",
+    "layer { name: 'data' type: 'Data' top: 'data' top: 'label' include { phase: TRAIN } } layer { name: 'data' type: 'Data' top: 'data' top: 'label' include { phase: TEST } data_param { source: 'db' batch_size: 50 backend: LMDB } }",
+    "layer { name: 'data' type: 'ImageData' top: 'data' top: 'label' exclude { phase: TRAIN } }",
+    "layer { name: 'data' type: 'MemoryData' top: 'data' top: 'label' } input: []",
+    "layer: [{ name: 'data' type: 'Data' top: 'data' include: [{ phase: TRAIN }, { phase: TEST min_level: 0 not_stage: 'deploy' }] }, { name: 'x' type: 'Python' bottom: 'data' top: 'x' include < stage: 'check' > }]",
+  ])
+  func otherInputs(_ input: String) throws {
+    let text = Self.text(replacing: Self.inputDims, with: input)
+    #expect(text.contains(input))
+    let model = try Self.bare.model(prototxt: text)
+    #expect(try model.network == TestNet().model().network)
+    #expect(!model.provenance.decisions.contains { $0.subject == "prototxt-fields" })
+  }
+
+  @Test func skippedFieldsAreSaid() throws {
+    let text = Self.text(
+      replacing: "pad: 1 kernel_size: 3",
+      with:
+        "pad: 1 kernel_size: 3 engine: CUDNN\n quantum: [{ a: 1 }]\n hole_h: 2 weight_filler { type: 'x' }")
+    let decisions = try Self.bare.model(prototxt: text).provenance.decisions
+    let decision = try #require(decisions.first { $0.subject == "prototxt-fields" })
+    #expect(decision.choice == "skipped: quantum (line 5), hole_h (line 6)")
+    #expect(decision.evidence.hasPrefix("test.prototxt has fields that Caffe does not have"))
+  }
+
+  @Test(arguments: ["", "name: 'A'", "net: \"train_val.prototxt\"\nbase_lr: 0.01\n"])
+  func textWithoutLayersIsRefused(_ text: String) {
+    let error = #expect(throws: FileError.self) { try TestNet().model(prototxt: text) }
+    #expect(error?.code == "caffe.prototxt.empty")
+    #expect(error?.file == "test.prototxt")
+  }
+
+  /// Caffe copies each layer of the weights into the network's layer of that name, so the last one stays.
+  @Test func theLastOfTwoLayersOfOneNameHolds() throws {
+    var net = Self.bare
+    let index = try #require(net.layers.firstIndex { $0.name == "conv3_1" })
+    var first = net.layers[index]
+    first.blobs = [
+      .blob([4, 3, 3, 3], Array(repeating: 7, count: 108)), .blob([4], Array(repeating: 7, count: 4)),
+    ]
+    net.layers.insert(first, at: index)
+    let model = try net.model(prototxt: Self.text())
+    #expect(try GenerationTests.values(model) == GenerationTests.values(TestNet().model()))
+    #expect(model.provenance.dropped.map(\.name) == ["conv3_1/0", "conv3_1/1"])
+    #expect(#expect(throws: FileError.self) { try net.model() }?.code == "caffe.duplicate")
+  }
+
+  /// An old description of an old net, with the forms of the day.
+  @Test func textOfV1() throws {
+    var text = Self.text()
+    for (new, old) in [
+      ("\"Convolution\"", "CONVOLUTION"), ("\"ReLU\"", "RELU"), ("\"Pooling\"", "POOLING"),
+      ("\"InnerProduct\"", "INNER_PRODUCT"), ("\"Softmax\"", "SOFTMAX"), ("layer {", "layers {"),
+    ] {
+      text = text.replacing(new, with: old)
+    }
+    text = text.replacing(
+      "top: \"conv1_1\" ", with: "top: \"conv1_1\" blobs_lr: 1 blobs_lr: 2 weight_decay: 1 ")
+    let model = try TestNet(.v1).model(prototxt: text)
+    #expect(try model.network == TestNet().model().network)
+    #expect(!model.provenance.decisions.contains { $0.subject == "prototxt-fields" })
+  }
+
   @Test func nestingHasALimit() {
     for text in [String(repeating: "a{", count: 5000), "a:" + String(repeating: "[", count: 5000)] {
       let error = #expect(throws: FileError.self) { try Self.bare.model(prototxt: text) }

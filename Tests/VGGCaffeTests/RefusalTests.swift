@@ -258,7 +258,40 @@ import VGGModel
       testDescription: "prototxt", code: "caffe.kind.prototxt", isCaffe: true,
       bytes: Array("name: \"VGG\"\nlayer {\n  name: \"conv1_1\"\n}\n".utf8)),
     Foreign(
-      testDescription: "saved TensorFlow model", code: "caffe.kind.unknown", isCaffe: false,
+      testDescription: "solver", code: "caffe.kind.solver", isCaffe: true,
+      bytes: Array("net: \"train_val.prototxt\"\nbase_lr: 0.01\n".utf8)),
+    Foreign(
+      testDescription: "frozen TensorFlow graph", code: "caffe.kind.foreign", isCaffe: false,
+      bytes: Message {
+        $0.message(
+          1,
+          Message {
+            $0.text(1, "input")
+            $0.text(2, "Placeholder")
+          })
+        $0.message(4, Message { $0.varint(1, 22) })
+      }.bytes),
+    Foreign(
+      testDescription: "Core ML", code: "caffe.kind.foreign", isCaffe: false,
+      bytes: Message {
+        $0.varint(1, 1)
+        $0.message(2, Message { $0.message(1, Message { $0.text(1, "image") }) })
+        $0.message(403, Message { $0.message(1, Message { $0.text(1, "conv1_1") }) })
+      }.bytes),
+    Foreign(
+      testDescription: "Caffe2", code: "caffe.kind.foreign", isCaffe: false,
+      bytes: Message {
+        $0.text(1, "init")
+        $0.message(
+          2,
+          Message {
+            $0.text(2, "conv1_1_w")
+            $0.text(4, "GivenTensorFill")
+            $0.message(5, Message { $0.text(1, "shape") })
+          })
+      }.bytes),
+    Foreign(
+      testDescription: "saved TensorFlow model", code: "caffe.kind.foreign", isCaffe: false,
       bytes: Message {
         $0.varint(1, 1)
         $0.message(2, Message { $0.message(1, Message { $0.text(4, "serve") }) })

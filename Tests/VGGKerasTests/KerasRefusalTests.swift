@@ -79,6 +79,11 @@ import VGGModel
       "keras_cases/bad_addition.h5", .unsupported, "keras.layer", at: "layer add_3",
       seen: "a layer without weights"),
     Refusal(
+      "keras_cases/bad_alexnet.h5", .unsupported, "model.known",
+      at: "layer conv1, tensor conv1/conv1/kernel:0",
+      seen: "a first kernel of 2x3x11x11, a second of 4x2x5x5, 5 convolutions",
+      allowed: "the networks A, A-LRN, B, C, D, E"),
+    Refusal(
       "keras_cases/bad_arrays.npz", .unsupported, "keras.archive",
       seen: "members a.npy, b.npy",
       allowed: "config.json and model.weights.h5, as in a .keras file"),

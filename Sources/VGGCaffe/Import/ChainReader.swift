@@ -120,7 +120,9 @@ struct ChainReader {
       throw deviation(
         layer, seen: settings.windowDescription,
         allowed:
-          "padding \(settings.kernel.half), stride 1x1, dilation 1x1 for a kernel of \(settings.kernel)")
+          "padding \(settings.kernel.half), stride 1x1, dilation 1x1 for a kernel of \(settings.kernel)",
+        advice: settings.dilation == Extent(side: 1)
+          ? nil : "this is a network for segmentation; use the one for classification that it was made from")
     }
     convolutions.append(
       try weights(of: layer) { (reader: inout BlobReader) throws(FileError) in
@@ -314,10 +316,12 @@ struct ChainReader {
     dropped += layer.blobs.indices.map { Provenance.DroppedTensor(layer.blobName($0), because: reason) }
   }
 
-  private func deviation(_ layer: CaffeLayer, seen: String, allowed: String) -> FileError {
+  private func deviation(_ layer: CaffeLayer, seen: String, allowed: String, advice: String? = nil)
+    -> FileError
+  {
     file.unsupported(
       "structure", "is built differently than VGG", at: layer.offset, place: layer.place, seen: seen,
-      allowed: allowed)
+      allowed: allowed, advice: advice)
   }
 }
 

@@ -9,8 +9,15 @@ enum ProtobufFile: Equatable {
   /// Caffe's SolverState.
   case solverState
   case onnx
+  /// TensorFlow's GraphDef (a frozen graph), and SavedModel.
+  case tensorFlow
+  case coreML
+  /// Caffe2's NetDef.
+  case caffe2
   /// Text that describes a network.
   case prototxt
+  /// Text with a solver's settings.
+  case solver
   case unknown
 
   /// What it is, for errors.
@@ -20,21 +27,27 @@ enum ProtobufFile: Equatable {
     case .mean: "a mean picture"
     case .solverState: "a solver's state"
     case .onnx: "an ONNX model"
+    case .tensorFlow: "a TensorFlow graph"
+    case .coreML: "a Core ML model"
+    case .caffe2: "a Caffe2 network"
     case .prototxt: "a network's description as text"
+    case .solver: "a solver's settings"
     case .unknown: "something else"
     }
   }
 
   /// Looks at the outermost fields, at most so many that all kinds are told apart.
   init(_ file: CaffeFile) {
-    if ProtobufFile.isPrototxt(file.bytes) {
-      self = .prototxt
+    if let text = ProtobufFile.text(file.bytes) {
+      self = text
       return
     }
     var bytesFields: Set<Int> = []
     var varintFields: Set<Int> = []
     var hasLayers = false
     var hasFloat = false
+    var nodeCount = 0
+    var hasOperators = false
     var hasPath = false
     var reader = WireReader(0..<file.bytes.count, of: file, place: "")
     for _ in 0..<256 {
@@ -50,6 +63,8 @@ enum ProtobufFile: Equatable {
         if field.number == 100 || field.number == 2, ProtobufFile.isLayer(content, of: file) {
           hasLayers = true
         }
+        if field.number == 1, ProtobufFile.isNode(content, of: file) { nodeCount += 1 }
+        if field.number == 2, ProtobufFile.isOperator(content, of: file) { hasOperators = true }
         if field.number == 2 { hasPath = ProtobufFile.isText(file.bytes, content) }
       case .varint: varintFields.insert(field.number)
       case .fixed32 where field.number == 5: hasFloat = true
@@ -61,13 +76,21 @@ enum ProtobufFile: Equatable {
     if varintFields.contains(1) {
       if hasNumbers, bytesFields.contains(5) || varintFields.isSuperset(of: 1...4) {
         self = .mean
+      } else if !bytesFields.isDisjoint(with: 200...3000) {
+        self = .coreML
       } else if bytesFields.contains(7) {
         self = .onnx
+      } else if bytesFields == [2], varintFields == [1], !hasPath {
+        self = .tensorFlow
       } else {
         self = bytesFields.contains(3) || hasPath ? .solverState : .unknown
       }
     } else if hasNumbers, bytesFields.contains(7), bytesFields.isSubset(of: 5...13) {
       self = .mean
+    } else if nodeCount > 0 {
+      self = .tensorFlow
+    } else if hasOperators, !bytesFields.contains(100) {
+      self = .caffe2
     } else {
       let isNet = hasLayers || (bytesFields.contains(1) && bytesFields.isSubset(of: [1, 3, 6, 8]))
       self = isNet ? .net : .unknown
@@ -86,6 +109,31 @@ enum ProtobufFile: Equatable {
     return true
   }
 
+  /// Whether a message is like TensorFlow's NodeDef: a name and an operation, where a network of Caffe's has its name.
+  private static func isNode(_ message: Range<Int>, of file: CaffeFile) -> Bool {
+    guard !isText(file.bytes, message) else { return false }
+    var reader = WireReader(message, of: file, place: "")
+    guard let name = try? reader.next(), let operation = try? reader.next(), name.number == 1,
+      operation.number == 2, case .bytes(let first) = name.value, case .bytes(let second) = operation.value
+    else { return false }
+    return isText(file.bytes, first) && isText(file.bytes, second)
+  }
+
+  /// Whether a message is like Caffe2's OperatorDef: outputs, a type, and arguments where a layer of Caffe's has the number of
+  /// its type.
+  private static func isOperator(_ message: Range<Int>, of file: CaffeFile) -> Bool {
+    var reader = WireReader(message, of: file, place: "")
+    var hasType = false
+    var hasArgument = false
+    while let field = try? reader.next() {
+      guard case .bytes(let content) = field.value, (1...8).contains(field.number) else { return false }
+      if field.number < 5, !isText(file.bytes, content), !content.isEmpty { return false }
+      if field.number == 4 { hasType = true }
+      if field.number == 5 { hasArgument = true }
+    }
+    return hasType && hasArgument
+  }
+
   private static func isText(_ bytes: ByteRegion, _ range: Range<Int>) -> Bool {
     guard !range.isEmpty, let part = bytes.slice(at: range.lowerBound, count: range.count) else {
       return false
@@ -93,11 +141,14 @@ enum ProtobufFile: Equatable {
     return part.withBytes { $0.allSatisfy { $0 >= 0x20 || [0x09, 0x0A, 0x0D].contains($0) } }
   }
 
-  private static func isPrototxt(_ bytes: ByteRegion) -> Bool {
+  /// What a text of Caffe's is.
+  private static func text(_ bytes: ByteRegion) -> ProtobufFile? {
     let head = 0..<min(bytes.count, 4096)
-    guard isText(bytes, head), let part = bytes.slice(at: 0, count: head.count) else { return false }
+    guard isText(bytes, head), let part = bytes.slice(at: 0, count: head.count) else { return nil }
     let text = part.withBytes { String(decoding: $0, as: UTF8.self) }.filter { !$0.isWhitespace }
-    return ["layer{", "layers{", "input_dim:", "input_shape{"].contains(where: text.contains)
+    if ["base_lr:", "lr_policy:"].contains(where: text.contains) { return .solver }
+    let marks = ["layer{", "layers{", "layer:{", "layers:{", "input_dim:", "input_shape{"]
+    return marks.contains(where: text.contains) ? .prototxt : nil
   }
 }
 
@@ -105,7 +156,8 @@ extension CaffeFile {
   /// Refuses what is no network, by the name of what it is.
   func requireNet() throws(FileError) {
     let error: FileError
-    switch ProtobufFile(self) {
+    let kind = ProtobufFile(self)
+    switch kind {
     case .net: return
     case .mean:
       error = unsupported(
@@ -119,10 +171,17 @@ extension CaffeFile {
       error = unsupported(
         "kind.onnx", "is an ONNX model, not a Caffe one",
         advice: "convert from the Keras or Caffe file it was made of")
+    case .tensorFlow, .coreML, .caffe2:
+      error = unsupported(
+        "kind.foreign", "is \(kind.name), not a Caffe one",
+        advice: "convert from the Keras or Caffe file it was made of")
     case .prototxt:
       error = unsupported(
         "kind.prototxt", "is a network's description as text and holds no weights",
         advice: "give the .caffemodel, and this file with --prototxt")
+    case .solver:
+      error = unsupported(
+        "kind.solver", "is a solver's settings as text and holds no weights", advice: "give the .caffemodel")
     case .unknown:
       error = unsupported(
         "kind.unknown", "is no Caffe model", seen: "\(bytes.count) bytes of another kind",

@@ -4,17 +4,32 @@ internal import VGGModel
 /// Reads a network's description as text (prototxt, protobuf's text format).
 ///
 /// Text is turned into the bytes of the same message, by the schema's own names, and read as such: so text and binary
-/// files cannot mean different things. Fields that the schema does not have are skipped.
+/// files cannot mean different things. Fields that the schema does not have are skipped, and named unless they are Caffe's own
+/// for training and computing, which change no answer.
 struct Prototxt {
   /// How deeply messages may be nested; protobuf's own limit.
   static let depthLimit = 100
   /// The longest text that is read: hundreds of times a VGG's.
   static let byteLimit = 1 << 22
 
-  private var scanner: TextScanner
+  /// How many skipped fields are named.
+  private static let nameLimit = 8
+  private static let harmless: Set<String> = [
+    "param", "blobs_lr", "weight_decay", "loss_weight", "propagate_down", "loss_param", "phase",
+    "blob_share_mode",
+    "accuracy_param", "dropout_param", "flatten_param", "weight_filler", "bias_filler", "filler", "engine",
+    "image_data_param", "hdf5_data_param", "memory_data_param", "window_data_param", "dummy_data_param",
+    "source",
+    "backend", "batch_size", "batchsize", "rand_skip", "mirror", "force_color", "force_gray",
+    "force_backward", "state",
+    "debug_info", "moving_average_fraction", "force_nd_im2col", "dropout_ratio",
+  ]
 
-  /// The network that a text describes.
-  static func net(in file: CaffeFile) throws(FileError) -> CaffeNet {
+  private var scanner: TextScanner
+  private var skipped: [String] = []
+
+  /// The network that a text describes, and the names and lines of fields that were skipped.
+  static func net(in file: CaffeFile) throws(FileError) -> (net: CaffeNet, skipped: [String]) {
     guard file.bytes.count <= byteLimit else {
       throw file.unsupported(
         "limit.bytes", "is too long for a network's description", seen: "\(file.bytes.count) bytes",
@@ -24,7 +39,13 @@ struct Prototxt {
     let bytes = try parser.message(.net, end: .end, depth: 0)
     var message = CaffeFile(path: file.path, bytes: ByteRegion(copying: bytes))
     message.hasOffsets = false
-    return try NetReader.net(in: message)
+    let net = try NetReader.net(in: message)
+    guard !net.layers.isEmpty else {
+      throw file.unsupported(
+        "prototxt.empty", "describes no layers", allowed: "the layers of a network",
+        advice: "give the network's own prototxt, not the solver's")
+    }
+    return (net, parser.skipped)
   }
 
   /// The fields up to an end mark, serialised; the mark is the next token then.
@@ -42,6 +63,7 @@ struct Prototxt {
       if let field, !field.isRepeated, !seen.insert(field.number).inserted {
         throw scanner.error("has a field twice that may be there once")
       }
+      if field == nil { noteSkipped(name) }
       try scanner.advance()
       let hasColon = try scanner.skip(":")
       if let field {
@@ -52,6 +74,13 @@ struct Prototxt {
       if try !scanner.skip(",") { _ = try scanner.skip(";") }
     }
     return bytes
+  }
+
+  private mutating func noteSkipped(_ name: String) {
+    guard !Self.harmless.contains(name), !skipped.contains(where: { $0.hasPrefix("\(name) ") }),
+      skipped.count < Self.nameLimit
+    else { return }
+    skipped.append("\(name) (line \(scanner.line))")
   }
 
   /// A value, or a list of values in brackets.

@@ -34,6 +34,7 @@ struct WireReader {
   let place: String
   private(set) var offset: Int
   private let end: Int
+  private let isWholeFile: Bool
 
   /// Starts at the beginning of a message.
   ///
@@ -44,6 +45,7 @@ struct WireReader {
     self.place = place
     offset = message.lowerBound
     end = message.upperBound
+    isWholeFile = file.hasOffsets && message == 0..<file.bytes.count
   }
 
   var isAtEnd: Bool { offset >= end }
@@ -125,8 +127,11 @@ struct WireReader {
     Int
   > {
     guard length <= UInt64(end - offset) else {
+      let part = Double(file.bytes.count) / (Double(offset) + Double(length))
       throw truncated(
-        "has a field that runs past the end of what holds it", at: start,
+        isWholeFile
+          ? "is cut short: at most \(Int(part * 100)) % of it is there"
+          : "has a field that runs past the end of what holds it", at: start,
         seen: "field \(number) of \(length) bytes", allowed: "\(end - offset) bytes, which remain")
     }
     let start = offset

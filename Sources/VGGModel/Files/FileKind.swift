@@ -22,7 +22,9 @@ public enum FileKind: Equatable, Sendable {
   /// Looks at the first bytes.
   public init(of file: ByteRegion) {
     func begins(_ text: String) -> Bool { file.hasBytes(Array(text.utf8)) }
-    if file.count == 0 {
+    if begins("MATLAB 7.3"), let mistake = FileKind.mistake(file) {
+      self = mistake  // HDF5 behind a head of MATLAB's own
+    } else if file.count == 0 {
       self = .empty
     } else if file.hasBytes(FileKind.nativeMagic) {
       self = .native
@@ -55,42 +57,6 @@ public enum FileKind: Equatable, Sendable {
     while offset < file.count {
       if file.hasBytes(signature, at: offset) { return offset }
       offset = offset == 0 ? 512 : offset * 2
-    }
-    return nil
-  }
-
-  /// What people feed a converter by mistake.
-  private static func mistake(_ file: ByteRegion) -> FileKind? {
-    let head =
-      file.slice(at: 0, count: min(file.count, 256))?.withBytes { String(decoding: $0, as: UTF8.self) } ?? ""
-    let visible = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }.lowercased()
-    if head.hasPrefix("version https://git-lfs") {
-      return .mistaken("is a Git LFS pointer, not the file itself", advice: "fetch it with 'git lfs pull'")
-    }
-    if ["<!doctype", "<html", "<?xml"].contains(where: visible.hasPrefix) {
-      return .mistaken("is a web page, not a weight file", advice: "download the file itself")
-    }
-    if file.hasBytes([0x1F, 0x8B]) {
-      return .mistaken("is compressed with gzip", advice: "unpack it with 'gunzip' or 'tar xzf' first")
-    }
-    if file.hasBytes([0x80, 0x02]) || file.hasBytes([0x80, 0x03]) || file.hasBytes([0x80, 0x04]) {
-      return .mistaken(
-        "is a Python pickle, perhaps by PyTorch; reading one can run any code, so this is never done",
-        advice: "save the weights as Keras .h5 or Caffe .caffemodel")
-    }
-    if head.hasPrefix("GGUF") {
-      return .mistaken("is a GGUF model", advice: "convert from the Keras or Caffe file it was made of")
-    }
-    if head.hasPrefix("MATLAB 5.0") {
-      return .mistaken("is a MATLAB file", advice: "convert from the Keras or Caffe file it was made of")
-    }
-    if file.hasBytes(Array("TFL3".utf8), at: 4) {
-      return .mistaken("is a TensorFlow Lite model", advice: "convert from the Keras file it was made of")
-    }
-    if let length = file.integer(at: 0, as: UInt64.self), length < 100_000_000,
-      file.byte(at: 8) == UInt8(ascii: "{")
-    {
-      return .mistaken("is a safetensors file", advice: "convert from the Keras or Caffe file it was made of")
     }
     return nil
   }

@@ -128,6 +128,17 @@ private struct Assembly {
 
   /// Which of the six networks has these kernels.
   private func identify() throws(FileError) -> Architecture {
+    do throws(FileError) { return try architecture() } catch {
+      let shapes = found.convolutions.map(\.weight.canonicalShape)
+      throw error.naming(
+        KnownNetwork(
+          kernels: shapes.filter { $0.count == 4 }.map {
+            KnownNetwork.Kernel(outputs: $0[3], inputs: $0[2], height: $0[0], width: $0[1])
+          }, hasDense: !found.dense.isEmpty))
+    }
+  }
+
+  private func architecture() throws(FileError) -> Architecture {
     var sides: [Int] = []
     for layer in found.convolutions {
       let shape = layer.weight.canonicalShape
@@ -224,11 +235,11 @@ private struct Assembly {
   private mutating func flattenedExtent(
     _ inputs: Int, channels: Int, features: Network, layer: String
   ) throws(FileError) -> (flattened: Extent, input: Extent) {
-    func mismatch(_ seen: String, allowed: String) -> FileError {
+    func mismatch(_ seen: String, allowed: String, advice: String? = nil) -> FileError {
       FileError(
         .unsupported, code: "model.flatten", file: file,
         "has a dense layer that does not fit the convolutions",
-        place: "layer \(layer)", seen: seen, allowed: allowed)
+        place: "layer \(layer)", seen: seen, allowed: allowed, advice: advice)
     }
     guard inputs > 0, inputs % channels == 0 else {
       throw mismatch("\(inputs) inputs", allowed: "a multiple of the \(channels) channels of pool5")
@@ -243,7 +254,8 @@ private struct Assembly {
       guard let pool5, pool5.count == inputs else {
         throw mismatch(
           "\(inputs) inputs = \(inputs / channels) pixels",
-          allowed: "\(pool5?.extent.description ?? "0") pixels, as an input of \(input) gives")
+          allowed: "\(pool5?.extent.description ?? "0") pixels, as an input of \(input) gives",
+          advice: roundingThatFits(inputs, features, input))
       }
       return (pool5.extent, input)
     }
@@ -259,6 +271,24 @@ private struct Assembly {
         "input-size", input.description,
         because: "\(layer) reads \(side)x\(side) pixels of \(channels) channels"))
     return (Extent(side: side), input)
+  }
+
+  /// What to say where the dense layer would fit if all poolings rounded the other way.
+  private func roundingThatFits(_ inputs: Int, _ features: Network, _ input: Extent) -> String? {
+    for (rounding, word) in [(Pooling.Rounding.floor, "down"), (.ceiling, "up")] {
+      let layers = features.layers.map { layer in
+        guard case .pooling(var pooling) = layer.operation else { return layer }
+        pooling.rounding = rounding
+        return Layer(name: layer.name, operation: .pooling(pooling))
+      }
+      let network = Network(
+        architecture: features.architecture, inputChannels: features.inputChannels, inputExtent: input,
+        layers: layers)
+      if let pool5 = try? network.outputShapes(for: input).last, pool5.count == inputs {
+        return "it would fit if the poolings rounded \(word), to \(pool5.extent) pixels"
+      }
+    }
+    return nil
   }
 
   private mutating func add(_ stored: FoundNetwork.WeightedLayer, name: String, outputs: Int)

@@ -1,0 +1,136 @@
+extension FileKind {
+  /// What people feed a converter by mistake; nil where a file is none of it.
+  static func mistake(_ file: ByteRegion) -> FileKind? {
+    if let signature = signatures.first(where: { file.hasBytes($0.bytes, at: $0.offset) }) {
+      return .mistaken(signature.problem, advice: signature.advice)
+    }
+    return text(file) ?? pickle(file) ?? torch7(file) ?? darknetOrNCNN(file) ?? safetensors(file)
+      ?? table(file)
+  }
+
+  // MARK: Signatures
+
+  private struct Signature {
+    var offset = 0
+    var bytes: [UInt8]
+    var problem: String
+    var advice: String
+
+    init(_ bytes: [UInt8], at offset: Int = 0, _ problem: String, _ advice: String = useTheOriginal) {
+      (self.offset, self.bytes, self.problem, self.advice) = (offset, bytes, problem, advice)
+    }
+
+    init(_ text: String, at offset: Int = 0, _ problem: String, _ advice: String = useTheOriginal) {
+      self.init(Array(text.utf8), at: offset, problem, advice)
+    }
+  }
+
+  private static let useTheOriginal = "convert from the Keras or Caffe file it was made of"
+
+  private static let signatures: [Signature] = [
+    Signature([0x1F, 0x8B], "is compressed with gzip", "unpack it with 'gunzip' or 'tar xzf' first"),
+    Signature("BZh", "is compressed with bzip2", "unpack it with 'bunzip2' or 'tar xjf' first"),
+    Signature(
+      [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "is compressed with xz",
+      "unpack it with 'unxz' or 'tar xJf' first"),
+    Signature([0x28, 0xB5, 0x2F, 0xFD], "is compressed with Zstandard", "unpack it with 'unzstd' first"),
+    Signature([0x04, 0x22, 0x4D, 0x18], "is compressed with LZ4", "unpack it with 'unlz4' first"),
+    Signature([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "is a 7-Zip archive", "unpack it with '7z x' first"),
+    Signature("Rar!\u{1A}\u{07}", "is a RAR archive", "unpack it with 'unrar x' first"),
+    Signature("ustar", at: 257, "is a tar archive", "unpack it with 'tar xf' first"),
+    Signature("GGUF", "is a GGUF model"),
+    Signature("MATLAB 5.0", "is a MATLAB file"),
+    Signature("MATLAB 7.3", "is a MATLAB file (version 7.3, which is HDF5)"),
+    Signature("TFL3", at: 4, "is a TensorFlow Lite model"),
+    Signature([0x12, 0x01, 0, 0, 0, 0, 0, 0], "is a file of MXNet's parameters"),
+    Signature([0xDD, 0x85, 0x76, 0x00], "is an ncnn network (.param.bin), without weights"),
+    Signature([0x47, 0x6B, 0x30, 0x01], "is a file of ncnn's weights (.bin), in half precision"),
+    Signature(
+      [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19],
+      "is a PyTorch file of before version 1.6, which is a pickle; reading one can run any code, so this is never done"
+    ),
+  ]
+
+  // MARK: Text
+
+  private static func text(_ file: ByteRegion) -> FileKind? {
+    let head =
+      file.slice(at: 0, count: min(file.count, 512))?.withBytes { String(decoding: $0, as: UTF8.self) } ?? ""
+    let visible = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }.lowercased()
+    if head.hasPrefix("version https://git-lfs") {
+      return .mistaken("is a Git LFS pointer, not the file itself", advice: "fetch it with 'git lfs pull'")
+    }
+    if visible.hasPrefix("<?xml"), visible.contains("<net ") {
+      return .mistaken("is a network of OpenVINO's, without weights", advice: useTheOriginal)
+    }
+    if ["<!doctype", "<html", "<?xml", "<error>"].contains(where: visible.hasPrefix) {
+      return .mistaken("is a web page, not a weight file", advice: "download the file itself")
+    }
+    if head.hasPrefix("7767517\n") || head.hasPrefix("7767517\r") {
+      return .mistaken("is an ncnn network (.param), without weights", advice: useTheOriginal)
+    }
+    if head.hasPrefix("model_checkpoint_path:") {
+      return .mistaken("is a list of TensorFlow's checkpoints", advice: useTheOriginal)
+    }
+    return nil
+  }
+
+  // MARK: Pickles
+
+  /// Protocols 2 to 5 begin with their number; 0 and 1 with an opcode, and end with the one that stops.
+  private static func pickle(_ file: ByteRegion) -> FileKind? {
+    let isNumbered = file.byte(at: 0) == 0x80 && (2...5).contains(file.byte(at: 1) ?? 0)
+    let old = [
+      "(dp", "(lp", "(ip", "cnumpy", "ccopy_reg", "ccollections", "c__builtin__", "}q", "]q", "}(", "](",
+      "(}", "(]",
+    ]
+    let isOld =
+      file.byte(at: file.count - 1) == UInt8(ascii: ".") && old.contains { file.hasBytes(Array($0.utf8)) }
+    guard isNumbered || isOld else { return nil }
+    return .mistaken(
+      "is a Python pickle, as PyTorch, Lasagne and others write; reading one can run any code, so this is never done",
+      advice: "save the weights as Keras .h5 or Caffe .caffemodel where you trust it")
+  }
+
+  // MARK: Other frameworks
+
+  /// Torch 7 writes the type of a value first: 4 is an object, with its version as text, and 3 a table.
+  private static func torch7(_ file: ByteRegion) -> FileKind? {
+    let head = file.slice(at: 0, count: min(file.count, 64))?.withBytes(Array.init) ?? []
+    let isBinary =
+      ([3, 4].contains(file.integer(at: 0, as: UInt32.self)) && file.integer(at: 4, as: UInt32.self) == 1)
+    let isText = ["4\n1\n", "3\n1\n"].contains { file.hasBytes(Array($0.utf8)) }
+    let hasVersion = head.indices.contains { head[$0...].starts(with: Array("V 1".utf8)) }
+    guard
+      (isBinary || isText) && (hasVersion || file.hasBytes([3, 0, 0, 0]) || file.hasBytes(Array("3\n".utf8)))
+    else { return nil }
+    return .mistaken("is a Torch 7 file (.t7)", advice: useTheOriginal)
+  }
+
+  /// Darknet writes its version first: 0.1 or 0.2. ncnn writes zero before weights of full precision. No message of
+  /// protobuf begins with a zero.
+  private static func darknetOrNCNN(_ file: ByteRegion) -> FileKind? {
+    guard file.integer(at: 0, as: UInt32.self) == 0 else { return nil }
+    if [1, 2].contains(file.integer(at: 4, as: UInt32.self)),
+      (file.integer(at: 8, as: UInt32.self) ?? 99) < 10
+    {
+      return .mistaken("is a Darknet weight file", advice: useTheOriginal)
+    }
+    return .mistaken(
+      "begins with zeros, as an unfinished download or ncnn's weights (.bin) do",
+      advice: "download it again, or \(useTheOriginal)")
+  }
+
+  private static func safetensors(_ file: ByteRegion) -> FileKind? {
+    guard let length = file.integer(at: 0, as: UInt64.self), length < 100_000_000,
+      file.byte(at: 8) == UInt8(ascii: "{")
+    else { return nil }
+    return .mistaken("is a safetensors file", advice: useTheOriginal)
+  }
+
+  /// TensorFlow's checkpoints are tables whose signature stands at the end.
+  private static func table(_ file: ByteRegion) -> FileKind? {
+    guard file.integer(at: file.count - 8, as: UInt64.self) == 0xDB47_7524_8B80_FB57 else { return nil }
+    return .mistaken("is a TensorFlow checkpoint or its index", advice: useTheOriginal)
+  }
+}

@@ -41,22 +41,56 @@ public enum CaffeImporter {
     of file: CaffeFile, prototxt: CaffeFile? = nil, mean: CaffeFile? = nil,
     options: ImportOptions = ImportOptions()
   ) throws(FileError) -> Model {
-    var net = try net(in: file)
-    var dropped = net.dropped
-    var decisions: [Provenance.Decision] = []
+    var importation = try Importation(of: file, prototxt: prototxt, options: options)
+    let found = try importation.network()
+    var provenance = Provenance(
+      sourceName: file.name,
+      sourceByteCount: file.bytes.count, format: "caffe", generation: importation.net.generation.rawValue,
+      decisions: importation.decisions, dropped: importation.dropped)
+    provenance.companions = [prototxt, mean].compactMap(\.self).map {
+      Provenance.SourceFile($0.name, byteCount: $0.bytes.count)
+    }
+    var model = try Model(
+      found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
+    let picture = try mean.map { (mean) throws(FileError) in
+      try MeanPicture(mean, scratchFolder: options.scratchFolder)
+    }
+    let rule = try PictureRule(
+      transformation: importation.net.transformation, mean: picture, network: model.network, options: options,
+      file: file)
+    model.preprocessing = rule.preprocessing
+    model.provenance.decisions.append(rule.decision)
+    return model
+  }
+}
+
+/// What was found in a file, and the decisions that make a network of it.
+private struct Importation {
+  let file: CaffeFile
+  let options: ImportOptions
+  private(set) var net: CaffeNet
+  private let chain: ChainReader
+  private(set) var decisions: [Provenance.Decision] = []
+  private(set) var dropped: [Provenance.DroppedTensor]
+
+  /// Reads the descriptions of a network and finds its weights.
+  init(of file: CaffeFile, prototxt: CaffeFile?, options: ImportOptions) throws(FileError) {
+    self.file = file
+    self.options = options
+    var net = try Importation.net(in: file)
+    dropped = net.dropped
     if let prototxt {
       let (description, skipped) = try Prototxt.net(in: prototxt)
       let described = try DescribedNet(weights: net, in: file, description: description, in: prototxt)
+      net = described.net
+      dropped += described.dropped
       if !skipped.isEmpty {
         decisions.append(
           Provenance.Decision(
             "prototxt-fields", "skipped: \(skipped.joined(separator: ", "))",
             because: "\(prototxt.name) has fields that Caffe does not have, or that say nothing of a VGG"))
       }
-      net = described.net
-      dropped += described.dropped
     }
-    let chain: ChainReader
     do throws(FileError) {
       if net.snapshot != nil, prototxt == nil {
         let (ordered, decision) = try SnapshotOrder.described(net, in: file, options: options)
@@ -69,48 +103,14 @@ public enum CaffeImporter {
       guard codes.contains(where: { error.code == "caffe.\($0)" }) else { throw error }
       throw error.naming(net.knownNetwork(in: file))
     }
-    var importation = Importation(file: file, net: net, chain: chain, options: options)
-    let found = try importation.network()
-    let rule = try PictureRule(
-      transformation: net.transformation,
-      mean: try mean.map { (mean) throws(FileError) in
-        try MeanPicture(mean, scratchFolder: options.scratchFolder)
-      }, channels: found.convolutions[0].weight.shape[1],
-      classCount: found.dense.last?.weight.canonicalShape[1], input: found.inputExtent, options: options,
-      file: file)
-    var provenance = Provenance(
-      sourceName: file.name,
-      sourceByteCount: file.bytes.count, format: "caffe", generation: net.generation.rawValue,
-      decisions: decisions + importation.decisions + [rule.decision],
-      dropped: dropped + importation.chain.dropped)
-    provenance.companions = [prototxt, mean].compactMap(\.self).map {
-      Provenance.SourceFile($0.name, byteCount: $0.bytes.count)
-    }
-    return try Model(
-      found, file: file.path, preprocessing: rule.preprocessing, provenance: provenance, options: options)
+    self.net = net
+    dropped += chain.dropped
   }
 
-  /// The network that a file describes.
   private static func net(in file: CaffeFile) throws(FileError) -> CaffeNet {
     if case .hdf5 = FileKind(of: file.bytes) { return try SnapshotReader.net(in: file) }
     try file.requireNet()
     return try NetReader.net(in: file)
-  }
-}
-
-/// What was found in a file, and the decisions that make a network of it.
-private struct Importation {
-  let file: CaffeFile
-  let net: CaffeNet
-  let chain: ChainReader
-  let options: ImportOptions
-  private(set) var decisions: [Provenance.Decision] = []
-
-  init(file: CaffeFile, net: CaffeNet, chain: ChainReader, options: ImportOptions) {
-    self.file = file
-    self.net = net
-    self.chain = chain
-    self.options = options
   }
 
   /// The network in the form that all importers give.

@@ -60,6 +60,24 @@ import VGGModel
     #expect(refused > 50)
   }
 
+  /// Each reading needs processes of their own for libhdf5, so there are fewer of these.
+  @Test func mutatedSnapshots() throws {
+    let whole = try MappedFile(path: fixture("caffe_cases/snapshot.caffemodel.h5")).bytes.withBytes(
+      Array.init)
+    var generator = SeededGenerator(seed: 11)
+    var refused = 0
+    for round in 0..<120 {
+      var bytes = whole
+      for _ in 0...round % 3 {
+        // The head of the file, where names and groups are, and anywhere.
+        let end = round % 2 == 0 ? 8192 : bytes.count
+        bytes[Int.random(in: 8..<end, using: &generator)] = UInt8.random(in: .min ... .max, using: &generator)
+      }
+      if Self.importing(bytes) != nil { refused += 1 }
+    }
+    #expect(refused > 10)
+  }
+
   @Test func mutatedText() throws {
     let text = try MappedFile(path: fixture("caffe/vgg_a_lrn.prototxt")).bytes.withBytes(Array.init)
     let weights = CaffeFile(try MappedFile(path: fixture("caffe/vgg_a_lrn.caffemodel")))

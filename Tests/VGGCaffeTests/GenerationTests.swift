@@ -279,6 +279,14 @@ import VGGModel
     #expect(decision?.choice == "left out: data, loss, accuracy")
   }
 
+  /// These layers give numbers, of whatever pictures, so they say nothing of what is done to pictures.
+  @Test(arguments: ["HDF5Data", "DummyData"])
+  func numbersThatAreNoPicturesSayNothing(_ type: String) throws {
+    var net = TestNet()
+    net.layers[0] = TestLayer(name: "data", kind: .other(type), bottom: "", top: "data")
+    #expect(try net.model().preprocessing == .released(for: Extent(side: 64)))
+  }
+
   @Test func splitsAreFollowed() throws {
     var net = TestNet()
     let index = try #require(net.layers.firstIndex { $0.name == "pool3" })

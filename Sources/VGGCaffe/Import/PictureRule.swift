@@ -7,14 +7,15 @@ struct PictureRule {
 
   /// Decides from a mean picture, from a data layer's settings, or from what the released models need.
   init(
-    transformation: Transformation?, mean: MeanPicture?, channels: Int, classCount: Int?, input: Extent?,
-    options: ImportOptions, file: CaffeFile
+    transformation: Transformation?, mean: MeanPicture?, network: Network, options: ImportOptions,
+    file: CaffeFile
   ) throws(FileError) {
+    let channels = network.inputChannels
     let order = options.channelOrder ?? (channels == 1 ? .gray : .bgr)
-    let resize = Preprocessing.released(for: input).resize
+    let resize = Preprocessing.released(for: network.inputExtent).resize
     let scale = Array(repeating: transformation?.scale.shortest ?? 1, count: channels)
     if let mean {
-      try mean.requireFit(channels: channels, input: input, of: file)
+      try mean.requireFit(channels: channels, input: network.inputExtent, of: file)
       preprocessing = Preprocessing(
         channelOrder: order, mean: order == .rgb ? mean.colour.reversed() : mean.colour, scale: scale,
         resize: resize)
@@ -30,7 +31,7 @@ struct PictureRule {
           because: "no mean in the file, and the released VGG models have 3 input channels, not \(channels)")
         return
       }
-      let mean = PictureRule.releasedMean(classCount: classCount)
+      let mean = PictureRule.releasedMean(classCount: network.classCount)
       preprocessing = Preprocessing(
         channelOrder: order, mean: order == .rgb ? mean.values.reversed() : mean.values, scale: scale,
         resize: resize)

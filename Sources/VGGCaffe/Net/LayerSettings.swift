@@ -38,7 +38,8 @@ struct LayerSettings {
     case "Input":
       let shapes = input.map { array($0.shape, $0.n_shape) } ?? []
       return .input(shapes.compactMap { $0.map { shape(of: $0.pointee) } })
-    case "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "DummyData", "AnnotatedData":
+    case "HDF5Data", "DummyData": return .input([])  // these give numbers, of whatever pictures
+    case "Data", "ImageData", "MemoryData", "WindowData", "AnnotatedData":
       return .data(try pictureTransformation())
     case "Convolution":
       return .convolution(try convolution.map { (m) throws(FileError) in try convolutionSettings(m) })
@@ -78,7 +79,7 @@ struct LayerSettings {
   {
     let side = v0.has_kernelsize != 0 ? v0.kernelsize : nil
     switch type {
-    case "Data", "ImageData", "HDF5Data", "WindowData":
+    case "Data", "ImageData", "WindowData":
       return .data(
         Transformation(
           means: [], scale: v0.scale, cropSide: v0.cropsize > 0 ? Int(v0.cropsize) : nil,

@@ -169,7 +169,8 @@ struct BlobReader {
     case .message(let range): return try BlobMessage(range, of: file, place: name)
     case .dataset(let path):
       guard let snapshot, let dataset = snapshot.root.dataset(path) else {
-        preconditionFailure("a snapshot's layers have only data sets that are there")
+        // Names may be such that no path leads to them.
+        throw file.malformed("snapshot.path", "has a data set that cannot be reached", place: path)
       }
       return BlobDataset(dataset, of: snapshot, in: file, place: name)
     }

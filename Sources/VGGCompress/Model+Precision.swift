@@ -2,12 +2,17 @@ internal import CVGGKernels
 public import VGGModel
 
 extension Model {
-  /// The model with all weights stored in another precision, rounded to nearest, ties to even.
+  /// The model with the weights stored in another precision, rounded to nearest, ties to even.
   ///
   /// A sparse tensor stays sparse.
-  public func converted(to precision: Precision) throws(FileError) -> Model {
-    try mappingTensors(pass: "quantize --to \(precision.rawValue)") { (tensor) throws(FileError) in
-      guard tensor.role == .weight else { return tensor }
+  ///
+  /// - Parameter kept: The names of layers whose weights stay as they are.
+  public func converted(to precision: Precision, keeping kept: [String] = []) throws(FileError) -> Model {
+    let keptWeights = Set(kept.map { "\($0)/weight" })
+    let pass =
+      "quantize --to \(precision.rawValue)" + (kept.isEmpty ? "" : " --keep \(kept.joined(separator: ","))")
+    return try mappingTensors(pass: pass) { (tensor) throws(FileError) in
+      guard tensor.role == .weight, !keptWeights.contains(tensor.name) else { return tensor }
       let element: Encoding.Element
       let values: any TensorValues
       switch precision {
@@ -23,6 +28,25 @@ extension Model {
       }
       return tensor.replacing(values: values, encoding: Encoding(element, isSparse: tensor.encoding.isSparse))
     }
+  }
+}
+
+extension Model {
+  /// The layers that another precision would harm most, in their order: those whose weights would have less than some
+  /// ratio of signal to error, or a value out of range.
+  ///
+  /// - Parameter decibels: The least ratio that is good enough.
+  public func layersHarmed(by precision: Precision, below decibels: Double) throws(FileError) -> [String] {
+    let converted = try converted(to: precision)
+    var harmed: [String] = []
+    for layer in network.layers {
+      guard let before = tensor(layer.weightName), let after = converted.tensor(layer.weightName) else {
+        continue
+      }
+      let change = try TensorChange(from: before, to: after)
+      if change.overflowCount > 0 || change.signalToNoise < decibels { harmed.append(layer.name) }
+    }
+    return harmed
   }
 }
 

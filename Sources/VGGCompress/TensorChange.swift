@@ -15,6 +15,12 @@ public struct TensorChange: Sendable {
   public var newZeroCount = 0
   /// The number of finite values that became infinite.
   public var overflowCount = 0
+  /// The number of values that are subnormal now: they have lost significant bits beyond rounding.
+  public var subnormalCount = 0
+  /// The largest magnitude before; infinite or NaN where a value was.
+  public var largestMagnitude: Float = 0
+  /// The smallest magnitude before, zeros left out; infinite where there are only zeros.
+  public var smallestMagnitude = Float.infinity
   /// The number of values.
   public var count = 0
 
@@ -23,10 +29,11 @@ public struct TensorChange: Sendable {
   /// - Precondition: Both have the same shape.
   public init(from before: Tensor, to after: Tensor) throws(FileError) {
     precondition(before.shape == after.shape)
+    let smallestNormal = after.encoding.element.smallestNormal
     self = try after.values.reducePieces(rowLength: 1, into: TensorChange()) {
       (start, new) throws(FileError) -> TensorChange in
       try before.values.withValues(start..<start + new.count) { (old) throws(FileError) in
-        TensorChange(from: old, to: new)
+        TensorChange(from: old, to: new, smallestNormal: smallestNormal)
       }
     } combine: { total, part in
       total.add(part)
@@ -40,7 +47,9 @@ public struct TensorChange: Sendable {
 
   private init() {}
 
-  private init(from before: UnsafeBufferPointer<Float>, to after: UnsafeBufferPointer<Float>) {
+  private init(
+    from before: UnsafeBufferPointer<Float>, to after: UnsafeBufferPointer<Float>, smallestNormal: Float
+  ) {
     count = after.count
     for (old, new) in zip(before, after) {
       let error = Double(new) - Double(old)
@@ -52,6 +61,9 @@ public struct TensorChange: Sendable {
         if old != 0 { newZeroCount += 1 }
       }
       if new.isInfinite, old.isFinite { overflowCount += 1 }
+      if new != 0, new.magnitude < smallestNormal { subnormalCount += 1 }
+      if !(old.magnitude <= largestMagnitude) { largestMagnitude = old.magnitude }
+      if old != 0, old.magnitude < smallestMagnitude { smallestMagnitude = old.magnitude }
     }
   }
 
@@ -62,6 +74,20 @@ public struct TensorChange: Sendable {
     zeroCount += other.zeroCount
     newZeroCount += other.newZeroCount
     overflowCount += other.overflowCount
+    subnormalCount += other.subnormalCount
+    if !(other.largestMagnitude <= largestMagnitude) { largestMagnitude = other.largestMagnitude }
+    smallestMagnitude = min(smallestMagnitude, other.smallestMagnitude)
     count += other.count
+  }
+}
+
+extension Encoding.Element {
+  /// The smallest magnitude that is stored with all significant bits; zero where there is no such limit.
+  fileprivate var smallestNormal: Float {
+    switch self {
+    case .float16: 0x1p-14
+    case .float32, .bfloat16: .leastNormalMagnitude
+    case .int8: 0
+    }
   }
 }

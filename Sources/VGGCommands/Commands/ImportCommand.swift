@@ -27,17 +27,18 @@ let importCommand = Command(
   ],
   positionals: [sourceArgument],
   options: [
-    ModelOptions.output, ModelOptions.precision, ModelOptions.pruneDense, ModelOptions.dropDense,
-    noVerification,
-    ModelOptions.force,
+    ModelOptions.output, ModelOptions.precision, ModelOptions.kept, ModelOptions.pruneDense,
+    ModelOptions.dropDense,
+    ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, noVerification, ModelOptions.force,
   ] + ModelOptions.reading
 ) { arguments, console in
   let path = arguments.positionals[0]
   let output = arguments[ModelOptions.output] ?? defaultOutput(for: path)
   try requireFree(output, by: arguments)
+  var options = ModelOptions.importOptions(arguments)
+  options.inputFolding = ModelOptions.inputFolding(arguments)
   let opened = try OpenedModel(
-    path, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
-    options: ModelOptions.importOptions(arguments))
+    path, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean], options: options)
   guard opened.native == nil else {
     throw FileError(
       .unsupported, code: "import.native", file: path, "is a native model already",
@@ -53,10 +54,15 @@ let importCommand = Command(
       place: "tensor \(wrong.tensor)")
   }
 
+  let changes =
+    model.provenance.passes.isEmpty
+    ? nil : try ModelChanges(from: source, to: written.model, records: written.tensorRecords)
+  changes?.warn(console)
   if console.isJSON {
     guard case .object(var fields) = try ModelReport(OpenedModel(output)).json else { return .software }
     fields.append(("output", .string(output)))
     fields.append(("verified", .bool(verification != nil)))
+    if let changes { fields.append(("changes", changes.json)) }
     console.print(JSONValue.object(fields).pretty)
     return .success
   }
@@ -67,12 +73,10 @@ let importCommand = Command(
     console.note("  \(decision.subject): \(decision.choice) (\(decision.evidence))")
   }
   for dropped in source.provenance.dropped { console.note("  left out: \(dropped.name) (\(dropped.reason))") }
-  if !model.provenance.passes.isEmpty {
-    console.print(try changeTable(from: source, to: written.model, records: written.tensorRecords, console))
-  }
+  if let changes { console.print(changes.text(console)) }
   console.print(
     "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
-  if let verification { console.print(verificationLine(verification)) }
+  if let verification { console.print(verificationLine(verification, of: source)) }
   return .success
 }
 
@@ -88,12 +92,12 @@ private func defaultOutput(for path: String) -> String {
 }
 
 /// The passes that flags of `import` ask for.
-private func compressed(_ model: Model, by arguments: Arguments) throws(FileError) -> Model {
+private func compressed(_ model: Model, by arguments: Arguments) throws -> Model {
   var model = model
   if arguments[ModelOptions.dropDense] { model = try model.droppingDense() }
   if let fraction = arguments[ModelOptions.pruneDense] { model = try model.pruningDense(fraction: fraction) }
   if let precision = arguments[ModelOptions.precision], precision != .fp32 {
-    model = try model.converted(to: precision)
+    model = try ModelOptions.converted(model, to: precision, by: arguments)
   }
   return model
 }
@@ -108,10 +112,12 @@ private func weightsReadBack(_ model: Model, against source: Model) throws(FileE
   return checks
 }
 
-private func verificationLine(_ checks: [WeightCheck]) -> String {
+private func verificationLine(_ checks: [WeightCheck], of source: Model) -> String {
   let values = Format.grouped(checks.reduce(0) { $0 + $1.comparedCount })
   if checks.allSatisfy({ $0.requirement == .exact && $0.prunedCount == 0 }) {
+    let computed = Set(source.provenance.folded.map(\.layer)).sorted().joined(separator: ", ")
     return "verified: all \(values) values of \(checks.count) tensors are the source's, bit for bit"
+      + (computed.isEmpty ? "" : "; what was folded into \(computed) was computed again and is the same")
   }
   return
     "verified: all \(values) values of \(checks.count) tensors are what their encoding can hold of the source's"

@@ -11,18 +11,23 @@ let quantizeCommand = Command(
   "quantize", abstract: "store the weights as fp16, bf16 or int8",
   discussion: """
     int8 is symmetric with one scale for each output channel; the arithmetic stays float. Biases stay float32. Prints \
-    size and error of each layer; 'vggconv verify' judges the result against the source.
+    size and error of each layer, and for fp16 and bf16 how much of the range is used, with the numbers of values that \
+    become subnormal, zero or infinite. --keep leaves layers as they are; --keep auto those whose weights would stand less \
+    than 30 dB above the error. 'vggconv verify' judges the result against the source.
     """,
   examples: [
     .init("quantize vgg16.vggw --to int8 -o vgg16-int8.vggw", "A quarter of the size"),
     .init("quantize vgg16.vggw --to fp16 -o vgg16-fp16.vggw", "Half the size"),
+    .init(
+      "quantize vgg16.vggw --to int8 --keep conv1_1,fc8 -o a.vggw", "All layers but the first and the last"),
   ],
-  positionals: [modelArgument], options: [ModelOptions.precision, ModelOptions.output, ModelOptions.force]
+  positionals: [modelArgument],
+  options: [ModelOptions.precision, ModelOptions.kept, ModelOptions.output, ModelOptions.force]
 ) { arguments, console in
   guard let precision = arguments[ModelOptions.precision] else {
     throw UsageError("--to is missing: fp16, bf16 or int8")
   }
-  return try runPass(arguments, console) { (model) throws(FileError) in try model.converted(to: precision) }
+  return try runPass(arguments, console) { try ModelOptions.converted($0, to: precision, by: arguments) }
 }
 
 private let fraction = Option<Double>(
@@ -45,11 +50,9 @@ let pruneCommand = Command(
 ) { arguments, console in
   switch (arguments[fraction], arguments[ModelOptions.dropDense]) {
   case (let fraction?, false):
-    return try runPass(arguments, console) { (model) throws(FileError) in
-      try model.pruningDense(fraction: fraction)
-    }
+    return try runPass(arguments, console) { try $0.pruningDense(fraction: fraction) }
   case (nil, true):
-    return try runPass(arguments, console) { (model) throws(FileError) in try model.droppingDense() }
+    return try runPass(arguments, console) { try $0.droppingDense() }
   default:
     throw UsageError("either --fc FRACTION or --drop-fc is needed")
   }
@@ -57,7 +60,7 @@ let pruneCommand = Command(
 
 /// Opens a native model, runs a pass over it, writes the result, and prints what changed.
 private func runPass(
-  _ arguments: Arguments, _ console: Console, _ pass: (Model) throws(FileError) -> Model
+  _ arguments: Arguments, _ console: Console, _ pass: (Model) throws -> Model
 ) throws -> ExitStatus {
   guard let output = arguments[ModelOptions.output] else {
     throw UsageError("-o is missing: where to write the model")
@@ -65,16 +68,18 @@ private func runPass(
   try requireFree(output, by: arguments)
   let opened = try VGGWFile.open(path: arguments.positionals[0])
   let written = try write(try pass(opened.model), to: output, by: arguments, console)
+  let sizes = Dictionary(uniqueKeysWithValues: opened.tensorRecords.map { ($0.name, $0.storedBytes) })
+  let changes = try ModelChanges(
+    from: opened.model, sizesBefore: sizes, to: written.model, records: written.tensorRecords)
+  changes.warn(console)
   if console.isJSON {
     guard case .object(var fields) = try ModelReport(OpenedModel(output)).json else { return .software }
     fields.append(("output", .string(output)))
+    fields.append(("changes", changes.json))
     console.print(JSONValue.object(fields).pretty)
     return .success
   }
-  let sizes = Dictionary(uniqueKeysWithValues: opened.tensorRecords.map { ($0.name, $0.storedBytes) })
-  console.print(
-    try changeTable(
-      from: opened.model, to: written.model, sizesBefore: sizes, records: written.tensorRecords, console))
+  console.print(changes.text(console))
   console.print(
     "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
   return .success

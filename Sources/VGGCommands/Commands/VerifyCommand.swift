@@ -45,8 +45,9 @@ let verifyCommand = Command(
   let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
   var options = ModelOptions.importOptions(arguments)
   let opened = try OpenedModel(modelPath)
-  // What the model knows of the source's normalisation need not be said again.
+  // What the model knows of the source's normalisation and of its folded preprocessing need not be said again.
   options.normalization = options.normalization ?? opened.model.network.normalization
+  options.inputFolding = opened.model.provenance.inputFolding
   let source = try OpenedModel(
     sourcePath, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
     options: options)

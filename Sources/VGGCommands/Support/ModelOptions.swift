@@ -18,6 +18,10 @@ enum ModelOptions {
   static let dropDense = Switch("drop-fc", help: "Leave out the dense layers: the model gives features")
   static let precision = Option<Precision>(
     choice: "to", valueName: "PRECISION", help: "Store the weights like this")
+  static let kept = Option<KeptLayers>(
+    "keep", valueName: "auto|LAYER,...",
+    help: "Leave these layers as they are; auto: those that would be less than 30 dB above their error",
+    allowed: "auto, or names of layers such as conv1_1,fc8", parse: KeptLayers.init)
   static let allowNonFinite = Switch("allow-nonfinite", help: "Accept NaN and infinity among the weights")
   static let normalization = Option<LocalResponseNormalization>(
     "lrn", valueName: "SIZE,ALPHA,BETA,K",
@@ -33,6 +37,14 @@ enum ModelOptions {
     help: "The channel order of the pictures that the weights expect")
   static let architecture = Option<Architecture>(
     choice: "architecture", valueName: "NET", help: "Refuse a file that holds another network")
+
+  static let foldChannelOrder = Option<FoldedOrder>(
+    choice: "fold-channel-order", valueName: "ORDER",
+    help: "Make the network take pictures in this channel order, by reversing conv1_1 where needed; exact")
+  static let foldPreprocessing = Switch(
+    "fold-preprocessing",
+    help: "Make mean and scale part of conv1_1, so that the network takes plain pixels; inexact at the border"
+  )
 
   static let inputExtent = Option<Extent>(
     "input", valueName: "SIDE|HxW", help: "The extent of the picture; 224 for a network of the paper",
@@ -62,6 +74,52 @@ enum ModelOptions {
     case auto
     case bgr
     case rgb
+  }
+
+  /// Layers that a change of precision leaves alone.
+  enum KeptLayers: Equatable, Sendable {
+    case auto
+    case named([String])
+
+    /// The ratio of signal to error below which `auto` leaves a layer as it is: an error of 3 % of the weights.
+    static let leastSignalToNoise = 30.0
+
+    init?(_ text: String) {
+      let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+      guard !names.contains("") else { return nil }
+      self = names == ["auto"] ? .auto : .named(names)
+    }
+  }
+
+  /// A model in the precision that `--to` asks for, but for the layers that `--keep` names.
+  ///
+  /// - Throws: A `UsageError` where the network has no such layer.
+  static func converted(_ model: Model, to precision: Precision, by arguments: Arguments) throws -> Model {
+    let kept: [String]
+    switch arguments[Self.kept] {
+    case nil: kept = []
+    case .auto?: kept = try model.layersHarmed(by: precision, below: KeptLayers.leastSignalToNoise)
+    case .named(let names)?:
+      let known = model.network.layers.filter { !$0.tensorRequirements.isEmpty }.map(\.name)
+      if let unknown = names.first(where: { !known.contains($0) }) {
+        throw UsageError("--keep names '\(unknown)'; layers with weights: \(known.joined(separator: ", "))")
+      }
+      kept = known.filter(names.contains)
+    }
+    return try model.converted(to: precision, keeping: kept)
+  }
+
+  /// A channel order that a network can be made to take.
+  enum FoldedOrder: String, CaseIterable, Sendable {
+    case bgr
+    case rgb
+  }
+
+  /// What the user wants to have folded into the first convolution.
+  static func inputFolding(_ arguments: Arguments) -> InputFolding {
+    InputFolding(
+      channelOrder: arguments[foldChannelOrder].flatMap { Preprocessing.ChannelOrder(rawValue: $0.rawValue) },
+      includesMeanAndScale: arguments[foldPreprocessing])
   }
 
   /// What the user decided about a source.

@@ -1,6 +1,5 @@
 internal import CommandLineKit
 internal import Glibc
-internal import VGGCompress
 internal import VGGFile
 internal import VGGModel
 
@@ -45,48 +44,3 @@ func requireFree(_ output: String, by arguments: Arguments) throws(FileError) {
   throw FileError(
     .cannotCreate, code: "output.exists", file: output, "exists already", advice: "--force replaces it")
 }
-
-/// Size and error of each layer before and after a pass.
-func changeTable(
-  from before: Model, to after: Model, sizesBefore: [String: Int]? = nil, records: [TensorRecord],
-  _ console: Console
-) throws(FileError) -> String {
-  var table = TextTable([
-    ("layer", .left), ("before", .right), ("after", .right), ("bits/weight", .right), ("zeros", .right),
-    ("largest error", .right), ("SQNR", .right),
-  ])
-  var (totalBefore, totalAfter, totalCount) = (0, 0, 0)
-  let stored = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0.storedBytes) })
-  for tensor in before.tensors {
-    let size = sizesBefore?[tensor.name] ?? tensor.count * MemoryLayout<Float>.size
-    totalBefore += size
-    guard let changed = after.tensor(tensor.name), let newSize = stored[tensor.name] else {
-      if tensor.role == .weight { table.add([layerName(tensor), Format.bytes(size), "dropped"]) }
-      continue
-    }
-    totalAfter += newSize
-    totalCount += tensor.count
-    guard tensor.role == .weight else { continue }
-    let change = try TensorChange(from: tensor, to: changed)
-    table.add([
-      layerName(tensor), Format.bytes(size), Format.bytes(newSize),
-      Format.fixed(Double(newSize) * 8 / Double(tensor.count), 2),
-      Format.percent(Double(change.zeroCount) / Double(change.count), decimals: 1),
-      Format.scientific(change.largestError),
-      change.errorEnergy == 0 ? "exact" : "\(Format.fixed(change.signalToNoise, 1)) dB",
-    ])
-    if change.overflowCount > 0 {
-      console.note(
-        "\(tensor.name): \(Format.grouped(change.overflowCount)) values are too large for this precision")
-    }
-  }
-  table.addRule()
-  table.add([
-    "all", Format.bytes(totalBefore), Format.bytes(totalAfter),
-    Format.fixed(Double(totalAfter) * 8 / Double(max(1, totalCount)), 2),
-    "", "", "\(Format.fixed(Double(totalBefore) / Double(max(1, totalAfter)), 1))x smaller",
-  ])
-  return table.rendered(for: console)
-}
-
-private func layerName(_ tensor: Tensor) -> String { String(tensor.name.prefix { $0 != "/" }) }

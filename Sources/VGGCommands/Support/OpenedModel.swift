@@ -33,6 +33,7 @@ struct OpenedModel {
     let prototxt = try prototxt.map { path throws(FileError) in try MappedFile(path: path) }
     let mean = try mean.map { path throws(FileError) in try MappedFile(path: path) }
     model = try OpenedModel.importing(file, kind, prototxt: prototxt, mean: mean, options: options)
+      .foldingInput(options.inputFolding, file: path)
     companions = [prototxt, mean].compactMap(\.self)
   }
 

@@ -12,6 +12,8 @@ public struct ImportOptions: Equatable, Sendable {
   public var architecture: Architecture?
   /// The constants of the normalisation layer, where the source file cannot hold them.
   public var normalization: LocalResponseNormalization?
+  /// What of the preprocessing becomes part of the first convolution.
+  public var inputFolding = InputFolding()
   /// The folder for temporary files, needed only for what cannot be mapped, such as compressed data.
   public var scratchFolder = "/tmp"
 

@@ -64,17 +64,23 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["VGGModel"], path: "Tests/TestSupport", swiftSettings: swiftSettings
     ),
+    .target(
+      name: "CaffeTestSupport", dependencies: ["TestSupport", "VGGCaffe", "VGGModel"],
+      path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests("VGGZooTests", "VGGZoo", "VGGModel"),
     tests("VGGModelTests", "VGGModel"),
     tests("VGGHDF5Tests", "VGGHDF5"),
     tests("VGGKerasTests", "VGGKeras", "JSONKit", "VGGModel"),
-    tests("VGGCaffeTests", "VGGCaffe"),
+    tests("VGGCaffeTests", "VGGCaffe", "CaffeTestSupport"),
     tests("VGGFileTests", "VGGFile", "VGGCompress"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit", "VGGModel"),
     tests("VGGEngineTests", "VGGEngine", "CVGGKernels", "VGGKeras", "VGGCaffe", "VGGInterchange"),
     tests("VGGCompressTests", "VGGCompress", "VGGModel"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel"),
+    tests(
+      "UserCaseTests", "CaffeTestSupport", "VGGCommands", "VGGCaffe", "VGGEngine", "VGGHDF5", "VGGFile",
+      "VGGInterchange", "JSONKit"),
     tests("CommandTests", "VGGCommands", "VGGEngine", "JSONKit", "VGGInterchange"),
   ],
   swiftLanguageModes: [.v6]

@@ -3,6 +3,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// Damaged files give a model or an error, never a trap and never a wrong place.
 @Suite struct DamageTests {
   static let control =

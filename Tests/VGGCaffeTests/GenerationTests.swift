@@ -2,6 +2,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// The generations of the format, and the forms that one and the same blob can have.
 @Suite struct GenerationTests {
   static func values(_ model: Model) throws -> [String: [Float]] {

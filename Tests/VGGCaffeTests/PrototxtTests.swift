@@ -2,6 +2,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// Text descriptions: the grammar, and what they add to weights or contradict.
 @Suite struct PrototxtTests {
   /// A small A as text, with a part of it replaced.

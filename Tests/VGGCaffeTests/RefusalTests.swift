@@ -2,6 +2,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// What is refused, and by which name.
 @Suite struct RefusalTests {
   struct Change: Sendable, CustomTestStringConvertible {

@@ -9,6 +9,10 @@ extension CommandLineTool {
         options: []
       ) { arguments, console in
         let words = arguments.positionals
+        if words.count == 1, let text = help(forGroup: words[0], width: console.width) {
+          console.print(text)
+          return .success
+        }
         console.print(
           words.isEmpty
             ? help(width: console.width)

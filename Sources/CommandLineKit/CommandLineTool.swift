@@ -71,6 +71,11 @@ public struct CommandLineTool: Sendable {
       }
       return (nil, arguments)
     }
+    if let group = rest.first, ["--help", "-h"].contains(rest.dropFirst().first),
+      help(forGroup: group, width: 80) != nil
+    {
+      rest = ["help", group]
+    }
     let command = try command(named: rest)
     rest = rest.dropFirst(command.nameWords.count)
     return (command, try Arguments(options + rest, of: command))

@@ -14,6 +14,14 @@ extension CommandLineTool {
     return lines.joined(separator: "\n")
   }
 
+  /// The help of a group of commands, nil where there is no such group.
+  func help(forGroup group: String, width: Int) -> String? {
+    let members = commands.filter { $0.nameWords.count == 2 && $0.nameWords[0] == group }
+    guard !members.isEmpty else { return nil }
+    let lines = ["COMMANDS"] + columns(members.map { ($0.name, $0.abstract) }, width: width)
+    return (lines + ["", "'\(name) help \(group) COMMAND' says more of a command."]).joined(separator: "\n")
+  }
+
   /// The help of a command.
   func help(for command: Command, width: Int) -> String {
     var lines = ["\(name) \(command.name): \(command.abstract)", "", "USAGE", "  \(name) \(command.usage)"]

@@ -91,6 +91,21 @@ import Testing
     #expect(run.status == .success && run.output.hasPrefix("tool zoo feed: feed an animal\n"))
   }
 
+  @Test(arguments: ["help zoo", "zoo --help", "zoo -h"])
+  func helpOfAGroupListsItsCommands(_ line: String) throws {
+    let run = try run(line)
+    #expect(run.status == .success && run.errors.isEmpty)
+    #expect(
+      run.output == """
+        COMMANDS
+          zoo list  list animals
+          zoo feed  feed an animal
+
+        'tool help zoo COMMAND' says more of a command.
+
+        """)
+  }
+
   @Test func aFullDiskIsSaid() throws {
     let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
     let status = tool.run(

@@ -82,6 +82,7 @@ private func errorJSON(_ error: FileError) -> JSONValue {
 /// What is known of a file's identity.
 private struct IdentityReport {
   let path: String
+  let name: String
   let byteCount: Int
   let identification: Zoo.Identification
   /// What is in the file; nil where the table says it all, or where nothing could be read.
@@ -92,7 +93,7 @@ private struct IdentityReport {
   init(of path: String, _ console: Console) throws(FileError) {
     self.path = path
     let file = try MappedFile(path: path)
-    byteCount = file.bytes.count
+    (name, byteCount) = (file.name, file.bytes.count)
     let progress = console.progress("reading", total: byteCount)
     defer { progress.finish() }
     identification = try Zoo.published.identify(file) { progress.advance(by: $0) }
@@ -159,7 +160,7 @@ private struct IdentityReport {
       if let licence = file.licence { line("licence", licence) }
       return lines.joined(separator: "\n")
     case .different(let file, let found):
-      let likeness = file.name == path.split(separator: "/").last.map(String.init) ?? "" ? "name" : "length"
+      let likeness = file.name == name ? "name" : "length"
       lines.append(
         "\(path): \(console.styled("is not", .red)) the file \(file.name) of \(file.publisher), "
           + "though it has its \(likeness)")

@@ -2,6 +2,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// BatchNorm and Scale layers, worked into the convolutions and dense layers before them.
 @Suite struct BatchNormTests {
   /// A BatchNorm layer behind another one, in place.

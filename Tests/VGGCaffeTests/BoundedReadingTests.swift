@@ -3,6 +3,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// Bytes that nobody needs are not read: here they lie in memory that must not be touched.
 @Suite struct BoundedReadingTests {
   /// A file in memory with a hole of forbidden pages.

@@ -3,6 +3,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// Mean pictures (`binaryproto`), of which a model keeps the mean colour.
 @Suite struct MeanTests {
   /// A picture whose channels are 10, 20 and 30 on the left, and higher by 1, 2 and 3 on the right.

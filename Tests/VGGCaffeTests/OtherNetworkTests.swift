@@ -3,6 +3,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// Files of Caffe's that hold another network: what it is is said, whatever stops the reader first.
 @Suite struct OtherNetworkTests {
   struct Sample: Sendable, CustomTestStringConvertible {

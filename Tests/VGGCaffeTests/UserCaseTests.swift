@@ -3,6 +3,8 @@ import Testing
 import VGGCaffe
 import VGGModel
 
+@testable import CaffeTestSupport
+
 /// What users of other converters ran into with Caffe's files, by the threads in which they said so.
 @Suite struct UserCaseTests {
   @Test("ethereon/caffe-tensorflow 4, 5, 39: unknown layer type 4", arguments: [TestNet.Generation.v0, .v1])

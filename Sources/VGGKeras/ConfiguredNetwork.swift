@@ -13,6 +13,8 @@ struct ConfiguredNetwork {
     var hasBias: Bool
     /// `relu`, `softmax`, or `linear` where there is none (yet).
     var activation: String
+    /// The batch normalisation behind it, in front of its activation.
+    var normalization: Normalization?
 
     /// Whether a kernel of this shape can be the layer's, whatever the order of its axes.
     func fits(_ shape: [Int]) -> Bool {
@@ -22,6 +24,17 @@ struct ConfiguredNetwork {
         && ((Array(shape[..<2]) == sides && shape[3] == outputs)
           || (Array(shape[2...]) == sides && shape[0] == outputs))
     }
+  }
+
+  /// A batch normalisation.
+  struct Normalization: Equatable {
+    var name: String
+    /// What is added to the variance; nil where it is not said.
+    var epsilon: Double?
+    /// Whether there is a gamma.
+    var hasScale: Bool
+    /// Whether there is a beta.
+    var hasCenter: Bool
   }
 
   /// The layers with weights, in order.
@@ -41,7 +54,7 @@ struct ConfiguredNetwork {
   /// What was passed over, and why.
   private(set) var decisions: [Provenance.Decision] = []
 
-  private let file: String
+  let file: String
   private let takesLambdaForNormalization: Bool
   private var openConvolutions = 0
   private var hasFlattened = false
@@ -81,6 +94,11 @@ struct ConfiguredNetwork {
     }
   }
 
+  /// The names of all layers with weights in order, normalisations included.
+  var namesOfLayersWithWeights: [String] {
+    weighted.flatMap { [$0.name, $0.normalization?.name].compactMap(\.self) }
+  }
+
   /// The dense layers, the last one left out, that have no activation.
   private var linearHiddenLayers: [String] {
     weighted.filter { $0.kernel == nil }.dropLast().filter { $0.activation == "linear" }.map(\.name)
@@ -116,6 +134,8 @@ struct ConfiguredNetwork {
       flattenFormat = layer["data_format"]?.string
       hasFlattened = true
     case "Dense": try takeDense(layer)
+    case "BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization":
+      try takeNormalization(layer)
     case "Activation", "ReLU", "Softmax": try takeActivation(layer)
     case "GlobalAveragePooling2D", "GlobalMaxPooling2D":
       guard pooling.count == 5, !hasFlattened, globalPoolingName == nil else { throw wrongPlace(layer) }
@@ -261,6 +281,18 @@ struct ConfiguredNetwork {
     return name.lowercased()
   }
 
+  /// Whether the last layer with weights has neither activation nor normalisation, and nothing is behind it yet.
+  var canTakeNormalization: Bool {
+    guard let last = weighted.last else { return false }
+    return last.activation == "linear" && last.normalization == nil && zeros == nil
+      && (last.kernel == nil || openConvolutions > 0)
+  }
+
+  /// Notes what is behind the last layer with weights.
+  mutating func setNormalization(_ normalization: Normalization) {
+    weighted[weighted.count - 1].normalization = normalization
+  }
+
   /// An activation that is a layer of its own belongs to the layer with weights before it.
   private mutating func takeActivation(_ layer: ModelConfiguration.Layer) throws(FileError) {
     let name =
@@ -298,7 +330,7 @@ struct ConfiguredNetwork {
       place: "layer \(layer.name)", seen: layer.className)
   }
 
-  private func refusal(
+  func refusal(
     _ layer: ModelConfiguration.Layer, _ key: String, seen: JSONValue?, allowed: String
   ) -> FileError {
     FileError(

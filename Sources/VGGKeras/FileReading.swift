@@ -3,8 +3,12 @@ internal import VGGModel
 
 /// Looking things up in an HDF5 file that may hold anything; what is not there is an error that says so.
 struct FileReading {
-  /// The file's path, for errors.
-  let file: String
+  /// The file.
+  let source: KerasFile
+  /// Its path, for errors.
+  var file: String { source.path }
+
+  init(_ source: KerasFile) { self.source = source }
 
   /// The node at a path. Links are refused wherever they stand: what they lead to may be outside of the file.
   func node(_ path: String, in group: HDF5Group) throws(FileError) -> HDF5Node {
@@ -58,6 +62,11 @@ struct FileReading {
       throw missingAttribute(name, of: group)
     }
     return count
+  }
+
+  /// A weight of a group.
+  func weight(_ name: String, in group: HDF5Group) throws(FileError) -> KerasWeight {
+    KerasWeight(name: name, dataset: try dataset(name, in: group), file: source)
   }
 
   func refusal(of link: HDF5Link, at place: String) -> FileError {

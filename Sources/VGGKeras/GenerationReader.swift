@@ -6,10 +6,11 @@ internal import VGGModel
 struct GenerationReader {
   private let reading: FileReading
 
-  init(file: String) { reading = FileReading(file: file) }
+  init(_ file: KerasFile) { reading = FileReading(file) }
 
   /// The weights of a whole HDF5 file.
-  func weights(in root: HDF5Group) throws(FileError) -> KerasWeights {
+  func weights() throws(FileError) -> KerasWeights {
+    let root = reading.source.hdf5.root
     if let node = root[path: "model_weights"] {
       if case .link(let link) = node { throw reading.refusal(of: link, at: "model_weights") }
       return try fullModel(root)
@@ -21,10 +22,10 @@ struct GenerationReader {
     if let graph = root.group("graph"), graph.attributes["nb_params"] != nil {
       return KerasWeights(
         generation: Generation(writer: .keras0, form: .graph),
-        layers: try Keras0Reader(file: reading.file).graphLayers(of: graph))
+        layers: try Keras0Reader(reading.source).graphLayers(of: graph))
     }
     if root.group("layers") != nil || root.group("_layer_checkpoint_dependencies") != nil {
-      return try keras3(root, form: .weights, configuration: nil)
+      return try keras3(form: .weights, configuration: nil)
     }
     throw FileError(
       .unsupported, code: "keras.generation", file: reading.file, "is an HDF5 file, but none of Keras's",
@@ -35,11 +36,12 @@ struct GenerationReader {
 
   /// The weights of Keras 3's form; with a configuration, those of the archive that both stand in.
   func keras3(
-    _ root: HDF5Group, form: Generation.Form, configuration: ModelConfiguration?
+    form: Generation.Form, configuration: ModelConfiguration?
   ) throws(FileError) -> KerasWeights {
     KerasWeights(
       generation: Generation(writer: .keras3, form: form),
-      layers: try Keras3Reader(file: reading.file).layers(of: root, configuration: configuration),
+      layers: try Keras3Reader(reading.source).layers(
+        of: reading.source.hdf5.root, configuration: configuration),
       placesAreKnown: false, configuration: configuration)
   }
 
@@ -79,23 +81,23 @@ struct GenerationReader {
     if group.attributes["nb_layers"] != nil {
       return KerasWeights(
         generation: Generation(writer: .keras0, form: form),
-        layers: try Keras0Reader(file: reading.file).layers(of: group))
+        layers: try Keras0Reader(reading.source).layers(of: group))
     }
     guard group.attributes["layer_names"] != nil || group.attributes["layer_names0"] != nil else {
       return nil
     }
     let backend = group.attributes["backend"]?.string
-    var reader = LegacyReader(file: reading.file)
+    var reader = LegacyReader(reading.source)
     let layers = try reader.layers(of: group)
     return KerasWeights(
       generation: Generation(writer: writer(version: version, backend: backend), form: form), layers: layers,
-      backend: backend, decisions: reader.decisions)
+      backend: backend, version: version, decisions: reader.decisions)
   }
 
   /// Keras 2 began to write its version and backend into the group of the weights.
   private func writer(version: String?, backend: String?) -> Generation.Writer {
     guard let version else { return backend == nil ? .keras1 : .keras2 }
-    switch version.split(separator: ".").first.flatMap({ Int($0) }) {
+    switch ReleaseNumber(version)?.major {
     case .some(0), .some(1): return .keras1
     case .some(3...): return .keras3Legacy
     default: return .keras2

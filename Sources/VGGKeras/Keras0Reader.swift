@@ -8,7 +8,7 @@ internal import VGGModel
 struct Keras0Reader {
   let reading: FileReading
 
-  init(file: String) { reading = FileReading(file: file) }
+  init(_ file: KerasFile) { reading = FileReading(file) }
 
   /// The layers of a sequential model. Files with fewer groups than `nb_layers` says circulate: the first ones count.
   func layers(of group: HDF5Group) throws(FileError) -> [KerasLayer] {
@@ -25,15 +25,7 @@ struct Keras0Reader {
 
   /// The layers of the container `Graph`: each one begins with its kernel.
   func graphLayers(of group: HDF5Group) throws(FileError) -> [KerasLayer] {
-    var layers: [KerasLayer] = []
-    for parameter in try parameters(of: group) {
-      if parameter.isKernel || layers.isEmpty {
-        layers.append(KerasLayer(name: parameter.dataset.path, weights: [parameter]))
-      } else {
-        layers[layers.count - 1].weights.append(parameter)
-      }
-    }
-    return layers
+    KerasLayer.layers(of: try parameters(of: group))
   }
 
   private func parameters(of group: HDF5Group) throws(FileError) -> [KerasWeight] {
@@ -41,8 +33,7 @@ struct Keras0Reader {
     let count = try reading.count("nb_params", of: group)
     // A count that is larger than the group fails at the first parameter that is not there.
     for index in 0..<min(count, group.names.count + 1) {
-      let name = "param_\(index)"
-      parameters.append(KerasWeight(name: name, dataset: try reading.dataset(name, in: group)))
+      parameters.append(try reading.weight("param_\(index)", in: group))
     }
     return parameters
   }

@@ -9,7 +9,7 @@ internal import VGGModel
 struct Keras3Reader {
   let reading: FileReading
 
-  init(file: String) { reading = FileReading(file: file) }
+  init(_ file: KerasFile) { reading = FileReading(file) }
 
   /// A group that holds the variables of a layer.
   private struct Store {
@@ -65,8 +65,7 @@ struct Keras3Reader {
   private func weights(of variables: HDF5Group) throws(FileError) -> [KerasWeight] {
     var weights: [KerasWeight] = []
     for index in variables.names.indices {
-      weights.append(
-        KerasWeight(name: "\(index)", dataset: try reading.dataset("\(index)", in: variables)))
+      weights.append(try reading.weight("\(index)", in: variables))
     }
     return weights
   }
@@ -93,8 +92,20 @@ struct Keras3Reader {
 
   private func inOrderOfNumbers(_ stores: [Store]) throws(FileError) -> [KerasLayer] {
     var layers: [KerasLayer] = []
+    var normalizations = stores.filter { $0.layer.isNormalization }
+      .sorted { $0.classAndNumber.1 < $1.classAndNumber.1 }[...]
+    let kernels = stores.count { [4, 2].contains($0.weights.first?.shape.count) }
+    let convolutions = stores.count { $0.weights.first?.shape.count == 4 }
+    guard [0, convolutions, kernels - 1].contains(normalizations.count) else {
+      throw FileError(
+        .unsupported, code: "keras.order", file: reading.file,
+        "does not tell which layers are normalised", place: "batch normalisations",
+        seen: "\(normalizations.count) with \(convolutions) convolutions",
+        allowed: "one behind each convolution, or behind each layer but the last",
+        advice: "save the whole model as .keras, which has the order")
+    }
     for rank in [4, 2] {
-      let sameRank = stores.filter { $0.weights.first?.dataset.shape.count == rank }
+      let sameRank = stores.filter { $0.weights.first?.shape.count == rank }
         .sorted { $0.classAndNumber.1 < $1.classAndNumber.1 }
       if let first = sameRank.first,
         let other = sameRank.first(where: {
@@ -107,9 +118,13 @@ struct Keras3Reader {
           allowed: "layers of one class in one model",
           advice: "save the whole model as .keras, which has the order")
       }
-      layers += sameRank.map(\.layer)
+      for store in sameRank {
+        layers.append(store.layer)
+        if let normalization = normalizations.popFirst() { layers.append(normalization.layer) }
+      }
     }
     return layers
-      + stores.filter { ![4, 2].contains($0.weights.first?.dataset.shape.count) }.map(\.layer)
+      + stores.filter { ![4, 2].contains($0.weights.first?.shape.count) && !$0.layer.isNormalization }
+      .map(\.layer)
   }
 }

@@ -22,15 +22,13 @@ public enum KerasImporter {
   ) throws(FileError) -> Model {
     switch kind {
     case .hdf5:
-      let source = try source(file.bytes, of: file, offset: 0)
-      let weights = try GenerationReader(file: file.path).weights(in: source.hdf5.root)
-      return try model(of: weights, from: source, named: file, options: options)
+      let hdf5 = try KerasFile(file.bytes, path: file.path, offset: 0)
+      return try model(of: GenerationReader(hdf5).weights(), in: [hdf5], named: file, options: options)
     case .zip:
       let archive = try KerasArchive(file)
-      let source = try source(archive.weights, of: file, offset: archive.weightsOffset)
-      let weights = try GenerationReader(file: file.path).keras3(
-        source.hdf5.root, form: .archive, configuration: archive.configuration)
-      return try model(of: weights, from: source, named: file, options: options)
+      let hdf5 = try KerasFile(archive.weights, path: file.path, offset: archive.weightsOffset)
+      let weights = try GenerationReader(hdf5).keras3(form: .archive, configuration: archive.configuration)
+      return try model(of: weights, in: [hdf5], named: file, options: options)
     default:
       throw FileError(
         .unsupported, code: "keras.kind", file: file.path,
@@ -39,19 +37,10 @@ public enum KerasImporter {
     }
   }
 
-  private static func source(
-    _ hdf5: ByteRegion, of file: MappedFile, offset: Int?
-  ) throws(FileError) -> NetworkAssembly.Source {
-    NetworkAssembly.Source(
-      hdf5: try HDF5File.open(hdf5, named: file.path), file: file.path, offset: offset,
-      byteCount: hdf5.count)
-  }
-
   private static func model(
-    of weights: KerasWeights, from source: NetworkAssembly.Source, named file: MappedFile,
-    options: ImportOptions
+    of weights: KerasWeights, in files: [KerasFile], named file: MappedFile, options: ImportOptions
   ) throws(FileError) -> Model {
-    var assembly = try NetworkAssembly(weights, from: source, options: options)
+    var assembly = try NetworkAssembly(weights, in: files, named: file.path, options: options)
     let found = try assembly.network()
     let provenance = Provenance(
       sourceName: file.name, sourceByteCount: file.bytes.count, format: "keras",

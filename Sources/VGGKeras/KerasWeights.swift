@@ -13,6 +13,8 @@ struct KerasWeights {
   var placesAreKnown = true
   /// The library that Keras ran on, where the file says so.
   var backend: String?
+  /// The release of Keras, such as `2.3.1`, where the file says so.
+  var version: String?
   /// What the file says of its layers besides their weights.
   var configuration: ModelConfiguration?
   /// What was decided while reading.
@@ -27,14 +29,27 @@ struct KerasLayer {
   var weights: [KerasWeight] = []
   /// The class of the layer, such as `conv2d`, where the file is ordered by classes.
   var className: String?
-}
 
-/// A weight as a file names it.
-struct KerasWeight {
-  /// The variable's name, such as `block1_conv1/kernel:0`; a number where variables have no names.
-  var name: String
-  /// Where the numbers are.
-  var dataset: HDF5Dataset
+  /// The layers of a list of weights that does not name them: each begins with its kernel, then comes its bias, then the four
+  /// vectors of a normalisation.
+  static func layers(of weights: [KerasWeight]) -> [KerasLayer] {
+    var layers: [KerasLayer] = []
+    var remaining = weights[...]
+    while let first = remaining.popFirst() {
+      var layer = KerasLayer(name: first.dataset.path, weights: [first])
+      let vectors = Array(remaining.prefix { !$0.isKernel })
+      remaining = remaining.dropFirst(vectors.count)
+      if first.isKernel, vectors.count >= 4 {
+        layer.weights += vectors.dropLast(4)
+        let normalization = Array(vectors.suffix(4))
+        layers += [layer, KerasLayer(name: normalization[0].dataset.path, weights: normalization)]
+      } else {
+        layer.weights += vectors
+        layers.append(layer)
+      }
+    }
+    return layers
+  }
 }
 
 /// The forms of weight files that Keras had since 2015.

@@ -58,7 +58,8 @@ struct KernelConvention {
       : (.hwio, "HWIO", "the sides of the kernels come first: \(example)")
   }
 
-  /// Only Theano computed a true convolution. Keras 2 names its backend; before, TensorFlow's variables end in `:0`.
+  /// Only Theano computed a true convolution. Keras 2 names its backend; in Keras 1 the names of TensorFlow's variables end in
+  /// `:0` and those of Theano's do not.
   private static func rotation(
     _ evidence: Evidence, _ layout: SourceLayout, _ options: ImportOptions
   ) -> (value: Bool, name: String, reason: String) {
@@ -73,17 +74,15 @@ struct KernelConvention {
     guard evidence.writer == .keras0 || evidence.writer == .keras1 else {
       return found(false, "assumed: the file names no backend")
     }
-    guard layout == .oihw else {
-      return found(false, "assumed: kernels in TensorFlow's order, no backend named")
+    if evidence.writer == .keras1 {
+      // Theano rotates whatever the order of the axes.
+      let name = evidence.kernels.first(where: { $0.name.hasSuffix(":0") })?.name
+      return name.map { found(false, "\($0) is a name of TensorFlow's") }
+        ?? found(true, "names without TensorFlow's :0 are Theano's")
     }
-    if let name = evidence.kernels.first(where: { $0.name.hasSuffix(":0") })?.name {
-      return found(false, "\(name) is a name of TensorFlow's")
-    }
-    return found(
-      true,
-      evidence.writer == .keras1
-        ? "kernels in Theano's order, names without TensorFlow's :0"
-        : "assumed: kernels in Theano's order, by a release that ran on Theano")
+    return layout == .oihw
+      ? found(true, "assumed: kernels in Theano's order, by a release that ran on Theano")
+      : found(false, "assumed: kernels in TensorFlow's order, no backend named")
   }
 
   /// The map is flattened as its axes stand, until `Flatten` learned to bring them to one order (Keras 2.1.6).

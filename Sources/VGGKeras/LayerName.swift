@@ -16,8 +16,18 @@ enum LayerName {
 
   /// Whether the name is one that Keras makes of a class that no VGG has but that may be among VGG's weights.
   static func isForeign(_ name: String) -> Bool {
-    ["add", "concatenate", "merge", "multiply", "average", "maximum", "subtract", "dot"].contains(
-      stem(of: name))
+    [
+      "add", "concatenate", "merge", "multiply", "average", "maximum", "subtract", "dot", "leaky_re_lu",
+      "leakyrelu", "elu", "p_re_lu", "prelu", "thresholded_re_lu", "thresholdedrelu", "average_pooling2d",
+      "averagepooling2d", "up_sampling2d", "upsampling2d",
+    ].contains(stem(of: name))
+  }
+
+  /// Whether a layer without weights that has the name may be an activation: it speaks of nothing else.
+  static func mayBeActivation(_ name: String) -> Bool {
+    let name = name.lowercased()
+    return !["pool", "drop", "pad", "flatten", "input", "noise", "reshape", "lambda"].contains(
+      where: name.contains)
   }
 
   /// Whether the name is one that Keras makes of a pooling over the whole map.
@@ -27,11 +37,11 @@ enum LayerName {
   }
 
   /// The name without the number that Keras appends.
-  private static func stem(of name: String) -> Substring {
+  static func stem(of name: some StringProtocol) -> String {
     guard let underscore = name.lastIndex(of: "_"),
       name[name.index(after: underscore)...].allSatisfy(\.isNumber)
-    else { return name[...] }
-    return name[..<underscore]
+    else { return String(name) }
+    return String(name[..<underscore])
   }
 
   /// How a user states the constants of the normalisation.

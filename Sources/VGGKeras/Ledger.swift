@@ -3,20 +3,23 @@ internal import VGGModel
 
 /// Which data sets of a file are used, and why others are not: nothing is skipped silently.
 struct Ledger {
-  private let file: String
-  private var used: Set<String> = []
-  private var places: [Int: String] = [:]
-
-  init(file: String) { self.file = file }
+  /// A file's path and a place in it.
+  private struct Place<Value: Hashable>: Hashable {
+    var file: String
+    var value: Value
+  }
+  private var used: Set<Place<String>> = []
+  private var offsets: [Place<Int>: String] = [:]
 
   /// Notes that a data set is used.
   ///
   /// - Throws: Where it is used already, under this name or another one.
-  mutating func use(_ dataset: HDF5Dataset) throws(FileError) {
-    var other = used.insert(dataset.path).inserted ? nil : dataset.path
+  mutating func use(_ weight: KerasWeight) throws(FileError) {
+    let (dataset, file) = (weight.dataset, weight.file.path)
+    var other = used.insert(Place(file: file, value: dataset.path)).inserted ? nil : dataset.path
     if case .contiguous(let offset, let byteCount) = dataset.storage, byteCount > 0 {
-      other = other ?? places[offset]
-      places[offset] = dataset.path
+      other = other ?? offsets[Place(file: file, value: offset)]
+      offsets[Place(file: file, value: offset)] = dataset.path
     }
     if let other {
       throw FileError(
@@ -25,22 +28,29 @@ struct Ledger {
     }
   }
 
-  /// All data sets that were not used.
+  /// All data sets of a file that were not used.
   ///
   /// - Throws: Where there is no known reason to leave one out.
-  func dropped(from group: HDF5Group) throws(FileError) -> [Provenance.DroppedTensor] {
+  func dropped(from file: KerasFile) throws(FileError) -> [Provenance.DroppedTensor] {
+    try dropped(from: file.hdf5.root, of: file)
+  }
+
+  private func dropped(
+    from group: HDF5Group, of file: KerasFile
+  ) throws(FileError) -> [Provenance.DroppedTensor] {
     var dropped: [Provenance.DroppedTensor] = []
     for (name, node) in group.children {
       let path = group.path.isEmpty ? name : "\(group.path)/\(name)"
       switch node {
-      case .group(let child): dropped += try self.dropped(from: child)
+      case .group(let child): dropped += try self.dropped(from: child, of: file)
       case .namedType: break
-      case .link(let link): throw FileReading(file: file).refusal(of: link, at: path)
+      case .link(let link): throw FileReading(file).refusal(of: link, at: path)
       case .dataset(let dataset):
-        if used.contains(path) { continue }
+        if used.contains(Place(file: file.path, value: path)) { continue }
         guard let reason = Ledger.reasonToDrop(path) else {
           throw FileError(
-            .unsupported, code: "keras.unknown", file: file, "has a tensor that belongs to no layer of a VGG",
+            .unsupported, code: "keras.unknown", file: file.path,
+            "has a tensor that belongs to no layer of a VGG",
             place: "tensor \(path)", seen: "shape \(dataset.shape)")
         }
         dropped.append(Provenance.DroppedTensor(path, because: reason))

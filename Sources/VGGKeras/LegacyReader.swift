@@ -7,7 +7,7 @@ struct LegacyReader {
   let reading: FileReading
   private(set) var decisions: [Provenance.Decision] = []
 
-  init(file: String) { reading = FileReading(file: file) }
+  init(_ file: KerasFile) { reading = FileReading(file) }
 
   /// The layers of a group, in the order of the network.
   mutating func layers(of group: HDF5Group) throws(FileError) -> [KerasLayer] {
@@ -22,7 +22,7 @@ struct LegacyReader {
       let own = try reading.group(name, in: group)
       var weights: [KerasWeight] = []
       for weight in try reading.names("weight_names", of: own) {
-        weights.append(KerasWeight(name: weight, dataset: try reading.dataset(weight, in: own)))
+        weights.append(try reading.weight(weight, in: own))
       }
       layers += split(KerasLayer(name: name, weights: weights))
     }
@@ -32,7 +32,7 @@ struct LegacyReader {
   /// The layers of a model that is used as a layer: its group lists the weights of all of them.
   private mutating func split(_ layer: KerasLayer) -> [KerasLayer] {
     guard layer.weights.count(where: \.isKernel) > 1 else { return [layer] }
-    let inner = byName(layer) ?? byKernel(layer)
+    let inner = byName(layer) ?? KerasLayer.layers(of: layer.weights)
     guard let inOrder = withoutFreezing(inner) else { return inner }
     decisions.append(
       Provenance.Decision(
@@ -59,36 +59,33 @@ struct LegacyReader {
     return layers.allSatisfy { $0.weights.count(where: \.isKernel) <= 1 } ? layers : nil
   }
 
-  /// A layer begins with each kernel.
-  private func byKernel(_ layer: KerasLayer) -> [KerasLayer] {
-    var layers: [KerasLayer] = []
-    for weight in layer.weights {
-      if weight.isKernel || layers.isEmpty {
-        layers.append(KerasLayer(name: weight.name, weights: [weight]))
-      } else {
-        layers[layers.count - 1].weights.append(weight)
-      }
-    }
-    return layers
-  }
-
   /// The order of the network, where frozen convolutions were moved behind the others; nil where none were.
   ///
-  /// Keras numbers layers in ascending order, so that the trained ones ascend and behind them the frozen ones.
+  /// Keras numbers layers in ascending order, so that the trained ones ascend and behind them the frozen ones. As many
+  /// normalisations as convolutions belong to these in their own ascending order.
   private func withoutFreezing(_ layers: [KerasLayer]) -> [KerasLayer]? {
-    let convolutions = layers.filter { $0.weights.first?.dataset.shape.count == 4 }
-    guard Set(convolutions.map { NaturalName($0.name).stem }).count == 1 else { return nil }
-    let names = convolutions.map { NaturalName($0.name) }
-    let descents = zip(names, names.dropFirst()).count { $1 < $0 }
-    guard descents == 1 else { return nil }
-    let others = layers.filter { $0.weights.first?.dataset.shape.count != 4 }
-    return convolutions.sorted { NaturalName($0.name) < NaturalName($1.name) } + others
+    let convolutions = layers.filter { $0.weights.first?.shape.count == 4 }
+    let normalizations = layers.filter(\.isNormalization)
+    guard normalizations.isEmpty || normalizations.count == convolutions.count,
+      let sorted = inOrderOfNames(convolutions), let sortedNormalizations = inOrderOfNames(normalizations),
+      sorted.isMoved || sortedNormalizations.isMoved
+    else { return nil }
+    let others = layers.filter { $0.weights.first?.shape.count != 4 && !$0.isNormalization }
+    var result: [KerasLayer] = []
+    for (index, convolution) in sorted.layers.enumerated() {
+      result.append(convolution)
+      if !normalizations.isEmpty { result.append(sortedNormalizations.layers[index]) }
+    }
+    return result + others
   }
-}
 
-extension KerasWeight {
-  /// Whether the weight begins a layer: a kernel of a convolution or dense layer, not a vector.
-  var isKernel: Bool { dataset.shape.count >= 2 }
+  /// Layers whose names differ only in their numbers, in that order; nil where the names do not tell.
+  private func inOrderOfNames(_ layers: [KerasLayer]) -> (layers: [KerasLayer], isMoved: Bool)? {
+    let names = layers.map { NaturalName($0.name) }
+    let descents = zip(names, names.dropFirst()).count { $1 < $0 }
+    guard descents <= 1, Set(names.map(\.stem)).count <= 1 else { return nil }
+    return (layers.sorted { NaturalName($0.name) < NaturalName($1.name) }, descents == 1)
+  }
 }
 
 /// A name in whose order numbers count as numbers: `conv2d_9` comes before `conv2d_10`.

@@ -5,52 +5,43 @@ internal import VGGModel
 ///
 /// Every shape is checked before any bytes are asked for, so that a file which declares more than it has costs nothing.
 struct NetworkAssembly {
-  /// Where the bytes are.
-  struct Source {
-    var hdf5: HDF5File
-    /// The path, for errors.
-    var file: String
-    /// Where the HDF5 file begins in the source; nil where it does not stand there as it is.
-    var offset: Int?
-    /// The size of the HDF5 file.
-    var byteCount: Int
-  }
-
-  private let source: Source
+  private let files: [KerasFile]
   private let weights: KerasWeights
   private let options: ImportOptions
+  /// The path of the source, for errors.
+  private let file: String
   /// What the configuration says, where there is one.
   let configured: ConfiguredNetwork?
   private(set) var decisions: [Provenance.Decision]
   private(set) var dropped: [Provenance.DroppedTensor] = []
-  private var ledger: Ledger
-  private var file: String { source.file }
 
-  init(_ weights: KerasWeights, from source: Source, options: ImportOptions) throws(FileError) {
-    self.source = source
+  init(
+    _ weights: KerasWeights, in files: [KerasFile], named file: String, options: ImportOptions
+  ) throws(FileError) {
+    self.files = files
     self.weights = weights
     self.options = options
+    self.file = file
     decisions = weights.decisions
-    ledger = Ledger(file: source.file)
     configured = try weights.configuration.map { (configuration) throws(FileError) in
-      try ConfiguredNetwork(configuration, file: source.file, options: options)
+      try ConfiguredNetwork(configuration, file: file, options: options)
     }
     decisions += configured?.decisions ?? []
   }
 
   /// The network's layers, with nothing of the file left over.
   mutating func network() throws(FileError) -> FoundNetwork {
-    var layers: [KernelAndBias] = []
-    for layer in weights.layers where !layer.weights.isEmpty { layers.append(try weighted(layer)) }
+    var sorting = LayerSorting(configured: configured, ledger: Ledger())
+    let layers = try sorting.sorted(weights.layers)
     guard !layers.isEmpty else {
       throw FileError(
         .unsupported, code: "keras.empty", file: file, "has no weights",
         seen: "\(weights.layers.count) layers")
     }
-    layers = try agreeing(with: configured, layers)
+    try requireAgreement(with: configured, layers)
     try requireBiases(layers)
-    dropped = try ledger.dropped(from: source.hdf5.root)
-    let normalization = try self.normalization()
+    for file in files { dropped += try sorting.ledger.dropped(from: file) }
+    let lrn = try localNormalization()
 
     let convolutions = layers.filter(\.isConvolution)
     let dense = layers.filter { !$0.isConvolution }
@@ -58,84 +49,87 @@ struct NetworkAssembly {
     let convention = KernelConvention(
       KernelConvention.Evidence(
         writer: weights.generation.writer, backend: weights.backend,
-        kernels: convolutions.map { ($0.kernel.dataset.shape, $0.kernel.name) }, hasTop: !dense.isEmpty,
+        kernels: convolutions.map { ($0.kernel.shape, $0.kernel.name) }, hasTop: !dense.isEmpty,
         configuration: configured), options: options)
     decisions += convention.decisions
-    try ShapeCheck(file: file, offset: source.offset, layout: convention.layout)
-      .require(convolutions, dense)
-    try requireBlocks(convolutions, convention.layout, hasNormalization: normalization != nil)
+    try ShapeCheck(layout: convention.layout).require(convolutions, dense)
+    try requireBlocks(convolutions, convention.layout, hasNormalization: lrn != nil)
+    let statistics = try normalizationConvention(layers)
 
     var found = FoundNetwork(
       convolutions: [], dense: [], flattenOrder: convention.flattenOrder,
       pooling: configured?.pooling ?? Array(repeating: Pooling(rounding: .floor), count: 5),
-      normalization: normalization, inputExtent: configured?.inputExtent)
-    for layer in convolutions {
-      found.convolutions.append(
-        try foundLayer(layer, convention.layout, isRotated: convention.isRotated))
+      normalization: lrn, inputExtent: configured?.inputExtent)
+    for (index, layer) in layers.enumerated() {
+      let configuration = configured?.weighted[index].normalization
+      var weight = try layer.kernel.tensor(layer.isConvolution ? convention.layout : .inOut, options)
+      weight.isRotated = layer.isConvolution && convention.isRotated
+      var foundLayer = FoundNetwork.WeightedLayer(
+        name: layer.name, weight: weight, bias: try vector(layer.bias))
+      if let normalization = layer.normalization, let statistics {
+        foundLayer.batchNormalization = try batchNormalization(normalization, configuration, statistics)
+      }
+      if layer.isConvolution { found.convolutions.append(foundLayer) } else { found.dense.append(foundLayer) }
     }
-    for layer in dense { found.dense.append(try foundLayer(layer, .inOut, isRotated: false)) }
     return found
   }
 
-  // MARK: Weights
-
-  /// A kernel of rank 4 or 2, then a bias of rank 1 or none; anything else is refused by its name.
-  private mutating func weighted(_ layer: KerasLayer) throws(FileError) -> KernelAndBias {
-    for weight in layer.weights {
-      try ledger.use(weight.dataset)
-      _ = try format(of: weight.dataset)
-    }
-    let kernel = layer.weights[0]
-    guard [2, 4].contains(kernel.dataset.shape.count) else {
-      let isNormalization =
-        layer.weights.count >= 2 && layer.weights.allSatisfy { $0.dataset.shape.count == 1 }
-      throw FileError(
-        .unsupported, code: "keras.layer", file: file, "has a layer that no VGG has",
-        place: "layer \(layer.name)",
-        seen: layer.weights.map { "\($0.dataset.shape)" }.joined(separator: " ")
-          + (isNormalization ? ", as of a batch normalisation" : ""),
-        allowed: "a kernel of 4 or 2 axes, and a bias of 1")
-    }
-    if layer.weights.count > 1, layer.weights[1].dataset.shape.count != 1 || layer.weights.count > 2 {
-      let unknown = layer.weights[1].dataset.shape.count != 1 ? layer.weights[1] : layer.weights[2]
-      throw FileError(
-        .unsupported, code: "keras.unknown", file: file, "has a tensor that belongs to no layer of a VGG",
-        place: "tensor \(unknown.dataset.path)", seen: "shape \(unknown.dataset.shape)",
-        allowed: "a kernel and a bias in layer \(layer.name)")
-    }
-    return KernelAndBias(
-      name: layer.name, kernel: kernel, bias: layer.weights.count > 1 ? layer.weights[1] : nil)
+  private func vector(_ weight: KerasWeight?) throws(FileError) -> SourceTensor? {
+    try weight.map { (weight) throws(FileError) in try weight.tensor(.vector, options) }
   }
 
-  /// The number format of a data set's elements.
-  private func format(of dataset: HDF5Dataset) throws(FileError) -> NumberFormat {
-    // Keras and h5py store bfloat16 as two bytes without a meaning.
-    if case .opaque(byteCount: 2, _) = dataset.type { return NumberFormat(.bfloat16) }
-    let number = dataset.type.number
-    if let number, number.kind != .int8 { return number }
-    throw FileError(
-      .unsupported, code: "keras.type", file: file,
-      number == nil ? "holds no floating-point numbers" : "holds quantised weights, which are not read",
-      place: "tensor \(dataset.path)", seen: dataset.type.summary,
-      allowed: "float16, bfloat16, float32 or float64")
+  // MARK: Batch normalisation
+
+  /// What the statistics of the file's normalisations are; nil where there are none.
+  private mutating func normalizationConvention(
+    _ layers: [StoredLayer]
+  ) throws(FileError) -> NormalizationConvention? {
+    guard let first = layers.lazy.compactMap(\.normalization).first else { return nil }
+    if configured == nil {
+      decisions.append(try NormalizationOrder.decision(weights, file: file, options: options))
+    }
+    let convention = try NormalizationConvention(
+      NormalizationConvention.Evidence(
+        writer: weights.generation.writer, version: weights.version,
+        isOfTensorFlow: first.mean.name.hasSuffix(":0"),
+        epsilonIsConfigured: configured?.weighted.allSatisfy {
+          $0.normalization == nil || $0.normalization?.epsilon != nil
+        } ?? false,
+        name: first.name), file: file, options: options)
+    decisions += convention.decisions
+    return convention
   }
 
-  /// Biases may be missing only where the configuration says so, or everywhere.
-  private func requireBiases(_ layers: [KernelAndBias]) throws(FileError) {
-    let someHaveOne = layers.contains { $0.bias != nil }
+  private func batchNormalization(
+    _ stored: StoredNormalization, _ configured: ConfiguredNetwork.Normalization?,
+    _ convention: NormalizationConvention
+  ) throws(FileError) -> BatchNormalization {
+    let configuredEpsilon = convention.overridesConfiguration ? nil : configured?.epsilon
+    return BatchNormalization(
+      name: stored.name, gamma: try vector(stored.gamma), beta: try vector(stored.beta),
+      mean: try stored.mean.tensor(.vector, options), spread: try stored.spread.tensor(.vector, options),
+      spreadKind: convention.spreadKind, epsilon: configuredEpsilon ?? convention.epsilon)
+  }
+
+  // MARK: What layers must have
+
+  /// Biases may be missing only where the configuration says so, or everywhere, or in all layers that are normalised.
+  private func requireBiases(_ layers: [StoredLayer]) throws(FileError) {
     for (index, layer) in layers.enumerated() {
-      let isExpected = configured?.weighted[index].hasBias ?? someHaveOne
+      let isExpected =
+        configured?.weighted[index].hasBias
+        ?? layers.contains { $0.bias != nil && ($0.normalization == nil) == (layer.normalization == nil) }
       guard isExpected != (layer.bias != nil) else { continue }
       throw FileError(
         .malformed, code: "keras.bias", file: file,
         isExpected ? "has a layer with a kernel but without a bias" : "has a bias that is not configured",
-        offset: layer.kernel.dataset.fileOffset(from: source.offset), place: "layer \(layer.name)",
+        offset: layer.kernel.fileOffset, place: "layer \(layer.name)",
         seen: isExpected ? "1 weight" : "2 weights",
         allowed: isExpected ? "2: a kernel and a bias" : "1: a kernel")
     }
   }
 
-  private func requireConvolutionsFirst(_ layers: [KernelAndBias]) throws(FileError) {
+  private func requireConvolutionsFirst(_ layers: [StoredLayer]) throws(FileError) {
     guard let firstDense = layers.firstIndex(where: { !$0.isConvolution }),
       let late = layers[firstDense...].first(where: \.isConvolution)
     else { return }
@@ -146,31 +140,32 @@ struct NetworkAssembly {
 
   // MARK: What the configuration says
 
-  /// The layers in the order of the configuration, which must describe exactly them.
-  private func agreeing(
-    with configured: ConfiguredNetwork?, _ layers: [KernelAndBias]
-  ) throws(FileError) -> [KernelAndBias] {
-    guard let configured else { return layers }
-    var ordered = layers
-    let names = configured.weighted.map(\.name)
-    if Set(names).count == names.count, Set(names) == Set(layers.map(\.name)) {
-      ordered = names.compactMap { name in layers.first { $0.name == name } }
+  /// The configuration must describe exactly these layers.
+  private func requireAgreement(
+    with configured: ConfiguredNetwork?, _ layers: [StoredLayer]
+  ) throws(FileError) {
+    guard let configured else { return }
+    let common = min(layers.count, configured.weighted.count)
+    for (described, layer) in zip(configured.weighted, layers) {
+      guard described.fits(layer.kernel.shape) else {
+        let kind = described.kernel.map { "a convolution of \($0)" } ?? "a dense layer"
+        throw disagreement(
+          "layer \(layer.name)", seen: "a kernel of shape \(layer.kernel.shape)",
+          allowed: "\(kind) with \(described.outputs) outputs, as configured (\(described.name))")
+      }
+      guard (described.normalization == nil) == (layer.normalization == nil) else {
+        throw disagreement(
+          "layer \(layer.name)",
+          seen: layer.normalization.map { "a batch normalisation, \($0.name)" } ?? "none",
+          allowed: described.normalization.map { "\($0.name) behind it, as configured" }
+            ?? "no batch normalisation, as configured")
+      }
     }
-    let common = min(ordered.count, names.count)
-    for (described, layer) in zip(configured.weighted, ordered) {
-      let shape = layer.kernel.dataset.shape
-      if described.fits(shape) { continue }
-      let kind = described.kernel.map { "a convolution of \($0)" } ?? "a dense layer"
+    guard layers.count == configured.weighted.count else {
       throw disagreement(
-        "layer \(layer.name)", seen: "a kernel of shape \(shape)",
-        allowed: "\(kind) with \(described.outputs) outputs, as configured (\(described.name))")
+        "layer \(layers.count > common ? layers[common].name : configured.weighted[common].name)",
+        seen: "\(layers.count) layers with weights", allowed: "\(configured.weighted.count), as configured")
     }
-    guard ordered.count == names.count else {
-      throw disagreement(
-        ordered.count > common ? "layer \(ordered[common].name)" : "layer \(names[common])",
-        seen: "\(ordered.count) layers with weights", allowed: "\(names.count), as configured")
-    }
-    return ordered
   }
 
   private func disagreement(_ place: String, seen: String, allowed: String) -> FileError {
@@ -182,10 +177,10 @@ struct NetworkAssembly {
 
   /// Pooling layers stand where the network of these kernels has them.
   private func requireBlocks(
-    _ convolutions: [KernelAndBias], _ layout: SourceLayout, hasNormalization: Bool
+    _ convolutions: [StoredLayer], _ layout: SourceLayout, hasNormalization: Bool
   ) throws(FileError) {
     guard let configured else { return }
-    let sides = convolutions.map { $0.kernel.dataset.shape[layout == .oihw ? 2 : 0] }
+    let sides = convolutions.map { $0.kernel.shape[layout == .oihw ? 2 : 0] }
     let found = Architecture(kernelSides: sides, hasNormalization: hasNormalization)
     guard let found else { return }  // Refused where the model is built, for all importers alike.
     let blocks = found.kernelSides.map(\.count)
@@ -200,7 +195,7 @@ struct NetworkAssembly {
   // MARK: Layers without weights
 
   /// The normalisation of A-LRN, where a layer is one; its constants are the user's.
-  private mutating func normalization() throws(FileError) -> LocalResponseNormalization? {
+  private mutating func localNormalization() throws(FileError) -> LocalResponseNormalization? {
     var name = configured?.normalizationName
     if configured == nil {
       let others = try WeightlessLayers(weights, file: file, options: options)
@@ -221,58 +216,5 @@ struct NetworkAssembly {
         because: "asked for"
           + (name.map { "; \($0) stands in its place" } ?? "; the file names no such layer")))
     return normalization
-  }
-
-  // MARK: Bytes
-
-  private func foundLayer(
-    _ layer: KernelAndBias, _ layout: SourceLayout, isRotated: Bool
-  ) throws(FileError) -> FoundNetwork.WeightedLayer {
-    var weight = try tensor(layer.kernel.dataset, layout)
-    weight.isRotated = isRotated
-    let bias = try layer.bias.map { (bias) throws(FileError) in try tensor(bias.dataset, .vector) }
-    return FoundNetwork.WeightedLayer(name: layer.name, weight: weight, bias: bias)
-  }
-
-  /// The numbers of a data set whose shape is checked.
-  private func tensor(_ dataset: HDF5Dataset, _ layout: SourceLayout) throws(FileError) -> SourceTensor {
-    // The best that HDF5's filters can do is 1 byte for some 1000; more than that was never written.
-    guard let byteCount = dataset.byteCount, byteCount / 1100 <= source.byteCount,
-      dataset.storage != .unallocated
-    else {
-      throw FileError(
-        .malformed, code: "keras.unwritten", file: file, "declares numbers that were never written",
-        place: "tensor \(dataset.path)", seen: "shape \(dataset.shape)",
-        allowed: "what a file of \(source.byteCount) bytes can hold")
-    }
-    let bytes = try source.hdf5.bytes(
-      of: dataset, maximumBytes: byteCount, scratchFolder: options.scratchFolder)
-    return SourceTensor(
-      name: dataset.path, shape: dataset.shape, format: try format(of: dataset), bytes: bytes, layout: layout,
-      fileOffset: dataset.fileOffset(from: source.offset))
-  }
-}
-
-extension HDF5Dataset {
-  /// Where the numbers stand in the source file, if they stand there as they are.
-  func fileOffset(from start: Int?) -> Int? {
-    guard let start, case .contiguous(let offset, _) = storage else { return nil }
-    // The file may state any offset, and errors ask for it before it is checked.
-    let (sum, overflows) = start.addingReportingOverflow(offset)
-    return overflows ? nil : sum
-  }
-}
-
-extension HDF5Type {
-  /// The type in words, for errors.
-  fileprivate var summary: String {
-    switch self {
-    case .float(let layout): "a floating-point number of \(layout.byteCount) bytes, not IEEE's"
-    case .integer(let byteCount, let isSigned, _):
-      "\(isSigned ? "" : "unsigned ")integers of \(byteCount) bytes"
-    case .string(let byteCount): byteCount.map { "texts of \($0) bytes" } ?? "texts"
-    case .opaque(let byteCount, _): "\(byteCount) bytes without a meaning"
-    case .other(_, let number): "elements of HDF5's class \(number)"
-    }
   }
 }

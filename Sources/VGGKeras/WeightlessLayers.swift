@@ -13,7 +13,7 @@ struct WeightlessLayers {
   /// - Throws: `unsupported` where a layer, as far as its name tells, computes what no VGG computes.
   init(_ weights: KerasWeights, file: String, options: ImportOptions) throws(FileError) {
     var weightedBefore = 0
-    let hasDense = weights.layers.contains { $0.weights.first?.dataset.shape.count == 2 }
+    let hasDense = weights.layers.contains { $0.weights.first?.shape.count == 2 }
     func refusal(_ layer: KerasLayer, _ problem: String) -> FileError {
       FileError(
         .unsupported, code: "keras.layer", file: file, problem, place: "layer \(layer.name)",

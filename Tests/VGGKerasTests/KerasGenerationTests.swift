@@ -15,6 +15,7 @@ import VGGModel
   }
 
   static let flipped = ("yes", "Theano's order")
+  static let theano = ("yes", "without TensorFlow's :0")
   static let chw = ("chw", "channels come first")
   static let cases = [
     Case(
@@ -27,19 +28,22 @@ import VGGModel
       decisions: ["kernel-flip": flipped, "flatten-order": chw]),
     Case(
       name: "keras1_th_theano.h5", generation: "keras-1-weights",
-      decisions: ["kernel-layout": ("OIHW", "block1_conv1_W"), "kernel-flip": flipped, "flatten-order": chw]),
+      decisions: ["kernel-layout": ("OIHW", "block1_conv1_W"), "kernel-flip": theano, "flatten-order": chw]),
     Case(
       name: "keras1_th_tensorflow.h5", generation: "keras-1-weights",
       decisions: ["kernel-flip": ("no", "block1_conv1_W:0"), "flatten-order": chw]),
     Case(
       name: "keras1_tf.h5", generation: "keras-1-weights",
       decisions: [
-        "kernel-layout": ("HWIO", "block1_conv1_W_1:0"), "kernel-flip": ("no", "TensorFlow's order"),
+        "kernel-layout": ("HWIO", "block1_conv1_W_1:0"), "kernel-flip": ("no", "block1_conv1_W_1:0"),
         "flatten-order": ("hwc", "channels come last"),
       ]),
     Case(
       name: "keras1_full_th.h5", generation: "keras-1-model",
-      decisions: ["kernel-flip": flipped, "flatten-order": chw]),
+      decisions: ["kernel-flip": theano, "flatten-order": chw]),
+    Case(
+      name: "keras1_tf_theano.h5", generation: "keras-1-weights",
+      decisions: ["kernel-layout": ("HWIO", "block1_conv1_W"), "kernel-flip": theano]),
     Case(
       name: "keras2_fixed_strings.h5", generation: "keras-2-weights",
       decisions: ["kernel-flip": ("no", "tensorflow"), "flatten-order": ("hwc", "assumed")]),

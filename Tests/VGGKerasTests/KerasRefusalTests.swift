@@ -24,6 +24,8 @@ import VGGModel
     }
   }
 
+  static let inOrder = "a convolution, its normalisation, then its activation"
+
   static let damaged = [
     Refusal(
       "bad/channel_chain_broken.h5", .malformed, "model.chain",
@@ -88,9 +90,58 @@ import VGGModel
       seen: "members a.npy, b.npy",
       allowed: "config.json and model.weights.h5, as in a .keras file"),
     Refusal(
-      "keras_cases/bad_batch_normalization.h5", .unsupported, "keras.layer", at: "layer block1_bn",
-      seen: "[2] [2] [2] [2], as of a batch normalisation",
-      allowed: "a kernel of 4 or 2 axes, and a bias of 1"),
+      "keras_cases/bad_batch_normalization.h5", .unsupported, "keras.normalization.order",
+      at: "layer block1_bn", seen: "no activation between it and block2_conv1", allowed: inOrder),
+    Refusal(
+      "keras_cases/bad_bn_activation_inside.weights.h5", .unsupported, "keras.normalization.order",
+      at: "layer batch_normalization",
+      seen: "8 normalisations and 0 activations that are layers of their own", allowed: inOrder),
+    Refusal(
+      "keras_cases/bad_bn_axis.h5", .unsupported, "keras.config.value", at: "layer block1_bn1, axis",
+      seen: "1",
+      allowed: "that of the channels, 3 or -1"),
+    Refusal(
+      "keras_cases/bad_bn_behind_activation.h5", .unsupported, "keras.normalization", at: "layer block1_bn1",
+      seen: "behind the activation of block1_conv1",
+      allowed: "a convolution or dense layer without activation, its normalisation, then its activation"),
+    Refusal(
+      "keras_cases/bad_bn_behind_activation_weights.h5", .unsupported, "keras.normalization.order",
+      at: "layer block1_bn1", seen: "behind the activation block1_act1", allowed: inOrder),
+    Refusal(
+      "keras_cases/bad_bn_count.weights.h5", .unsupported, "keras.order", at: "batch normalisations",
+      seen: "5 with 8 convolutions",
+      allowed: "one behind each convolution, or behind each layer but the last"),
+    Refusal(
+      "keras_cases/bad_bn_epsilon.h5", .unsupported, "keras.config.value", at: "layer block1_bn1, epsilon",
+      seen: "-1", allowed: "a number of 0 or more"),
+    Refusal(
+      "keras_cases/bad_bn_first.h5", .unsupported, "keras.normalization", at: "layer input_1",
+      seen: "in front of the first convolution",
+      allowed: "a convolution or dense layer without activation, its normalisation, then its activation"),
+    Refusal(
+      "keras_cases/bad_bn_length.h5", .malformed, "model.normalization",
+      at: "layer block3_conv2, tensor block3_bn2/block3_bn2/gamma:0", seen: "[3]", allowed: "[4]"),
+    Refusal(
+      "keras_cases/bad_bn_mode.h5", .unsupported, "keras.config.value", at: "layer block1_bn1, mode",
+      seen: "2", allowed: "0, with recorded statistics for each channel"),
+    Refusal(
+      "keras_cases/bad_bn_negative_variance.h5", .malformed, "model.normalization",
+      at: "layer block3_bn2, tensor block3_bn2/block3_bn2/moving_variance:0",
+      seen: "-1.1158950328826904 for channel 0, epsilon 0.001", allowed: "a positive sum"),
+    Refusal(
+      "keras_cases/bad_bn_no_activation.h5", .unsupported, "keras.normalization.order",
+      at: "layer block1_bn1",
+      seen: "no activation between it and block2_conv1", allowed: inOrder),
+    Refusal(
+      "keras_cases/bad_bn_not_configured.h5", .malformed, "keras.config.weights", at: "layer block1_conv1",
+      seen: "a batch normalisation, block1_bn1", allowed: "no batch normalisation, as configured"),
+    Refusal(
+      "keras_cases/bad_bn_not_stored.h5", .malformed, "keras.config.weights", at: "layer block1_conv1",
+      seen: "none", allowed: "block1_bn1 behind it, as configured"),
+    Refusal(
+      "keras_cases/bad_bn_three_vectors.weights.h5", .unsupported, "keras.layer",
+      at: "layer batch_normalization_2", seen: "[4] [4] [4] of batch_normalization",
+      allowed: "a kernel of 4 or 2 axes and a bias of 1, or gamma, beta, mean and variance"),
     Refusal(
       "keras_cases/bad_bias_length.h5", .malformed, "model.bias", at: "layer fc2, tensor fc2/fc2_b:0",
       seen: "[11]",
@@ -179,6 +230,10 @@ import VGGModel
     Refusal(
       "keras_cases/bad_lrn_elsewhere.h5", .unsupported, "keras.layer", at: "layer lrn2",
       seen: "a layer without weights"),
+    Refusal(
+      "keras_cases/bad_layer_normalization.h5", .unsupported, "keras.layer", at: "layer block1_bn1",
+      seen: "[2] [2]",
+      allowed: "a kernel of 4 or 2 axes and a bias of 1, or gamma, beta, mean and variance"),
     Refusal(
       "keras_cases/bad_missing_data_set.h5", .malformed, "keras.missing", at: "fc1/fc1_b:0"),
     Refusal(

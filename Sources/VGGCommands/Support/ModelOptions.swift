@@ -27,6 +27,15 @@ enum ModelOptions {
     "lrn", valueName: "SIZE,ALPHA,BETA,K",
     help: "The constants of the normalisation layer in Caffe's terms, where the source cannot hold them",
     allowed: "four numbers such as 5,0.0005,0.75,2; SIZE is odd", parse: normalization(_:))
+  static let normalizationSpread = Option<SpreadChoice>(
+    choice: "bn-spread", valueName: "KIND",
+    help: "What the running_std of a batch normalisation of Keras 0 or 1 is")
+  static let normalizationEpsilon = Option<Double>(
+    "bn-epsilon", valueName: "E", help: "What batch normalisations add to it, where the source does not tell",
+    range: 0...1)
+  static let normalizationFirst = Switch(
+    "bn-before-activation",
+    help: "Batch normalisations stand in front of the activations, if the source does not tell")
   static let kernelFlip = Option<Decision>(
     choice: "kernel-flip", valueName: "WHETHER", help: "Whether kernels are stored rotated by 180 degrees")
   static let flattenOrder = Option<FlattenChoice>(
@@ -52,7 +61,9 @@ enum ModelOptions {
 
   /// The options that decide how a source is read.
   static let reading: [any OptionDeclaration] = [
-    prototxt, mean, allowNonFinite, normalization, kernelFlip, flattenOrder, channelOrder, architecture,
+    prototxt, mean, allowNonFinite, normalization, normalizationSpread, normalizationEpsilon,
+    normalizationFirst,
+    kernelFlip, flattenOrder, channelOrder, architecture,
   ]
 
   /// By evidence, or as the user says.
@@ -122,12 +133,24 @@ enum ModelOptions {
       includesMeanAndScale: arguments[foldPreprocessing])
   }
 
+  /// By evidence, or as the user says.
+  enum SpreadChoice: String, CaseIterable, Sendable {
+    case auto
+    case variance
+    case deviation
+  }
+
   /// What the user decided about a source.
   static func importOptions(_ arguments: Arguments) -> ImportOptions {
     var options = ImportOptions()
     options.allowsNonFinite = arguments[allowNonFinite]
     options.normalization = arguments[normalization]
     options.architecture = arguments[architecture]
+    options.normalizationSpread = arguments[normalizationSpread].flatMap {
+      BatchNormalization.Spread(rawValue: $0.rawValue)
+    }
+    options.normalizationsPrecedeActivations = arguments[normalizationFirst]
+    options.normalizationEpsilon = arguments[normalizationEpsilon]
     switch arguments[kernelFlip] {
     case .yes?: options.kernelsAreRotated = true
     case .no?: options.kernelsAreRotated = false

@@ -14,6 +14,12 @@ public struct ImportOptions: Equatable, Sendable {
   public var normalization: LocalResponseNormalization?
   /// What of the preprocessing becomes part of the first convolution.
   public var inputFolding = InputFolding()
+  /// What the statistics of batch normalisations are, where the source does not tell.
+  public var normalizationSpread: BatchNormalization.Spread?
+  /// What is added to the statistics of batch normalisations, where the source does not tell.
+  public var normalizationEpsilon: Double?
+  /// Whether batch normalisations stand in front of the activations even where the source does not tell.
+  public var normalizationsPrecedeActivations = false
   /// The folder for temporary files, needed only for what cannot be mapped, such as compressed data.
   public var scratchFolder = "/tmp"
 

@@ -10,6 +10,8 @@ public struct BatchNormalization: Sendable {
     case variance
     /// A standard deviation, to which epsilon is added (Keras up to 1.0.5).
     case deviation
+    /// A variance, to whose root epsilon is added (Keras 1.0.7 on Theano).
+    case varianceRoot = "variance, epsilon outside the root"
   }
 
   /// The layer's name in the source.
@@ -87,14 +89,21 @@ extension FoundNetwork.WeightedLayer {
     var factors: [Double] = []
     var biases: [Float] = []
     for channel in 0..<outputs {
-      let shifted = spread[channel] * share + normalization.epsilon
-      guard !(shifted <= 0) else {
+      let spreadOfChannel = spread[channel] * share
+      let deviation =
+        switch normalization.spreadKind {
+        case .variance: (spreadOfChannel + normalization.epsilon).squareRoot()
+        case .deviation: spreadOfChannel + normalization.epsilon
+        case .varianceRoot: spreadOfChannel.squareRoot() + normalization.epsilon
+        }
+      guard deviation > 0 || spreadOfChannel.isNaN else {
         throw refusal(
-          .malformed, "has a batch normalisation that divides by zero", normalization.spread,
+          .malformed, "has a batch normalisation that divides by zero or takes a negative root",
+          normalization.spread,
           seen: "\(spread[channel]) for channel \(channel), epsilon \(normalization.epsilon)",
           allowed: "a positive sum")
       }
-      let factor = gamma[channel] / (normalization.spreadKind == .variance ? shifted.squareRoot() : shifted)
+      let factor = gamma[channel] / deviation
       factors.append(factor)
       biases.append(Float((bias[channel] - mean[channel] * share) * factor + beta[channel]))
     }

@@ -1,0 +1,75 @@
+internal import VGGHDF5
+internal import VGGModel
+
+/// Sorts the weights of a file into layers with a kernel, and what belongs to each of them.
+struct LayerSorting {
+  /// What the configuration says, where there is one.
+  let configured: ConfiguredNetwork?
+  /// What was used of the file.
+  private(set) var ledger: Ledger
+
+  init(configured: ConfiguredNetwork?, ledger: Ledger) {
+    self.configured = configured
+    self.ledger = ledger
+  }
+
+  /// The layers with kernels, in the order of the network.
+  ///
+  /// - Throws: Where a layer is none of a VGG's, or a tensor has a type that no weight has.
+  mutating func sorted(_ layers: [KerasLayer]) throws(FileError) -> [StoredLayer] {
+    var sorted: [StoredLayer] = []
+    for layer in inConfiguredOrder(layers.filter { !$0.weights.isEmpty }) {
+      for weight in layer.weights {
+        try ledger.use(weight)
+        _ = try weight.format
+      }
+      guard layer.weights.count > 1, layer.weights.allSatisfy({ $0.shape.count == 1 }) else {
+        sorted.append(try weighted(layer))
+        continue
+      }
+      let configuration = configured?.weighted.lazy.compactMap(\.normalization).first {
+        $0.name == layer.name
+      }
+      let normalization = try StoredNormalization(layer, configured: configuration)
+      guard let last = sorted.last, last.normalization == nil else {
+        throw FileError(
+          .unsupported, code: "keras.normalization", file: layer.weights[0].file.path,
+          "has a batch normalisation that is not behind a convolution or dense layer",
+          place: "layer \(layer.name)",
+          seen: sorted.last?.normalization.map { "behind the normalisation \($0.name)" }
+            ?? "in front of the first convolution")
+      }
+      sorted[sorted.count - 1].normalization = normalization
+    }
+    return sorted
+  }
+
+  /// The layers as the configuration has them, where it names just these; else as they are.
+  private func inConfiguredOrder(_ layers: [KerasLayer]) -> [KerasLayer] {
+    guard let names = configured?.namesOfLayersWithWeights, Set(names).count == names.count,
+      names.count == layers.count, Set(names) == Set(layers.map(\.name))
+    else { return layers }
+    return names.compactMap { name in layers.first { $0.name == name } }
+  }
+
+  /// A kernel of rank 4 or 2, then a bias of rank 1 or none; anything else is refused by its name.
+  private func weighted(_ layer: KerasLayer) throws(FileError) -> StoredLayer {
+    let kernel = layer.weights[0]
+    guard [2, 4].contains(kernel.shape.count) else {
+      throw FileError(
+        .unsupported, code: "keras.layer", file: kernel.file.path, "has a layer that no VGG has",
+        place: "layer \(layer.name)", seen: layer.weights.map { "\($0.shape)" }.joined(separator: " "),
+        allowed: "a kernel of 4 or 2 axes, and a bias of 1")
+    }
+    if layer.weights.count > 1, layer.weights[1].shape.count != 1 || layer.weights.count > 2 {
+      let unknown = layer.weights[1].shape.count != 1 ? layer.weights[1] : layer.weights[2]
+      throw FileError(
+        .unsupported, code: "keras.unknown", file: kernel.file.path,
+        "has a tensor that belongs to no layer of a VGG",
+        place: "tensor \(unknown.dataset.path)", seen: "shape \(unknown.shape)",
+        allowed: "a kernel and a bias in layer \(layer.name)")
+    }
+    return StoredLayer(
+      name: layer.name, kernel: kernel, bias: layer.weights.count > 1 ? layer.weights[1] : nil)
+  }
+}

@@ -13,6 +13,8 @@ struct ConfiguredNetwork {
     var hasBias: Bool
     /// `relu`, `softmax`, or `linear` where there is none (yet).
     var activation: String
+    /// How a dense layer is quantised, such as `int8`; nil: not, as far as it is said.
+    var quantization: String?
     /// The batch normalisation behind it, in front of its activation.
     var normalization: Normalization?
 
@@ -267,7 +269,22 @@ struct ConfiguredNetwork {
     weighted.append(
       Weighted(
         name: layer.name, kernel: nil, outputs: outputs, hasBias: layer.hasBias,
-        activation: try activation(of: layer, allowed: ["relu", "softmax", "linear"])))
+        activation: try activation(of: layer, allowed: ["relu", "softmax", "linear"]),
+        quantization: try quantization(of: layer)))
+  }
+
+  /// `int8` of a policy's mode `int8`, of its name `int8_from_float32`, or of `int4/128`.
+  private func quantization(of layer: ModelConfiguration.Layer) throws(FileError) -> String? {
+    let policy = layer["dtype"]
+    guard
+      let text = policy?.string ?? policy?["config"]?["mode"]?.string ?? policy?["config"]?["name"]?.string,
+      policy?.string == nil || text.contains("_from_")
+    else { return nil }
+    let mode = text.prefix { $0 != "_" && $0 != "/" }
+    if ["gptq", "awq", "ternary"].contains(mode) {
+      throw refusal(layer, "dtype", seen: .string(text), allowed: "int8, int4, float8 or no quantisation")
+    }
+    return ["int8", "int4", "float8"].contains(mode) ? String(mode) : nil
   }
 
   private func activation(

@@ -25,7 +25,7 @@ struct GenerationReader {
         layers: try Keras0Reader(reading.source).graphLayers(of: graph))
     }
     if root.group("layers") != nil || root.group("_layer_checkpoint_dependencies") != nil {
-      return try keras3(form: .weights, configuration: nil)
+      return try GenerationReader.keras3([reading.source], form: .weights, configuration: nil)
     }
     throw FileError(
       .unsupported, code: "keras.generation", file: reading.file, "is an HDF5 file, but none of Keras's",
@@ -34,14 +34,13 @@ struct GenerationReader {
       allowed: "layer_names, nb_layers, model_weights or layers")
   }
 
-  /// The weights of Keras 3's form; with a configuration, those of the archive that both stand in.
-  func keras3(
-    form: Generation.Form, configuration: ModelConfiguration?
+  /// The weights of Keras 3's form in one or more files; with a configuration, those of the archive that both stand in.
+  static func keras3(
+    _ files: [KerasFile], form: Generation.Form, configuration: ModelConfiguration?
   ) throws(FileError) -> KerasWeights {
     KerasWeights(
       generation: Generation(writer: .keras3, form: form),
-      layers: try Keras3Reader(reading.source).layers(
-        of: reading.source.hdf5.root, configuration: configuration),
+      layers: try Keras3Reader(files).layers(configuration: configuration),
       placesAreKnown: false, configuration: configuration)
   }
 

@@ -7,9 +7,10 @@ internal import VGGModel
 /// The order of layers of one class is that of their numbers. How the classes are interleaved only a configuration tells, but a
 /// VGG's convolutions all come before its dense layers.
 struct Keras3Reader {
-  let reading: FileReading
+  /// The files, of which each holds a part of the layers, or of the weights of a layer.
+  let files: [KerasFile]
 
-  init(_ file: KerasFile) { reading = FileReading(file) }
+  init(_ files: [KerasFile]) { self.files = files }
 
   /// A group that holds the variables of a layer.
   private struct Store {
@@ -17,7 +18,8 @@ struct Keras3Reader {
     var path: String
     /// The layer's own name, which Keras writes from 3.6.
     var ownName: String?
-    var weights: [KerasWeight]
+    /// The weights in order.
+    var weights: [KerasWeight] = []
 
     /// The path of the model that the layer is part of.
     var container: Substring { path[..<(path.lastIndex(of: "/") ?? path.startIndex)] }
@@ -37,37 +39,50 @@ struct Keras3Reader {
   }
 
   /// The layers, in the order of the configuration where there is one.
-  func layers(of root: HDF5Group, configuration: ModelConfiguration?) throws(FileError) -> [KerasLayer] {
+  func layers(configuration: ModelConfiguration?) throws(FileError) -> [KerasLayer] {
     var stores: [Store] = []
-    try collect(root, into: &stores)
+    for file in files { try collect(file.hdf5.root, FileReading(file), into: &stores) }
+    for store in stores {
+      // Whatever the files they come from, variables are numbered without a gap.
+      for (index, weight) in store.weights.enumerated() where weight.name != "\(index)" {
+        throw FileError(
+          .malformed, code: "keras.missing", file: weight.file.path,
+          "lacks a variable of a layer, or has it twice", place: store.path, seen: "variable \(weight.name)",
+          allowed: "variable \(index)")
+      }
+    }
     guard let configuration else { return try inOrderOfNumbers(stores) }
     return inOrder(of: configuration, stores)
   }
 
-  private func collect(_ group: HDF5Group, into stores: inout [Store]) throws(FileError) {
+  private func collect(
+    _ group: HDF5Group, _ reading: FileReading, into stores: inout [Store]
+  ) throws(FileError) {
     for (name, node) in group.children {
       guard case .group(let child) = node, Ledger.reasonToDrop(child.path) == nil else { continue }
       if name == "vars" {
         guard !group.path.isEmpty else { continue }
         let path = group.path.split(separator: "/")
           .map { $0 == "_layer_checkpoint_dependencies" ? "layers" : $0 }.joined(separator: "/")
-        stores.append(
-          Store(path: path, ownName: child.attributes["name"]?.string, weights: try weights(of: child)))
+        var weights: [KerasWeight] = []
+        for name in child.names { weights.append(try reading.weight(name, in: child)) }
+        add(Store(path: path, ownName: child.attributes["name"]?.string, weights: weights), to: &stores)
       } else if child.names.isEmpty {
         // As some releases write a layer without weights.
-        stores.append(Store(path: child.path, ownName: nil, weights: []))
+        add(Store(path: child.path, ownName: nil), to: &stores)
       } else {
-        try collect(child, into: &stores)
+        try collect(child, reading, into: &stores)
       }
     }
   }
 
-  private func weights(of variables: HDF5Group) throws(FileError) -> [KerasWeight] {
-    var weights: [KerasWeight] = []
-    for index in variables.names.indices {
-      weights.append(try reading.weight("\(index)", in: variables))
-    }
-    return weights
+  /// A layer that begins in one shard and goes on in the next has a group in both.
+  private func add(_ store: Store, to stores: inout [Store]) {
+    let index = stores.firstIndex { $0.path == store.path } ?? stores.endIndex
+    if index == stores.endIndex { stores.append(Store(path: store.path)) }
+    stores[index].ownName = stores[index].ownName ?? store.ownName
+    stores[index].weights = (stores[index].weights + store.weights)
+      .sorted { NaturalName($0.name) < NaturalName($1.name) }
   }
 
   /// Layers by name where all layers with weights have one, else by the group that Keras gives to each in turn.
@@ -98,7 +113,7 @@ struct Keras3Reader {
     let convolutions = stores.count { $0.weights.first?.shape.count == 4 }
     guard [0, convolutions, kernels - 1].contains(normalizations.count) else {
       throw FileError(
-        .unsupported, code: "keras.order", file: reading.file,
+        .unsupported, code: "keras.order", file: files[0].path,
         "does not tell which layers are normalised", place: "batch normalisations",
         seen: "\(normalizations.count) with \(convolutions) convolutions",
         allowed: "one behind each convolution, or behind each layer but the last",
@@ -113,7 +128,7 @@ struct Keras3Reader {
         })
       {
         throw FileError(
-          .unsupported, code: "keras.order", file: reading.file, "does not tell the order of its layers",
+          .unsupported, code: "keras.order", file: files[0].path, "does not tell the order of its layers",
           place: rank == 4 ? "convolutions" : "dense layers", seen: "\(first.path) and \(other.path)",
           allowed: "layers of one class in one model",
           advice: "save the whole model as .keras, which has the order")

@@ -45,6 +45,16 @@ struct KerasArchive {
     self.weights = region
   }
 
+  /// The configuration in a folder that was an archive.
+  static func configuration(of file: MappedFile) throws(FileError) -> ModelConfiguration {
+    guard file.bytes.count <= 64 << 20 else {
+      throw FileError(
+        .malformed, code: "keras.config", file: file.path, "is too large for a configuration",
+        seen: "\(file.bytes.count) bytes", allowed: "64 MiB")
+    }
+    return try GenerationReader.configuration(file.bytes.withBytes { Array($0) }, file: file.path)
+  }
+
   /// Where a region begins in another one; nil where it is no part of it.
   private static func offset(of part: ByteRegion, in whole: ByteRegion) -> Int? {
     let (start, end) = whole.withBytes { (Int(bitPattern: $0.baseAddress), $0.count) }

@@ -39,7 +39,15 @@ struct KerasWeight {
   var shape: [Int] { dataset.shape }
 
   /// Whether the weight begins a layer: a kernel of a convolution or dense layer, not a vector.
-  var isKernel: Bool { shape.count >= 2 }
+  var isKernel: Bool { shape.count >= 2 && !["kernel_scale", "kernel_zero"].contains(part) }
+
+  /// Whether the numbers are bytes, as in quantised layers.
+  var isOfBytes: Bool {
+    if case .integer(byteCount: 1, _, _) = dataset.type { true } else { false }
+  }
+
+  /// What the weight is in its layer as far as its name tells: `kernel` of `vgg/fc1/kernel:0`.
+  var part: Substring { (name.split(separator: "/").last ?? "").prefix { $0 != ":" } }
 
   /// Where the numbers stand in the source file, if they stand there as they are.
   var fileOffset: Int? {

@@ -6,35 +6,46 @@ public import VGGModel
 /// The file decides by its content which generation it is. `KerasWeights` is what each generation is brought to;
 /// `NetworkAssembly` does the rest, the same for all.
 public enum KerasImporter {
-  /// Makes a canonical model of an HDF5 file or a `.keras` archive.
+  /// Makes a canonical model of a source.
   ///
-  /// Weights are not copied: the model's tensors refer to the mapped file, as far as their numbers stand there as they are.
+  /// Weights are not copied: the model's tensors refer to the mapped files, as far as their numbers stand there as they are.
   ///
   /// - Parameters:
-  ///   - file: The source file.
-  ///   - kind: What the file is by its first bytes: `.hdf5` or `.zip`.
+  ///   - source: The source's files.
   ///   - options: What the user decided.
-  /// - Returns: The model; the digest of the source file is left to the caller.
-  /// - Throws: `malformed` where the file is damaged or contradicts itself; `unsupported` where it is no Keras file or no
+  /// - Returns: The model; the digests of the source files are left to the caller.
+  /// - Throws: `malformed` where a file is damaged or contradicts itself; `unsupported` where it is no Keras file or no
   ///   VGG; `unavailable` where libhdf5 is not installed; `inputOutput` where there is no room for decompressed data.
-  public static func model(
-    of file: MappedFile, kind: FileKind, options: ImportOptions
-  ) throws(FileError) -> Model {
-    switch kind {
-    case .hdf5:
-      let hdf5 = try KerasFile(file.bytes, path: file.path, offset: 0)
-      return try model(of: GenerationReader(hdf5).weights(), in: [hdf5], named: file, options: options)
-    case .zip:
-      let archive = try KerasArchive(file)
-      let hdf5 = try KerasFile(archive.weights, path: file.path, offset: archive.weightsOffset)
-      let weights = try GenerationReader(hdf5).keras3(form: .archive, configuration: archive.configuration)
-      return try model(of: weights, in: [hdf5], named: file, options: options)
-    default:
+  public static func model(of source: KerasSource, options: ImportOptions) throws(FileError) -> Model {
+    let main = source.main
+    var files: [KerasFile] = []
+    let weights: KerasWeights
+    switch source.content {
+    case .file(.hdf5):
+      files = [try KerasFile(main.bytes, path: main.path, offset: 0)]
+      weights = try GenerationReader(files[0]).weights()
+    case .file(.zip):
+      let archive = try KerasArchive(main)
+      files = [try KerasFile(archive.weights, path: main.path, offset: archive.weightsOffset)]
+      weights = try GenerationReader.keras3(files, form: .archive, configuration: archive.configuration)
+    case .folder(let configuration):
+      files = [try KerasFile(main.bytes, path: main.path, offset: 0)]
+      weights = try GenerationReader.keras3(
+        files, form: .folder, configuration: try KerasArchive.configuration(of: configuration))
+    case .shards(let index):
+      for shard in source.companions {
+        files.append(try KerasFile(shard.bytes, path: shard.path, offset: 0))
+      }
+      weights = try GenerationReader.keras3(files, form: .shards, configuration: nil)
+      try index.requireAgreement(with: weights, shards: source.companions, file: main.path)
+    case .file:
       throw FileError(
-        .unsupported, code: "keras.kind", file: file.path,
-        kind == .json ? "is JSON, perhaps an index of Keras shards, which is not read" : "is no Keras file",
-        allowed: "HDF5 or a .keras archive")
+        .unsupported, code: "keras.kind", file: main.path, "is no Keras file",
+        allowed: "HDF5, a .keras archive or an index of shards")
     }
+    var model = try model(of: weights, in: files, named: main, options: options)
+    model.provenance.companions = source.companions.map { Provenance.SourceFile($0) }
+    return model
   }
 
   private static func model(

@@ -77,6 +77,10 @@ struct Generation: Equatable {
     case model
     /// Weights and configuration in a zip archive, `.keras`.
     case archive
+    /// The same, unpacked.
+    case folder
+    /// Weights only, in several files with an index.
+    case shards
   }
   var writer: Writer
   var form: Form

@@ -21,7 +21,7 @@ struct LayerSorting {
     for layer in inConfiguredOrder(layers.filter { !$0.weights.isEmpty }) {
       for weight in layer.weights {
         try ledger.use(weight)
-        _ = try weight.format
+        if !weight.isOfBytes { _ = try weight.format }
       }
       guard layer.weights.count > 1, layer.weights.allSatisfy({ $0.shape.count == 1 }) else {
         sorted.append(try weighted(layer))
@@ -53,7 +53,9 @@ struct LayerSorting {
   }
 
   /// A kernel of rank 4 or 2, then a bias of rank 1 or none; anything else is refused by its name.
-  private func weighted(_ layer: KerasLayer) throws(FileError) -> StoredLayer {
+  private mutating func weighted(_ layer: KerasLayer) throws(FileError) -> StoredLayer {
+    if layer.weights.contains(where: \.isOfBytes) { return try StoredQuantization.layer(layer) }
+    let layer = withoutFloat8(layer)
     let kernel = layer.weights[0]
     guard [2, 4].contains(kernel.shape.count) else {
       throw FileError(
@@ -71,5 +73,26 @@ struct LayerSorting {
     }
     return StoredLayer(
       name: layer.name, kernel: kernel, bias: layer.weights.count > 1 ? layer.weights[1] : nil)
+  }
+
+  /// A layer without the scales and histories of float8 arithmetic, which its weights are stored without.
+  private mutating func withoutFloat8(_ layer: KerasLayer) -> KerasLayer {
+    guard layer.weights.contains(where: \.shape.isEmpty), layer.weights.contains(where: \.isKernel) else {
+      return layer
+    }
+    // By name where there are names; else kernel and bias come first.
+    let isNamed = layer.weights.contains { $0.part == "kernel" }
+    var layer = layer
+    let extra = layer.weights.enumerated().filter { index, weight in
+      isNamed
+        ? weight.part.hasSuffix("_scale") || weight.part.hasSuffix("_amax_history")
+        : weight.shape.isEmpty || (index > 1 && layer.weights[index - 1].shape.isEmpty)
+    }
+    for (_, weight) in extra {
+      ledger.drop(weight, because: "state of float8 arithmetic, which is not imitated")
+    }
+    layer.weights = layer.weights.enumerated()
+      .filter { index, _ in !extra.contains { $0.offset == index } }.map(\.element)
+    return layer
   }
 }

@@ -10,6 +10,14 @@ struct Ledger {
   }
   private var used: Set<Place<String>> = []
   private var offsets: [Place<Int>: String] = [:]
+  private var reasons: [Place<String>: String] = [:]
+
+  /// Notes that a data set that is part of a layer is not needed.
+  mutating func drop(_ weight: KerasWeight, because reason: String) {
+    let place = Place(file: weight.file.path, value: weight.dataset.path)
+    used.remove(place)
+    reasons[place] = reason
+  }
 
   /// Notes that a data set is used.
   ///
@@ -47,7 +55,7 @@ struct Ledger {
       case .link(let link): throw FileReading(file).refusal(of: link, at: path)
       case .dataset(let dataset):
         if used.contains(Place(file: file.path, value: path)) { continue }
-        guard let reason = Ledger.reasonToDrop(path) else {
+        guard let reason = reasons[Place(file: file.path, value: path)] ?? Ledger.reasonToDrop(path) else {
           throw FileError(
             .unsupported, code: "keras.unknown", file: file.path,
             "has a tensor that belongs to no layer of a VGG",

@@ -32,12 +32,13 @@ struct NetworkAssembly {
   /// The network's layers, with nothing of the file left over.
   mutating func network() throws(FileError) -> FoundNetwork {
     var sorting = LayerSorting(configured: configured, ledger: Ledger())
-    let layers = try sorting.sorted(weights.layers)
+    var layers = try sorting.sorted(weights.layers)
     guard !layers.isEmpty else {
       throw FileError(
         .unsupported, code: "keras.empty", file: file, "has no weights",
         seen: "\(weights.layers.count) layers")
     }
+    try unpackQuantized(&layers)
     try requireAgreement(with: configured, layers)
     try requireBiases(layers)
     for file in files { dropped += try sorting.ledger.dropped(from: file) }
@@ -62,7 +63,12 @@ struct NetworkAssembly {
       normalization: lrn, inputExtent: configured?.inputExtent)
     for (index, layer) in layers.enumerated() {
       let configuration = configured?.weighted[index].normalization
-      var weight = try layer.kernel.tensor(layer.isConvolution ? convention.layout : .inOut, options)
+      var weight =
+        if let quantization = layer.quantization {
+          try quantization.tensor(of: layer.kernel, options)
+        } else {
+          try layer.kernel.tensor(layer.isConvolution ? convention.layout : .inOut, options)
+        }
       weight.isRotated = layer.isConvolution && convention.isRotated
       var foundLayer = FoundNetwork.WeightedLayer(
         name: layer.name, weight: weight, bias: try vector(layer.bias))
@@ -76,6 +82,30 @@ struct NetworkAssembly {
 
   private func vector(_ weight: KerasWeight?) throws(FileError) -> SourceTensor? {
     try weight.map { (weight) throws(FileError) in try weight.tensor(.vector, options) }
+  }
+
+  // MARK: Quantised layers
+
+  /// Finds out how the kernels of quantised layers are packed: from front to back, for the inputs of each layer tell.
+  private mutating func unpackQuantized(_ layers: inout [StoredLayer]) throws(FileError) {
+    // A quantised file is of Keras 3, whose kernels are HWIO.
+    var before = StoredQuantization.Inputs.map(channels: layers.last(where: \.isConvolution)?.shape.last ?? 1)
+    var names: [String: [String]] = [:]
+    for index in layers.indices where !layers[index].isConvolution {
+      let mode = configured.flatMap { index < $0.weighted.count ? $0.weighted[index].quantization : nil }
+      if var quantization = layers[index].quantization {
+        try quantization.unpack(layers[index], inputs: before, mode: mode)
+        layers[index].quantization = quantization
+        names[quantization.summary, default: []].append(layers[index].name)
+      }
+      before = .exactly(layers[index].shape[1])
+    }
+    for (summary, names) in names.sorted(by: { $0.key < $1.key }) {
+      decisions.append(
+        Provenance.Decision(
+          "quantization", "\(summary) in \(names.joined(separator: ", "))",
+          because: "so kernels and scales are stored; what Keras does to activations is not imitated"))
+    }
   }
 
   // MARK: Batch normalisation
@@ -147,10 +177,10 @@ struct NetworkAssembly {
     guard let configured else { return }
     let common = min(layers.count, configured.weighted.count)
     for (described, layer) in zip(configured.weighted, layers) {
-      guard described.fits(layer.kernel.shape) else {
+      guard described.fits(layer.shape) else {
         let kind = described.kernel.map { "a convolution of \($0)" } ?? "a dense layer"
         throw disagreement(
-          "layer \(layer.name)", seen: "a kernel of shape \(layer.kernel.shape)",
+          "layer \(layer.name)", seen: "a kernel of shape \(layer.shape)",
           allowed: "\(kind) with \(described.outputs) outputs, as configured (\(described.name))")
       }
       guard (described.normalization == nil) == (layer.normalization == nil) else {

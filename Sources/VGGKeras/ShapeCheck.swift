@@ -10,7 +10,7 @@ struct ShapeCheck {
   func require(_ convolutions: [StoredLayer], _ dense: [StoredLayer]) throws(FileError) {
     var channels: Int?
     for layer in convolutions {
-      let shape = layer.kernel.shape
+      let shape = layer.shape
       let (height, width, inputs, outputs) =
         layout == .oihw ? (shape[2], shape[3], shape[1], shape[0]) : (shape[0], shape[1], shape[2], shape[3])
       guard height == width, height == 1 || height == 3 else {
@@ -26,7 +26,7 @@ struct ShapeCheck {
     }
     var outputs: Int?
     for layer in dense {
-      let shape = layer.kernel.shape
+      let shape = layer.shape
       try requireSizes(shape, in: layer)
       try requireChain(shape[0], outputs, in: layer, "inputs")
       try requireVectors(layer, shape[1])
@@ -47,7 +47,7 @@ struct ShapeCheck {
     guard !sizes.allSatisfy({ (1...limit).contains($0) }) else { return }
     throw refusal(
       layer.kernel, .malformed, "model.channels", "has an impossible number of channels", in: layer,
-      seen: "shape \(layer.kernel.shape)", allowed: "1 to \(limit)")
+      seen: "shape \(layer.shape)", allowed: "1 to \(limit)")
   }
 
   private func requireChain(_ inputs: Int, _ expected: Int?, in layer: StoredLayer, _ what: String)
@@ -66,7 +66,7 @@ struct ShapeCheck {
         bias, .malformed, "model.bias", "has a bias that does not fit its weight", in: layer,
         seen: "\(bias.shape)", allowed: "[\(outputs)]")
     }
-    for vector in layer.normalization?.weights ?? [] where vector.shape != [outputs] {
+    for vector in layer.vectors where vector.shape != [outputs] {
       throw refusal(
         vector, .malformed, "model.normalization",
         "has a batch normalisation that does not fit the layer before it", in: layer,

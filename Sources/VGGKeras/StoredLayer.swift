@@ -9,10 +9,16 @@ struct StoredLayer {
   var kernel: KerasWeight
   /// Of rank 1.
   var bias: KerasWeight?
+  /// How a dense layer's kernel is quantised; nil: it is not.
+  var quantization: StoredQuantization?
   /// The batch normalisation behind it, in front of its activation.
   var normalization: StoredNormalization?
 
   var isConvolution: Bool { kernel.shape.count == 4 }
+  /// The kernel's shape; that of the numbers it stands for, where these are packed.
+  var shape: [Int] { quantization?.shape ?? kernel.shape }
+  /// What must have a number for each output, besides the bias.
+  var vectors: [KerasWeight] { normalization?.weights ?? [] }
 }
 
 /// The vectors of a batch normalisation; each has a number for each channel.

@@ -13,7 +13,7 @@ extension KerasWeight {
       if let number, number.kind != .int8 { return number }
       throw FileError(
         .unsupported, code: "keras.type", file: file.path,
-        number == nil ? "holds no floating-point numbers" : "holds quantised weights, which are not read",
+        "holds no floating-point numbers",
         place: "tensor \(dataset.path)", seen: dataset.type.summary,
         allowed: "float16, bfloat16, float32 or float64")
     }
@@ -23,6 +23,13 @@ extension KerasWeight {
   ///
   /// - Throws: Where the file cannot hold as many as it declares.
   func tensor(_ layout: SourceLayout, _ options: ImportOptions) throws(FileError) -> SourceTensor {
+    SourceTensor(
+      name: dataset.path, shape: shape, format: try format, bytes: try bytes(options), layout: layout,
+      fileOffset: fileOffset)
+  }
+
+  /// The bytes of the numbers, once their shape is checked.
+  func bytes(_ options: ImportOptions) throws(FileError) -> ByteRegion {
     // The best that HDF5's filters can do is 1 byte for some 1000; more than that was never written.
     guard let byteCount = dataset.byteCount, byteCount / 1100 <= file.byteCount,
       dataset.storage != .unallocated
@@ -32,11 +39,7 @@ extension KerasWeight {
         place: "tensor \(dataset.path)", seen: "shape \(shape)",
         allowed: "what a file of \(file.byteCount) bytes can hold")
     }
-    let bytes = try file.hdf5.bytes(
-      of: dataset, maximumBytes: byteCount, scratchFolder: options.scratchFolder)
-    return SourceTensor(
-      name: dataset.path, shape: shape, format: try format, bytes: bytes, layout: layout,
-      fileOffset: fileOffset)
+    return try file.hdf5.bytes(of: dataset, maximumBytes: byteCount, scratchFolder: options.scratchFolder)
   }
 }
 

@@ -138,7 +138,8 @@ extension Engine {
 func fixtureModel(_ name: String) throws -> Model {
   let file = try MappedFile(path: fixture(name))
   guard name.hasPrefix("caffe/") else {
-    return try KerasImporter.model(of: file, kind: FileKind(of: file.bytes), options: ImportOptions())
+    return try KerasImporter.model(
+      of: KerasSource(file, kind: FileKind(of: file.bytes)), options: ImportOptions())
   }
   let prototxt = try MappedFile(
     path: fixture(

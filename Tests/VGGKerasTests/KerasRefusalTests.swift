@@ -24,6 +24,7 @@ import VGGModel
     }
   }
 
+  static let ofQuantized = "kernel, bias, scale, and zeros and groups of int4, of a dense layer"
   static let inOrder = "a convolution, its normalisation, then its activation"
 
   static let damaged = [
@@ -52,7 +53,7 @@ import VGGModel
       allowed: "finite numbers"),
     Refusal(
       "bad/png_renamed.h5", .unsupported, "keras.kind",
-      allowed: "HDF5 or a .keras archive"),
+      allowed: "HDF5, a .keras archive or an index of shards"),
     Refusal(
       "bad/soft_link_loop.h5", .unsupported, "keras.link", at: "block3_conv1",
       seen: "a link (soft) to /block3_conv2",
@@ -67,7 +68,7 @@ import VGGModel
       allowed: "49464 bytes, as its superblock says"),
     Refusal(
       "bad/zero_bytes.h5", .unsupported, "keras.kind",
-      allowed: "HDF5 or a .keras archive"),
+      allowed: "HDF5, a .keras archive or an index of shards"),
     Refusal(
       "bad/zip_slip.keras", .malformed, "zip.name", at: "member 2",
       seen: "../../../../tmp/zip_slip_was_here.txt",
@@ -224,6 +225,48 @@ import VGGModel
       "keras_cases/bad_integers.h5", .unsupported, "keras.type", at: "tensor fc2/fc2_k:0",
       seen: "integers of 4 bytes",
       allowed: "float16, bfloat16, float32 or float64"),
+    Refusal(
+      "keras_cases/bad_gptq.weights.h5", .unsupported, "keras.quantization",
+      at: "layer dense_1, tensor layers/dense_1/vars/1",
+      seen: "numbers [12], bytes [6, 12], numbers [12, 1], bytes [12, 1], numbers [12]", allowed: ofQuantized),
+    Refusal(
+      "keras_cases/bad_int4_broken_group.weights.h5", .malformed, "keras.quantization.group",
+      at: "tensor layers/dense_1/vars/4, element 3", seen: "0.5", allowed: "0 to 1"),
+    Refusal(
+      "keras_cases/bad_int4_far_group.weights.h5", .malformed, "keras.quantization.group",
+      at: "tensor layers/dense_1/vars/4, element 3", seen: "2.0", allowed: "0 to 1"),
+    Refusal(
+      "keras_cases/bad_int4_one_output.weights.h5", .malformed, "keras.quantization.shape",
+      at: "layer dense_2, tensor layers/dense_2/vars/0", seen: "shape [12, 1]",
+      allowed: "what 1 scales and the layer before it need"),
+    Refusal(
+      "keras_cases/bad_int4_zeros.weights.h5", .malformed, "keras.quantization.shape",
+      at: "layer dense_1, tensor layers/dense_1/vars/2", seen: "shape [2, 12]",
+      allowed: "[groups, outputs] for a kernel of shape [12, 6]"),
+    Refusal(
+      "keras_cases/bad_int8_convolution.weights.h5", .unsupported, "keras.quantization",
+      at: "layer conv2d_2, tensor layers/conv2d_2/vars/0",
+      seen: "bytes [3, 3, 4, 4], numbers [4], numbers [4]", allowed: ofQuantized),
+    Refusal(
+      "keras_cases/bad_int8_inputs.weights.h5", .malformed, "keras.quantization.shape",
+      at: "layer dense_1, tensor layers/dense_1/vars/0", seen: "shape [9, 12]",
+      allowed: "what 12 scales and the layer before it need"),
+    Refusal(
+      "keras_cases/bad_int8_nan_scale.weights.h5", .malformed, "keras.quantization.scale",
+      at: "tensor layers/dense_1/vars/2, element 5", seen: "nan", allowed: "a positive number"),
+    Refusal(
+      "keras_cases/bad_int8_negative_scale.weights.h5", .malformed, "keras.quantization.scale",
+      at: "tensor layers/dense_1/vars/2, element 5", seen: "-1.0", allowed: "a positive number"),
+    Refusal(
+      "keras_cases/bad_int8_scale_length.weights.h5", .malformed, "keras.quantization.shape",
+      at: "layer dense_1, tensor layers/dense_1/vars/0", seen: "shape [12, 12]",
+      allowed: "what 11 scales and the layer before it need"),
+    Refusal(
+      "keras_cases/bad_int8_zero_scale.weights.h5", .malformed, "keras.quantization.scale",
+      at: "tensor layers/dense_1/vars/2, element 5", seen: "0.0", allowed: "a positive number"),
+    Refusal(
+      "keras_cases/bad_ternary.keras", .unsupported, "keras.config.value", at: "layer fc1, dtype",
+      seen: "\"ternary\"", allowed: "int8, int4, float8 or no quantisation"),
     Refusal(
       "keras_cases/bad_lambda_inside.h5", .unsupported, "keras.lambda", at: "layer lambda_1",
       seen: "Lambda"),

@@ -8,10 +8,16 @@ import VGGModel
 func importedModel(
   _ name: String, _ change: (inout ImportOptions) -> Void = { _ in }
 ) throws(FileError) -> Model {
-  let file = try MappedFile(path: fixture(name))
   var options = ImportOptions()
   change(&options)
-  return try KerasImporter.model(of: file, kind: FileKind(of: file.bytes), options: options)
+  return try KerasImporter.model(of: kerasSource(name), options: options)
+}
+
+/// The files of a fixture.
+func kerasSource(_ name: String) throws(FileError) -> KerasSource {
+  if KerasSource.isFolder(fixture(name)) { return try KerasSource(folder: fixture(name)) }
+  let file = try MappedFile(path: fixture(name))
+  return try KerasSource(file, kind: FileKind(of: file.bytes))
 }
 
 extension Model {

@@ -2,18 +2,20 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGCompress
 internal import VGGFile
+internal import VGGKeras
 internal import VGGModel
 internal import VGGVerify
 
-private let sourceArgument = Positional("SOURCE", help: "A Keras or Caffe weight file")
+private let sourceArgument = Positional(
+  "SOURCE", help: "A Keras or Caffe weight file, or the folder of an unpacked .keras archive")
 private let noVerification = Switch("no-verify", help: "Do not read the written model back and compare it")
 
 /// Reads a source and writes a native model.
 let importCommand = Command(
   "import", abstract: "read Keras or Caffe weights and write a native model",
   discussion: """
-    Reads Keras HDF5 (weights and whole models), Keras 3 .weights.h5 and .keras, and Caffe's .caffemodel and \
-    .caffemodel.h5. What the file \
+    Reads Keras HDF5 (weights and whole models), Keras 3 .weights.h5, .keras (also unpacked) and sharded .weights.json, and \
+    Caffe's .caffemodel and .caffemodel.h5. What the file \
     is, is found by its content; what was decided on the way (kernel flip, flatten order, preprocessing) is printed and \
     kept in the model. Every tensor of the source is used or listed with the reason why not. The written model is read \
     back and compared with the source bit for bit. Without -o the output gets the source's name with .vggw.
@@ -80,13 +82,15 @@ let importCommand = Command(
   return .success
 }
 
-/// The source's name with `.vggw` for its extension, in the source's folder.
+/// The source's name with `.vggw` for its extension, in the source's folder; for a folder beside it.
 private func defaultOutput(for path: String) -> String {
   var name = path[...]
   while name.hasSuffix("/") { name = name.dropLast() }
-  for suffix in [".weights.h5", ".caffemodel.h5"] where name.hasSuffix(suffix) {
+  if ["", ".", ".."].contains(name.split(separator: "/").last ?? "") { return "\(name)/model.vggw" }
+  for suffix in [".weights.h5", ".weights.json", ".caffemodel.h5", ".keras"] where name.hasSuffix(suffix) {
     return name.dropLast(suffix.count) + ".vggw"
   }
+  if KerasSource.isFolder(path) { return name + ".vggw" }
   if let dot = name.lastIndex(of: "."), !name[dot...].contains("/") { name = name[..<dot] }
   return name + ".vggw"
 }

@@ -22,59 +22,81 @@ struct OpenedModel {
   init(
     _ path: String, prototxt: String? = nil, mean: String? = nil, options: ImportOptions = ImportOptions()
   ) throws(FileError) {
-    file = try MappedFile(path: path)
+    guard !KerasSource.isFolder(path) else {
+      guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(path) }
+      self = try OpenedModel(KerasSource(folder: path), options: options)
+      return
+    }
+    let file = try MappedFile(path: path)
     let kind = FileKind(of: file.bytes)
     if kind == .native {
       let native = try VGGWFile.open(file.bytes, path: path)
-      (self.native, model, companions) = (native, native.model, [])
+      self.init(file: file, companions: [], model: native.model, native: native)
       return
     }
-    native = nil
     let prototxt = try prototxt.map { path throws(FileError) in try MappedFile(path: path) }
     let mean = try mean.map { path throws(FileError) in try MappedFile(path: path) }
-    model = try OpenedModel.importing(file, kind, prototxt: prototxt, mean: mean, options: options)
-      .foldingInput(options.inputFolding, file: path)
-    companions = [prototxt, mean].compactMap(\.self)
+    self = try OpenedModel(file, kind, prototxt: prototxt, mean: mean, options: options)
   }
 
-  private static func importing(
+  /// Imports a file.
+  private init(
     _ file: MappedFile, _ kind: FileKind, prototxt: MappedFile?, mean: MappedFile?, options: ImportOptions
-  ) throws(FileError) -> Model {
+  ) throws(FileError) {
     func refusal(_ problem: String, advice: String? = nil) -> FileError {
       FileError(
         .unsupported, code: "import.kind", file: file.path, problem,
-        allowed: "Keras .h5, .weights.h5 and .keras, Caffe .caffemodel and .caffemodel.h5, .vggw",
+        allowed:
+          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .vggw",
         advice: advice)
     }
-    func caffeModel() throws(FileError) -> Model {
-      try CaffeImporter.model(
+    func caffe() throws(FileError) -> OpenedModel {
+      let model = try CaffeImporter.model(
         of: CaffeFile(file), prototxt: prototxt.map { CaffeFile($0) }, mean: mean.map { CaffeFile($0) },
         options: options)
+      return OpenedModel(
+        file: file, companions: [prototxt, mean].compactMap(\.self),
+        model: try model.foldingInput(options.inputFolding, file: file.path), native: nil)
     }
-    func kerasModel() throws(FileError) -> Model {
-      guard prototxt == nil, mean == nil else {
-        throw refusal("is no Caffe model, so a prototxt or mean picture has no meaning for it")
-      }
-      return try KerasImporter.model(of: file, kind: kind, options: options)
+    func keras() throws(FileError) -> OpenedModel {
+      guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(file.path) }
+      return try OpenedModel(KerasSource(file, kind: kind), options: options)
     }
-    func hdf5Model() throws(FileError) -> Model {
+    func hdf5() throws(FileError) -> OpenedModel {
       // Most are Keras's: what its reader knows nothing of is looked at a second time.
       if prototxt == nil, mean == nil {
-        do throws(FileError) { return try kerasModel() } catch {
+        do throws(FileError) { return try keras() } catch {
           guard error.code == "keras.generation" else { throw error }
         }
       }
-      return try CaffeImporter.writesLike(file) ? caffeModel() : kerasModel()
+      return try CaffeImporter.writesLike(file) ? caffe() : keras()
     }
     switch kind {
-    case .hdf5: return try hdf5Model()
-    case .zip, .json: return try kerasModel()
-    case .unknown: return try caffeModel()
+    case .hdf5: self = try hdf5()
+    case .zip, .json: self = try keras()
+    case .unknown: self = try caffe()
     case .empty: throw refusal("is empty")
     case .npy: throw refusal("is a NumPy array, not a model")
     case .picture: throw refusal("is a picture, not a model")
     case .mistaken(let problem, let advice): throw refusal(problem, advice: advice)
     case .native: throw refusal("is a native model where a source is needed")
     }
+  }
+
+  private init(file: MappedFile, companions: [MappedFile], model: Model, native: NativeFile?) {
+    (self.file, self.companions, self.model, self.native) = (file, companions, model, native)
+  }
+
+  private init(_ source: KerasSource, options: ImportOptions) throws(FileError) {
+    self.init(
+      file: source.main, companions: source.companions,
+      model: try KerasImporter.model(of: source, options: options)
+        .foldingInput(options.inputFolding, file: source.main.path), native: nil)
+  }
+
+  private static func hasNoUseForCaffesFiles(_ path: String) -> FileError {
+    FileError(
+      .unsupported, code: "import.kind", file: path,
+      "is no Caffe model, so a prototxt or mean picture has no meaning for it")
   }
 }

@@ -1,0 +1,161 @@
+internal import Glibc
+internal import JSONKit
+internal import VGGHDF5
+public import VGGModel
+
+/// The files that a Keras model is made of: one, or an index and its shards, or a folder that was a `.keras` archive.
+public struct KerasSource: Sendable {
+  /// The file that identifies the source: the one that was named, or in a folder the weights.
+  public let main: MappedFile
+  /// The others, in the order of the provenance.
+  public let companions: [MappedFile]
+  let content: Content
+
+  /// What the files are to each other.
+  enum Content: Sendable {
+    /// All in one.
+    case file(FileKind)
+    /// An archive that was unpacked.
+    case folder(configuration: MappedFile)
+    /// An index and, as companions, the files that it names.
+    case shards(ShardIndex)
+  }
+
+  /// Describes a file, and opens the shards that it names where it is an index.
+  ///
+  /// - Throws: `malformed` where it is JSON but no index of shards; `missing` where a shard is not there.
+  public init(_ file: MappedFile, kind: FileKind) throws(FileError) {
+    main = file
+    guard kind == .json else {
+      (companions, content) = ([], .file(kind))
+      return
+    }
+    let index = try ShardIndex(file)
+    let folder = file.path.lastIndex(of: "/").map { String(file.path[...$0]) } ?? ""
+    var shards: [MappedFile] = []
+    for name in index.shards {
+      do throws(FileError) {
+        shards.append(try MappedFile(path: folder + name))
+      } catch {
+        guard error.kind == .missing else { throw error }
+        throw FileError(
+          .missing, code: "keras.shard.missing", file: file.path, "names a shard that is not beside it",
+          place: "weight_map", seen: name,
+          allowed: "all of \(index.shards.count) shards in the folder of the index")
+      }
+    }
+    (companions, content) = (shards, .shards(index))
+  }
+
+  /// Opens the files of a folder that was a `.keras` archive.
+  ///
+  /// - Throws: Where it holds something else.
+  public init(folder: String) throws(FileError) {
+    func file(_ name: String) throws(FileError) -> MappedFile? {
+      do throws(FileError) { return try MappedFile(path: "\(folder)/\(name)") } catch {
+        if error.kind == .missing { return nil }
+        throw error
+      }
+    }
+    guard let weights = try file("model.weights.h5"), let configuration = try file("config.json") else {
+      throw FileError(
+        .unreadable, code: "keras.folder", file: folder, "is a folder, but no unpacked .keras archive",
+        allowed: "config.json and model.weights.h5 in it")
+    }
+    main = weights
+    companions = [configuration, try file("metadata.json")].compactMap(\.self)
+    content = .folder(configuration: configuration)
+  }
+
+  /// Whether a path is that of a folder.
+  public static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}
+
+/// An index of shards, `*.weights.json`: which group of variables is in which files.
+struct ShardIndex {
+  /// The names of the files, each once, in order.
+  let shards: [String]
+  /// The files of each group, such as `layers/conv2d/vars`.
+  let filesOfGroup: [String: [String]]
+  /// The number of bytes of all variables, where it is said.
+  let byteCount: Double?
+
+  /// Reads an index.
+  ///
+  /// - Throws: Where it is none, or names files that are not beside it.
+  init(_ file: MappedFile) throws(FileError) {
+    func refusal(_ problem: String, place: String? = nil, seen: String? = nil, allowed: String) -> FileError {
+      FileError(
+        .malformed, code: "keras.shard.index", file: file.path, problem, place: place, seen: seen,
+        allowed: allowed)
+    }
+    guard file.bytes.count <= 64 << 20 else {
+      throw refusal("is too large for an index of shards", allowed: "64 MiB")
+    }
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue(parsing: file.bytes.withBytes { Array($0) })
+    } catch {
+      throw refusal("is no JSON: \(error.problem)", place: "character \(error.offset)", allowed: "JSON")
+    }
+    guard let map = json["weight_map"]?.object, !map.isEmpty else {
+      throw refusal("is JSON, but no index of Keras shards", allowed: "a weight_map that is not empty")
+    }
+    var filesOfGroup: [String: [String]] = [:]
+    var shards: Set<String> = []
+    for (group, value) in map {
+      guard let names = value.string.map({ [$0] }) ?? value.array?.map({ $0.string ?? "" }), !names.isEmpty
+      else {
+        throw refusal("names no files for a group", place: group, allowed: "a name or a list of names")
+      }
+      for name in names {
+        guard !name.isEmpty, name != ".", name != "..", !name.contains(where: { "/\\\0".contains($0) }) else {
+          throw refusal(
+            "names a shard that is not beside it", place: group, seen: name,
+            allowed: "the name of a file in the folder of the index")
+        }
+      }
+      let path = group.split(separator: "/").joined(separator: "/")
+      guard filesOfGroup.updateValue(names, forKey: path) == nil, Set(names).count == names.count else {
+        throw refusal("names a group or a file of it twice", place: group, allowed: "each once")
+      }
+      shards.formUnion(names)
+    }
+    self.filesOfGroup = filesOfGroup
+    self.shards = shards.sorted()
+    byteCount = json["metadata"]?["total_size"]?.number
+  }
+
+  /// The index must say of each variable in which file it is, and nothing else.
+  func requireAgreement(
+    with weights: KerasWeights, shards: [MappedFile], file: String
+  ) throws(FileError) {
+    var found: [String: Set<String>] = [:]
+    var total = 0.0
+    let names = Dictionary(shards.map { ($0.path, $0.name) }) { first, _ in first }
+    for weight in weights.layers.flatMap(\.weights) {
+      let group = weight.dataset.path.split(separator: "/").dropLast().joined(separator: "/")
+      found[group, default: []].insert(names[weight.file.path] ?? "")
+      total += Double(weight.dataset.byteCount ?? 0)
+    }
+    func disagreement(_ place: String, seen: String, allowed: String) -> FileError {
+      FileError(
+        .malformed, code: "keras.shard.index", file: file, "does not say what its shards hold", place: place,
+        seen: seen, allowed: allowed, advice: "fetch index and shards again, all of one model")
+    }
+    for group in Set(found.keys).union(filesOfGroup.keys).sorted() {
+      let (stored, said) = (found[group] ?? [], Set(filesOfGroup[group] ?? []))
+      guard stored != said else { continue }
+      throw disagreement(
+        group, seen: said.isEmpty ? "nothing" : said.sorted().joined(separator: ", "),
+        allowed: stored.isEmpty ? "nothing" : "\(stored.sorted().joined(separator: ", ")), where it is")
+    }
+    if let byteCount, byteCount != total {
+      throw disagreement(
+        "total_size", seen: "\(byteCount)", allowed: "\(Int(total)) bytes, as the shards have them")
+    }
+  }
+}

@@ -1172,7 +1172,7 @@ const ProtobufCMessageDescriptor vggw__convolution__descriptor =
   (ProtobufCMessageInit) vggw__convolution__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__pooling__field_descriptors[8] =
+static const ProtobufCFieldDescriptor vggw__pooling__field_descriptors[9] =
 {
   {
     "method",
@@ -1270,8 +1270,21 @@ static const ProtobufCFieldDescriptor vggw__pooling__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "global",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Pooling, global),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__pooling__field_indices_by_name[] = {
+  8,   /* field[8] = global */
   1,   /* field[1] = kernel_height */
   2,   /* field[2] = kernel_width */
   0,   /* field[0] = method */
@@ -1284,7 +1297,7 @@ static const unsigned vggw__pooling__field_indices_by_name[] = {
 static const ProtobufCIntRange vggw__pooling__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor vggw__pooling__descriptor =
 {
@@ -1294,7 +1307,7 @@ const ProtobufCMessageDescriptor vggw__pooling__descriptor =
   "Vggw__Pooling",
   "vggw",
   sizeof(Vggw__Pooling),
-  8,
+  9,
   vggw__pooling__field_descriptors,
   vggw__pooling__field_indices_by_name,
   1,  vggw__pooling__number_ranges,

@@ -16,7 +16,9 @@ extension Convolution {
 
 extension Pooling {
   func kernelShape(_ input: FeatureShape, _ output: Extent) -> VGKPoolingShape {
-    VGKPoolingShape(
+    let kernel = isGlobal ? input.extent : kernel
+    let padding = isGlobal ? Extent(side: 0) : padding
+    return VGKPoolingShape(
       inputHeight: input.extent.height, inputWidth: input.extent.width, channels: input.channels,
       outputHeight: output.height, outputWidth: output.width,
       kernelHeight: kernel.height, kernelWidth: kernel.width,
@@ -28,7 +30,8 @@ extension Pooling {
 
   /// Whether it is the paper's: the maximum of 2 x 2 with stride 2.
   var isPlain: Bool {
-    method == .maximum && kernel == Extent(side: 2) && stride == Extent(side: 2) && padding == Extent(side: 0)
+    !isGlobal && method == .maximum && kernel == Extent(side: 2) && stride == Extent(side: 2)
+      && padding == Extent(side: 0)
   }
 }
 

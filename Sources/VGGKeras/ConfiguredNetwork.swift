@@ -53,14 +53,17 @@ struct ConfiguredNetwork {
   private(set) var flattenFormat: String?
   /// The name of the layer in the place of A-LRN's normalisation.
   private(set) var normalizationName: String?
+  /// The pooling over the whole map behind the blocks.
+  private(set) var globalPooling: (name: String, pooling: Pooling)?
+  /// What is done to pictures in front of the first convolution.
+  var inputScaling: InputScaling?
   /// What was passed over, and why.
-  private(set) var decisions: [Provenance.Decision] = []
+  var decisions: [Provenance.Decision] = []
 
   let file: String
   private let takesLambdaForNormalization: Bool
   private var openConvolutions = 0
   private var hasFlattened = false
-  private var globalPoolingName: String?
   /// The zeros that a padding layer has added in front of the next convolution.
   private var zeros: Extent?
 
@@ -89,10 +92,11 @@ struct ConfiguredNetwork {
           "activation", "none behind \(linearHiddenLayers.joined(separator: ", "))",
           because: "so it is configured"))
     }
-    if let globalPoolingName {
+    if let globalPooling, !weighted.contains(where: { $0.kernel == nil }) {
       decisions.append(
         Provenance.Decision(
-          "head", "ends at pool5", because: "\(globalPoolingName) behind it has no weights and is left out"))
+          "head", "ends at pool5",
+          because: "\(globalPooling.name) behind it has no weights and is left out"))
     }
   }
 
@@ -132,7 +136,7 @@ struct ConfiguredNetwork {
     case "Conv2D", "Convolution2D": try takeConvolution(layer)
     case "MaxPooling2D", "AveragePooling2D": try takePooling(layer)
     case "Flatten":
-      guard pooling.count == 5, globalPoolingName == nil else { throw wrongPlace(layer) }
+      guard pooling.count == 5 else { throw wrongPlace(layer) }
       flattenFormat = layer["data_format"]?.string
       hasFlattened = true
     case "Dense": try takeDense(layer)
@@ -140,8 +144,18 @@ struct ConfiguredNetwork {
       try takeNormalization(layer)
     case "Activation", "ReLU", "Softmax": try takeActivation(layer)
     case "GlobalAveragePooling2D", "GlobalMaxPooling2D":
-      guard pooling.count == 5, !hasFlattened, globalPoolingName == nil else { throw wrongPlace(layer) }
-      globalPoolingName = layer.name
+      guard pooling.count == 5, !hasFlattened, globalPooling == nil, zeros == nil else {
+        throw wrongPlace(layer)
+      }
+      globalPooling = (
+        layer.name, Pooling(global: layer.className == "GlobalMaxPooling2D" ? .maximum : .average)
+      )
+    case "Rescaling", "Normalization": try takeInputScaling(layer)
+    case let name where name.hasPrefix("Random") && name != "RandomCrop":
+      guard weighted.isEmpty else { throw wrongPlace(layer) }
+      decisions.append(
+        Provenance.Decision(
+          "augmentation", "left out", because: "\(layer.name), \(name), changes pictures only in training"))
     default: try takeOther(layer)
     }
   }
@@ -255,13 +269,12 @@ struct ConfiguredNetwork {
 
   private mutating func takeDense(_ layer: ModelConfiguration.Layer) throws(FileError) {
     try requireActivation()
-    guard hasFlattened else {
+    guard hasFlattened || globalPooling != nil else {
       throw FileError(
         .unsupported, code: "keras.layer", file: file,
         "is no VGG: a dense layer does not read the flattened map",
-        place: "layer \(layer.name)",
-        seen: globalPoolingName.map { "a pooling over the whole map, \($0)" } ?? "no Flatten",
-        allowed: "Flatten in front of it")
+        place: "layer \(layer.name)", seen: "no Flatten",
+        allowed: "Flatten or a pooling over the whole map in front of it")
     }
     guard let outputs = layer["units", "output_dim"]?.integer else {
       throw refusal(layer, "units", seen: layer["units"], allowed: "a number")
@@ -341,7 +354,7 @@ struct ConfiguredNetwork {
       place: "layer \(layer.name), activation", seen: layer.activation, allowed: allowed)
   }
 
-  private func wrongPlace(_ layer: ModelConfiguration.Layer) -> FileError {
+  func wrongPlace(_ layer: ModelConfiguration.Layer) -> FileError {
     FileError(
       .unsupported, code: "keras.layer", file: file, "has a layer where no VGG has one",
       place: "layer \(layer.name)", seen: layer.className)

@@ -24,14 +24,14 @@ struct GenerationReader {
         generation: Generation(writer: .keras0, form: .graph),
         layers: try Keras0Reader(reading.source).graphLayers(of: graph))
     }
-    if root.group("layers") != nil || root.group("_layer_checkpoint_dependencies") != nil {
+    if GenerationReader.holdsVariables(root) {
       return try GenerationReader.keras3([reading.source], form: .weights, configuration: nil)
     }
     throw FileError(
       .unsupported, code: "keras.generation", file: reading.file, "is an HDF5 file, but none of Keras's",
       seen: GenerationReader.isCaffeSnapshot(root)
         ? "a snapshot of Caffe's" : "groups \(root.names.prefix(5).joined(separator: ", "))",
-      allowed: "layer_names, nb_layers, model_weights or layers")
+      allowed: "layer_names, nb_layers, model_weights or groups vars")
   }
 
   /// The weights of Keras 3's form in one or more files; with a configuration, those of the archive that both stand in.
@@ -42,6 +42,13 @@ struct GenerationReader {
       generation: Generation(writer: .keras3, form: form),
       layers: try Keras3Reader(files).layers(configuration: configuration),
       placesAreKnown: false, configuration: configuration)
+  }
+
+  /// Whether a group or one inside it has a group `vars`, as Keras 3 has it for each layer, under whatever names.
+  private static func holdsVariables(_ group: HDF5Group) -> Bool {
+    group.children.contains { name, node in
+      if case .group(let child) = node { name == "vars" || holdsVariables(child) } else { false }
+    }
   }
 
   /// Caffe's snapshot: `data` holds a group for each layer, with data sets named by numbers.

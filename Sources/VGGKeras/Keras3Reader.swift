@@ -60,6 +60,9 @@ struct Keras3Reader {
   ) throws(FileError) {
     for (name, node) in group.children {
       guard case .group(let child) = node, Ledger.reasonToDrop(child.path) == nil else { continue }
+      guard !LayerName.isForeignKernel(name) else {
+        throw LayerName.foreignKernel(name, file: reading.file)
+      }
       if name == "vars" {
         guard !group.path.isEmpty else { continue }
         let path = group.path.split(separator: "/")

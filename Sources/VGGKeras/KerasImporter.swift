@@ -59,13 +59,26 @@ public enum KerasImporter {
     var model = try Model(
       found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
     if let configured = assembly.configured { model.network = configured.withActivations(model.network) }
-    assumePreprocessing(of: &model, options)
+    assumePreprocessing(of: &model, assembly.configured?.inputScaling, options)
     return model
   }
 
   /// Keras files say nothing of what is done to pictures; released weights need what the Caffe models need.
-  private static func assumePreprocessing(of model: inout Model, _ options: ImportOptions) {
+  private static func assumePreprocessing(
+    of model: inout Model, _ scaling: InputScaling?, _ options: ImportOptions
+  ) {
     guard model.network.inputChannels == 3 else { return }
+    if let scaling {
+      var rule = scaling.preprocessing(.released(for: model.network.inputExtent))
+      rule.channelOrder = options.channelOrder ?? .rgb
+      model.preprocessing = rule
+      model.provenance.decisions.append(
+        Provenance.Decision(
+          "preprocessing", "\(rule.channelOrder.rawValue), less \(rule.mean), times \(rule.scale)",
+          because: "as \(scaling.names.joined(separator: ", ")) in the model; channel order "
+            + (options.channelOrder == nil ? "assumed: as Keras loads pictures" : "asked for")))
+      return
+    }
     var rule = Preprocessing.released(for: model.network.inputExtent)
     if options.channelOrder == .rgb {
       rule.channelOrder = .rgb

@@ -17,8 +17,8 @@ struct KernelConvention {
     var backend: String?
     /// The shapes and names of the kernels of all convolutions.
     var kernels: [(shape: [Int], name: String)]
-    /// Whether there is a dense layer.
-    var hasTop: Bool
+    /// Whether a dense layer reads a flattened map.
+    var flattens: Bool
     /// What the configuration says, where there is one.
     var configuration: ConfiguredNetwork?
   }
@@ -33,7 +33,7 @@ struct KernelConvention {
     self.layout = layout
     isRotated = decide("kernel-flip", KernelConvention.rotation(evidence, layout, options))
     flattenOrder =
-      evidence.hasTop ? decide("flatten-order", KernelConvention.order(evidence, layout, options)) : .hwc
+      evidence.flattens ? decide("flatten-order", KernelConvention.order(evidence, layout, options)) : .hwc
     self.decisions = decisions
   }
 

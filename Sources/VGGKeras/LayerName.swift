@@ -30,10 +30,31 @@ enum LayerName {
       where: name.contains)
   }
 
+  /// Whether the name is one that Keras makes of a class with kernels that no VGG has, though some look the same.
+  static func isForeignKernel(_ name: String) -> Bool {
+    [
+      "time_distributed", "timedistributed", "bidirectional", "conv2d_transpose", "deconvolution2d",
+      "depthwise_conv2d", "separable_conv2d", "separableconvolution2d", "atrous_convolution2d",
+      "atrousconvolution2d", "locally_connected2d", "locallyconnected2d", "einsum_dense", "embedding", "lstm",
+      "gru",
+    ].contains(stem(of: name))
+  }
+
+  static func foreignKernel(_ name: String, file: String) -> FileError {
+    FileError(
+      .unsupported, code: "keras.layer", file: file, "has a layer that no VGG has", place: "layer \(name)",
+      seen: stem(of: name))
+  }
+
   /// Whether the name is one that Keras makes of a pooling over the whole map.
   static func isGlobalPooling(_ name: String) -> Bool {
     ["global_average_pooling2d", "global_max_pooling2d", "globalaveragepooling2d", "globalmaxpooling2d"]
       .contains(stem(of: name))
+  }
+
+  /// Whether the name is one that Keras makes of a scaling of the input.
+  static func isInputScaling(_ name: String) -> Bool {
+    ["rescaling", "normalization"].contains(stem(of: name))
   }
 
   /// The name without the number that Keras appends.

@@ -19,6 +19,9 @@ struct LegacyReader {
           .malformed, code: "keras.twice", file: reading.file, "names a layer twice",
           place: "attribute layer_names", seen: name)
       }
+      guard !LayerName.isForeignKernel(name) else {
+        throw LayerName.foreignKernel(name, file: reading.file)
+      }
       let own = try reading.group(name, in: group)
       var weights: [KerasWeight] = []
       for weight in try reading.names("weight_names", of: own) {

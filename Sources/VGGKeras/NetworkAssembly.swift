@@ -42,7 +42,9 @@ struct NetworkAssembly {
     try requireAgreement(with: configured, layers)
     try requireBiases(layers)
     for file in files { dropped += try sorting.ledger.dropped(from: file) }
-    let lrn = try localNormalization()
+    let others = try weightlessLayers()
+    let lrn = try localNormalization(others?.normalizationName ?? configured?.normalizationName)
+    let globalPooling = configured?.globalPooling ?? others?.globalPooling
 
     let convolutions = layers.filter(\.isConvolution)
     let dense = layers.filter { !$0.isConvolution }
@@ -50,17 +52,27 @@ struct NetworkAssembly {
     let convention = KernelConvention(
       KernelConvention.Evidence(
         writer: weights.generation.writer, backend: weights.backend,
-        kernels: convolutions.map { ($0.kernel.shape, $0.kernel.name) }, hasTop: !dense.isEmpty,
+        kernels: convolutions.map { ($0.kernel.shape, $0.kernel.name) },
+        flattens: !dense.isEmpty && globalPooling == nil,
         configuration: configured), options: options)
     decisions += convention.decisions
     try ShapeCheck(layout: convention.layout).require(convolutions, dense)
     try requireBlocks(convolutions, convention.layout, hasNormalization: lrn != nil)
+    try others?.requireKnownHead(
+      weights, dense.first, channels: convolutions.last?.shape[convention.layout == .oihw ? 0 : 3])
     let statistics = try normalizationConvention(layers)
 
     var found = FoundNetwork(
       convolutions: [], dense: [], flattenOrder: convention.flattenOrder,
       pooling: configured?.pooling ?? Array(repeating: Pooling(rounding: .floor), count: 5),
       normalization: lrn, inputExtent: configured?.inputExtent)
+    if let globalPooling, !dense.isEmpty {
+      found.pooling.append(globalPooling.pooling)
+      decisions.append(
+        Provenance.Decision(
+          "head", "reads the \(globalPooling.pooling.method) of each channel",
+          because: "\(globalPooling.name) pools the whole map"))
+    }
     for (index, layer) in layers.enumerated() {
       let configuration = configured?.weighted[index].normalization
       var weight =
@@ -224,14 +236,16 @@ struct NetworkAssembly {
 
   // MARK: Layers without weights
 
+  /// What the names of layers without weights tell, in a file without configuration.
+  private mutating func weightlessLayers() throws(FileError) -> WeightlessLayers? {
+    guard configured == nil else { return nil }
+    let others = try WeightlessLayers(weights, file: file, options: options)
+    decisions += others.decisions
+    return others
+  }
+
   /// The normalisation of A-LRN, where a layer is one; its constants are the user's.
-  private mutating func localNormalization() throws(FileError) -> LocalResponseNormalization? {
-    var name = configured?.normalizationName
-    if configured == nil {
-      let others = try WeightlessLayers(weights, file: file, options: options)
-      decisions += others.decisions
-      name = others.normalizationName
-    }
+  private mutating func localNormalization(_ name: String?) throws(FileError) -> LocalResponseNormalization? {
     guard let normalization = options.normalization else {
       guard let name else { return nil }
       throw FileError(

@@ -19,6 +19,9 @@ enum NormalizationOrder {
     guard weights.placesAreKnown else {
       return decided(try withoutPlaces(weights, file: file))
     }
+    let hasBiases = zip(weights.layers, weights.layers.dropFirst()).contains {
+      $1.isNormalization && $0.weights.count > 1
+    }
     if weights.generation.writer == .keras0 {
       return decided(try withoutNames(weights, file: file))
     }
@@ -29,7 +32,7 @@ enum NormalizationOrder {
         if layer.isNormalization, let activation {
           throw refusal(layer.name, file, seen: "behind the activation \(activation)")
         }
-        if !layer.isNormalization, let normalization {
+        if !layer.isNormalization, hasBiases, let normalization {
           throw refusal(normalization, file, seen: "no activation between it and \(layer.name)")
         }
         (normalization, activation) = (layer.isNormalization ? layer.name : nil, nil)
@@ -37,8 +40,11 @@ enum NormalizationOrder {
         (normalization, activation) = (nil, layer.name)
       }
     }
-    if let normalization { throw refusal(normalization, file, seen: "no activation behind it") }
-    return decided("the names of the layers have an activation behind each of them")
+    if let normalization, hasBiases { throw refusal(normalization, file, seen: "no activation behind it") }
+    return decided(
+      hasBiases
+        ? "the names of the layers have an activation behind each of them"
+        : "assumed: what is normalised has no bias, which only a normalisation right behind it makes up for")
   }
 
   /// Keras 0 numbers its layers: between a normalisation and the next convolution of a block there is one without weights,

@@ -7,8 +7,14 @@ extension KerasWeight {
   /// - Throws: Where they are none that a weight has.
   var format: NumberFormat {
     get throws(FileError) {
-      // Keras and h5py store bfloat16 as two bytes without a meaning.
-      if case .opaque(byteCount: 2, _) = dataset.type { return NumberFormat(.bfloat16) }
+      // Keras and h5py store bfloat16 as two bytes without a meaning, others as the integer of its bits; an attribute tells.
+      let said = dataset.attributes["dtype"]?.string
+      switch dataset.type {
+      case .opaque(byteCount: 2, _) where said == nil || said == "bfloat16": return NumberFormat(.bfloat16)
+      case .integer(byteCount: 2, isSigned: false, let order) where said == "bfloat16" && order != .other:
+        return NumberFormat(.bfloat16, isBigEndian: order == .bigEndian)
+      default: break
+      }
       let number = dataset.type.number
       if let number, number.kind != .int8 { return number }
       throw FileError(

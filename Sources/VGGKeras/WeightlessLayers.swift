@@ -5,6 +5,8 @@ internal import VGGModel
 struct WeightlessLayers {
   /// The layer in the place of A-LRN's normalisation.
   private(set) var normalizationName: String?
+  /// The pooling over the whole map in front of the dense layers.
+  private(set) var globalPooling: (name: String, pooling: Pooling)?
   /// What was passed over, and why.
   private(set) var decisions: [Provenance.Decision] = []
 
@@ -14,6 +16,8 @@ struct WeightlessLayers {
   init(_ weights: KerasWeights, file: String, options: ImportOptions) throws(FileError) {
     var weightedBefore = 0
     let hasDense = weights.layers.contains { $0.weights.first?.shape.count == 2 }
+    let convolutions = weights.layers.count { $0.weights.first?.shape.count == 4 }
+    var convolutionsBefore = 0
     func refusal(_ layer: KerasLayer, _ problem: String) -> FileError {
       FileError(
         .unsupported, code: "keras.layer", file: file, problem, place: "layer \(layer.name)",
@@ -21,15 +25,27 @@ struct WeightlessLayers {
     }
     for layer in weights.layers {
       guard layer.weights.isEmpty else {
-        weightedBefore += 1
+        weightedBefore += layer.isNormalization ? 0 : 1
+        convolutionsBefore += layer.weights[0].shape.count == 4 ? 1 : 0
         continue
       }
       let names = [layer.name, layer.className ?? layer.name]
       let isNamed = names.contains(where: LayerName.isNormalization)
-      if names.contains(where: LayerName.isForeign)
-        || (hasDense && names.contains(where: LayerName.isGlobalPooling))
-      {
-        throw refusal(layer, "has a layer that no VGG has")
+      if names.contains(where: LayerName.isForeign) { throw refusal(layer, "has a layer that no VGG has") }
+      if hasDense, let name = names.first(where: LayerName.isGlobalPooling) {
+        let isInPlace =
+          weightedBefore == convolutionsBefore && convolutionsBefore == convolutions
+          || !weights.placesAreKnown
+        guard isInPlace, globalPooling == nil else {
+          throw refusal(layer, "has a pooling over the whole map where no VGG has one")
+        }
+        globalPooling = (layer.name, Pooling(global: name.lowercased().contains("max") ? .maximum : .average))
+      }
+      if names.contains(where: LayerName.isInputScaling) {
+        decisions.append(
+          Provenance.Decision(
+            "input-scaling", "passed over",
+            because: "\(layer.name) scales pictures by numbers that the file does not hold"))
       }
       guard isNamed || names.contains(where: LayerName.isLambda) else { continue }
       if !isNamed, weightedBefore == 0, weights.placesAreKnown {
@@ -44,5 +60,24 @@ struct WeightlessLayers {
       }
       normalizationName = layer.name
     }
+  }
+
+  /// Refuses a dense layer with an input for each channel of the last convolution, where it is not known how the map becomes
+  /// one pixel: flattened as it is, or pooled as a whole under a name that does not say so.
+  func requireKnownHead(
+    _ weights: KerasWeights, _ dense: StoredLayer?, channels: Int?
+  ) throws(FileError) {
+    let weightless = weights.layers.filter(\.weights.isEmpty)
+    guard let dense, dense.shape.first == channels, globalPooling == nil, !weightless.isEmpty,
+      weights.generation.writer != .keras0
+    else { return }
+    let names = weightless.flatMap { [$0.name, $0.className ?? $0.name] }
+    guard !names.contains(where: { $0.lowercased().contains("flatten") }) else { return }
+    throw FileError(
+      .unsupported, code: "keras.head", file: dense.kernel.file.path,
+      "does not tell how the map of the last convolution becomes the input of the dense layer",
+      place: "layer \(dense.name)", seen: "\(dense.shape[0]) inputs, and no layer that is called flatten",
+      allowed: "flatten, or a pooling that is called global",
+      advice: "save the whole model, whose configuration tells")
   }
 }

@@ -48,7 +48,7 @@ def read_manifest(data, schema):
     major, _, mark, features, length, offset, count = struct.unpack_from("<HHIQQQQ", data, 8)
     require(major == 1, f"major version {major}")
     require(mark == 0x01020304, "the byte-order mark is wrong")
-    require(features == 0, f"required features {features:#x}")
+    require(features & ~1 == 0, f"required features {features:#x}")
     require(length == len(data), f"{len(data)} bytes, not {length}")
     require(1 <= count <= 1 << 24 and offset + count == length, "the manifest is not at the end")
     require(offset >= 128 and offset % 64 == 0, "the manifest is not aligned")

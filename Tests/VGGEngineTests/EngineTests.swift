@@ -99,6 +99,32 @@ import VGGModel
         == FeatureShape(extent: Extent(height: side(extent.height), width: side(extent.width)), channels: 7))
   }
 
+  /// The mean and the maximum of each channel, for the network's own extent and others.
+  @Test(arguments: [Pooling.Method.average, .maximum], [Extent(side: 96), Extent(height: 64, width: 160)])
+  func poolingsOverTheWholeMap(_ method: Pooling.Method, _ extent: Extent) throws {
+    let features = try Network(.a, inputExtent: Extent(side: 96), widths: [3, 5, 4, 6, 7], denseWidths: [])
+    let network = Network(
+      architecture: .a, inputChannels: 3, inputExtent: Extent(side: 96),
+      layers: features.layers + [Layer(name: "pool6", operation: .pooling(Pooling(global: method)))]
+        + Network.denseLayers([Dense(inputs: 7, outputs: 5, activation: .none)]))
+    var random = SeededGenerator(seed: 7)
+    let model = try random.model(network)
+    for engine in [try ReferenceEngine(model) as any Engine, try FastEngine(model)] {
+      let outputs = try engine.outputs(Self.input(2, extent: extent))
+      let (maps, pooled) = (outputs[outputs.count - 4], outputs[outputs.count - 3])
+      #expect(pooled.shape == FeatureShape(extent: Extent(side: 1), channels: 7))
+      for (map, means) in zip(maps.pictures, pooled.pictures) {
+        for channel in 0..<7 {
+          let values = stride(from: channel, to: map.values.count, by: 7).map { Double(map.values[$0]) }
+          let wanted =
+            method == .average ? values.reduce(0, +) / Double(values.count) : try #require(values.max())
+          #expect(abs(Double(means.values[channel]) - wanted) <= 1e-6 * abs(wanted))
+        }
+      }
+      #expect(outputs.last?.shape == FeatureShape(extent: Extent(side: 1), channels: 5))
+    }
+  }
+
   /// What a tap keeps must stay although the memory of what it does not keep is used again.
   @Test func keptMapsStay() throws {
     let (engine, input) = (try ReferenceEngine(Self.model(.d)), try Self.input(2))

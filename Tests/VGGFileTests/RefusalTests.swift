@@ -99,7 +99,8 @@ import VGGModel
         default: forged[position] = UInt8.random(in: 0...255, using: &generator)
         }
       }
-      let header = Header(manifestOffset: Self.manifestOffset, manifest: forged, minorVersion: 0)
+      let header = Header(
+        manifestOffset: Self.manifestOffset, manifest: forged, minorVersion: 0, requiredFeatures: 0)
       do throws(FileError) {
         try readAll(header.bytes + Self.file[Header.byteCount..<Self.manifestOffset] + forged)
         accepted += 1
@@ -122,7 +123,8 @@ import VGGModel
     }
     network.append(UInt8(length))
     let manifest = network + layers
-    let header = Header(manifestOffset: Header.byteCount, manifest: manifest, minorVersion: 0)
+    let header = Header(
+      manifestOffset: Header.byteCount, manifest: manifest, minorVersion: 0, requiredFeatures: 0)
     let error = #expect(throws: FileError.self) { try open(header.bytes + manifest) }
     #expect(error?.code == "vggw.manifest.message")
   }

@@ -55,6 +55,29 @@ import VGGModel
     }
   }
 
+  /// A reader that does not know it would take the wrong window, so the header must say that it is there.
+  @Test(arguments: [Pooling.Method.average, .maximum])
+  func poolingsOverTheWholeMapAreARequiredFeature(_ method: Pooling.Method) throws {
+    let plain = try TestModels.network(.a)
+    let features = try Network(.a, inputExtent: Extent(side: 96), widths: [2, 3, 4, 3, 5], denseWidths: [])
+    let network = Network(
+      architecture: .a, inputChannels: 3, inputExtent: Extent(side: 96),
+      layers: features.layers + [Layer(name: "pool6", operation: .pooling(Pooling(global: method)))]
+        + Network.denseLayers([Dense(inputs: 5, outputs: 4, activation: .none)]))
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/a.vggw"
+      for (network, features) in [(plain, UInt64(0)), (network, 1)] {
+        let model = try TestModels.model(network)
+        try VGGWFile.write(model, to: path, overwrite: true)
+        #expect(try MappedFile(path: path).bytes.integer(at: 16, as: UInt64.self) == features)
+        #expect(try MappedFile(path: path).bytes.integer(at: 10, as: UInt16.self) == (features == 1 ? 2 : 1))
+        let read = try VGGWFile.open(path: path).model
+        #expect(read.network == network)
+        #expect(try read.valueBits() == model.valueBits())
+      }
+    }
+  }
+
   /// More than one digest block and many sparse blocks, of values that must be read in ranges.
   @Test(arguments: TestModels.encodings.indices)
   func tensorsOfManyBlocks(_ encoding: Int) throws {

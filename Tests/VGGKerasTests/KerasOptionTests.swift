@@ -70,4 +70,64 @@ import VGGModel
     let lambda = try importedModel("keras_cases/bad_lambda_inside.h5") { $0.normalization = .paper }
     #expect(lambda.network.architecture == .aLRN)
   }
+
+  /// Flip, flatten order and channel order are three switches, whatever the generation: all eight settings of each.
+  @Test(arguments: KerasGenerationTests.cases)
+  func allEightSettings(_ item: KerasGenerationTests.Case) throws {
+    let control = try importedModel("bad/control_ok.h5")
+    let automatic = try importedModel("keras_cases/\(item.name)").decisions
+    for flip in [false, true] {
+      for order in [FlattenOrder.hwc, .chw] {
+        for channels in [Preprocessing.ChannelOrder.bgr, .rgb] {
+          let model = try importedModel("keras_cases/\(item.name)") {
+            ($0.kernelsAreRotated, $0.flattenOrder, $0.channelOrder) = (flip, order, channels)
+          }
+          let isTurned = (automatic["kernel-flip"]?.choice == "yes") != flip
+          let storedOrder = automatic["flatten-order"]?.choice
+          for tensor in control.tensors {
+            var wanted = try tensor.values.array()
+            if tensor.shape.count == 4, isTurned { wanted = Self.rotated(wanted, taps: 9) }
+            if tensor.name == "fc6/weight", storedOrder != order.rawValue {
+              wanted = Self.reordered(wanted, channels: 8, pixels: 4, asCHW: order == .chw)
+            }
+            #expect(
+              try model.tensor(tensor.name)?.values.array() == wanted, "\(flip) \(order) \(tensor.name)")
+          }
+          #expect(model.preprocessing?.channelOrder == channels)
+          #expect(model.decisions["kernel-flip"]?.evidence == "asked for")
+        }
+      }
+    }
+  }
+
+  /// The architecture and a normalisation asked for count in every generation.
+  @Test(arguments: KerasGenerationTests.cases)
+  func architectureAndNormalisation(_ item: KerasGenerationTests.Case) throws {
+    let name = "keras_cases/\(item.name)"
+    let error = try #require(throws: FileError.self) { try importedModel(name) { $0.architecture = .e } }
+    #expect(error.code == "model.architecture" && error.seen == "A" && error.allowed == "E")
+    let normalized = try importedModel(name) { ($0.architecture, $0.normalization) = (.aLRN, .paper) }
+    #expect(normalized.network.architecture == .aLRN)
+  }
+
+  /// The taps of a kernel in the opposite order.
+  private static func rotated(_ values: [Float], taps: Int) -> [Float] {
+    let length = values.count / taps
+    return (0..<taps).reversed().flatMap { values[$0 * length..<($0 + 1) * length] }
+  }
+
+  /// Rows in the order row, column, channel taken for channel, row, column, or the other way round.
+  private static func reordered(_ values: [Float], channels: Int, pixels: Int, asCHW: Bool) -> [Float] {
+    let length = values.count / (channels * pixels)
+    var result = values
+    for channel in 0..<channels {
+      for pixel in 0..<pixels {
+        let (chw, hwc) = (channel * pixels + pixel, pixel * channels + channel)
+        let (from, to) = asCHW ? (chw, hwc) : (hwc, chw)
+        result.replaceSubrange(
+          to * length..<(to + 1) * length, with: values[from * length..<(from + 1) * length])
+      }
+    }
+    return result
+  }
 }

@@ -150,7 +150,7 @@ import VGGModel
     Refusal(
       "keras_cases/bad_caffe_snapshot.h5", .unsupported, "keras.generation",
       seen: "a snapshot of Caffe's",
-      allowed: "layer_names, nb_layers, model_weights or layers"),
+      allowed: "layer_names, nb_layers, model_weights or groups vars"),
     Refusal(
       "keras_cases/bad_config_activation.h5", .unsupported, "keras.config.value",
       at: "layer block3_conv1, activation",
@@ -186,9 +186,8 @@ import VGGModel
       seen: "relu",
       allowed: "softmax or linear in the last layer"),
     Refusal(
-      "keras_cases/bad_config_layer.h5", .unsupported, "keras.layer", at: "layer fc1",
-      seen: "a pooling over the whole map, average",
-      allowed: "Flatten in front of it"),
+      "keras_cases/bad_config_layer.h5", .unsupported, "keras.layer", at: "layer fc1", seen: "no Flatten",
+      allowed: "Flatten or a pooling over the whole map in front of it"),
     Refusal(
       "keras_cases/bad_config_missing_layer.h5", .malformed, "keras.config.weights", at: "layer fc2",
       seen: "a kernel of shape [12, 12]",
@@ -218,13 +217,47 @@ import VGGModel
       seen: "shape [3, 3, 8, 0]",
       allowed: "1 to 65536"),
     Refusal(
-      "keras_cases/bad_global_pooling.h5", .unsupported, "keras.layer",
-      at: "layer global_average_pooling2d_1",
-      seen: "a layer without weights"),
+      "keras_cases/bad_adapted_normalization.h5", .unsupported, "keras.config.value",
+      at: "layer normalization, mean", seen: "nothing",
+      allowed: "numbers; statistics among the weights are not read"),
     Refusal(
-      "keras_cases/bad_integers.h5", .unsupported, "keras.type", at: "tensor fc2/fc2_k:0",
-      seen: "integers of 4 bytes",
+      "keras_cases/bad_attributes.weights.h5", .unsupported, "keras.order", at: "convolutions",
+      seen: "block1_conv1 and block2_conv1", allowed: "layers of one class in one model"),
+    Refusal(
+      "keras_cases/bad_bfloat16_integers.weights.h5", .unsupported, "keras.type",
+      at: "tensor layers/conv2d/vars/0", seen: "unsigned integers of 2 bytes",
       allowed: "float16, bfloat16, float32 or float64"),
+    Refusal(
+      "keras_cases/bad_opaque.weights.h5", .unsupported, "keras.type", at: "tensor layers/conv2d/vars/0",
+      seen: "2 bytes without a meaning", allowed: "float16, bfloat16, float32 or float64"),
+    Refusal(
+      "keras_cases/bad_config_global_and_map.h5", .unsupported, "model.flatten", at: "layer fc1",
+      seen: "32 inputs = 4 pixels", allowed: "1x1 pixels, as an input of 64x64 gives"),
+    Refusal(
+      "keras_cases/bad_global_pooling_late.h5", .unsupported, "keras.layer",
+      at: "layer global_average_pooling2d_1", seen: "a layer without weights"),
+    Refusal(
+      "keras_cases/bad_random_crop.h5", .unsupported, "keras.layer", at: "layer random_crop",
+      seen: "RandomCrop"),
+    Refusal(
+      "keras_cases/bad_rescaling_late.h5", .unsupported, "keras.layer", at: "layer rescaling",
+      seen: "Rescaling"),
+    Refusal(
+      "keras_cases/bad_rescaling_zero.h5", .unsupported, "keras.config.value", at: "layer rescaling, scale",
+      seen: "0.0", allowed: "numbers other than 0"),
+    Refusal(
+      "keras_cases/bad_root_variables.weights.h5", .unsupported, "keras.unknown", at: "tensor vars/0",
+      seen: "shape [3]"),
+    Refusal(
+      "keras_cases/bad_time_distributed.h5", .unsupported, "keras.layer", at: "layer time_distributed_1",
+      seen: "time_distributed"),
+    Refusal(
+      "keras_cases/bad_transposed.weights.h5", .unsupported, "keras.layer", at: "layer conv2d_transpose",
+      seen: "conv2d_transpose"),
+    Refusal(
+      "keras_cases/bad_unknown_head.h5", .unsupported, "keras.head", at: "layer fc1",
+      seen: "8 inputs, and no layer that is called flatten",
+      allowed: "flatten, or a pooling that is called global"),
     Refusal(
       "keras_cases/bad_gptq.weights.h5", .unsupported, "keras.quantization",
       at: "layer dense_1, tensor layers/dense_1/vars/1",
@@ -293,7 +326,7 @@ import VGGModel
     Refusal(
       "keras_cases/bad_other.h5", .unsupported, "keras.generation",
       seen: "groups x",
-      allowed: "layer_names, nb_layers, model_weights or layers"),
+      allowed: "layer_names, nb_layers, model_weights or groups vars"),
     Refusal(
       "keras_cases/bad_pickled_weights.keras", .unsupported, "keras.archive",
       seen: "members config.json, metadata.json, model.weights.npz",

@@ -31,7 +31,8 @@ import VGGModel
     func layout(_ shapes: [[Int]]) -> SourceLayout {
       KernelConvention(
         KernelConvention.Evidence(
-          writer: .keras1, backend: nil, kernels: shapes.map { ($0, "W") }, hasTop: false, configuration: nil),
+          writer: .keras1, backend: nil, kernels: shapes.map { ($0, "W") }, flattens: false,
+          configuration: nil),
         options: ImportOptions()
       ).layout
     }

@@ -249,10 +249,14 @@ struct  Vggw__Pooling
   uint32_t padding_height;
   uint32_t padding_width;
   Vggw__Rounding rounding;
+  /*
+   * One window, the whole map whatever its extent; everything but the method is ignored then. Since 1.2, required feature 0.
+   */
+  protobuf_c_boolean global;
 };
 #define VGGW__POOLING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__pooling__descriptor) \
-    , VGGW__POOLING_METHOD__POOLING_METHOD_UNSPECIFIED, 0, 0, 0, 0, 0, 0, VGGW__ROUNDING__ROUNDING_UNSPECIFIED }
+    , VGGW__POOLING_METHOD__POOLING_METHOD_UNSPECIFIED, 0, 0, 0, 0, 0, 0, VGGW__ROUNDING__ROUNDING_UNSPECIFIED, 0 }
 
 
 /*

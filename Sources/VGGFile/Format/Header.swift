@@ -10,37 +10,44 @@ struct Header {
   static let majorVersion: UInt16 = 1
   /// Reads as another number where the bytes of integers are swapped.
   static let byteOrderMark: UInt32 = 0x0102_0304
-  /// The features that this program knows, bit by bit; none so far.
-  static let knownFeatures: UInt64 = 0
+  /// The feature of a pooling over the whole map.
+  static let globalPooling: UInt64 = 1 << 0
+  /// The features that this program knows, bit by bit.
+  static let knownFeatures = globalPooling
   /// The longest manifest: 30 times that of a paper-sized network in int8.
   static let longestManifest = 1 << 24
 
   /// The version of the file.
   let formatVersion: (major: Int, minor: Int)
+  /// What a reader must know, bit by bit.
+  let requiredFeatures: UInt64
   /// Where the manifest stands.
   let manifest: Range<Int>
   /// The SHA-256 of the header's first half and the manifest.
   let digest: Digest
 
   /// Describes a file whose manifest stands behind its data area.
-  init(manifestOffset: Int, manifest bytes: [UInt8], minorVersion: Int) {
+  init(manifestOffset: Int, manifest bytes: [UInt8], minorVersion: Int, requiredFeatures: UInt64) {
+    self.requiredFeatures = requiredFeatures
     formatVersion = (Int(Header.majorVersion), minorVersion)
     manifest = manifestOffset..<manifestOffset + bytes.count
-    digest = Digest(of: Header.digested(manifest, minorVersion: minorVersion) + bytes)
+    digest = Digest(of: Header.digested(manifest, minorVersion, requiredFeatures) + bytes)
   }
 
   /// The bytes of the header.
   var bytes: [UInt8] {
-    Header.digested(manifest, minorVersion: formatVersion.minor) + digest.bytes
+    Header.digested(manifest, formatVersion.minor, requiredFeatures) + digest.bytes
       + Array(repeating: 0, count: 32)
   }
 
-  private static func digested(_ manifest: Range<Int>, minorVersion: Int) -> [UInt8] {
+  private static func digested(
+    _ manifest: Range<Int>, _ minorVersion: Int, _ requiredFeatures: UInt64
+  ) -> [UInt8] {
     var bytes = FileKind.nativeMagic
     bytes.appendLittleEndian(majorVersion)
     bytes.appendLittleEndian(UInt16(clamping: minorVersion))
     bytes.appendLittleEndian(byteOrderMark)
-    bytes.appendLittleEndian(UInt64(0))  // required features
+    bytes.appendLittleEndian(requiredFeatures)
     bytes.appendLittleEndian(UInt64(manifest.upperBound))  // length of the file
     bytes.appendLittleEndian(UInt64(manifest.lowerBound))
     bytes.appendLittleEndian(UInt64(manifest.count))
@@ -81,12 +88,13 @@ extension Header {
         "byte-order", "has a wrong byte-order mark", offset: 12, "byte-order mark",
         seen: hexadecimal(mark), allowed: hexadecimal(Header.byteOrderMark))
     }
-    let unknown = try field(16, UInt64.self) & ~Header.knownFeatures
+    requiredFeatures = try field(16, UInt64.self)
+    let unknown = requiredFeatures & ~Header.knownFeatures
     guard unknown == 0 else {
       let bits = (0..<64).filter { unknown >> $0 & 1 == 1 }.map(String.init).joined(separator: ", ")
       throw failure(
         "features", "needs a feature that this program does not know", kind: .unsupported, offset: 16,
-        "required features", seen: "bits \(bits)", allowed: "none set", advice: "use a newer vggconv")
+        "required features", seen: "bits \(bits)", allowed: "none but 0", advice: "use a newer vggconv")
     }
     let length = try field(24, UInt64.self)
     guard length == UInt64(file.count) else {

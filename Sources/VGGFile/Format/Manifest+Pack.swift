@@ -131,6 +131,7 @@ extension MessageArena {
       message.padding_height = UInt32(clamping: pooling.padding.height)
       message.padding_width = UInt32(clamping: pooling.padding.width)
       message.rounding = Manifest.roundings[pooling.rounding]
+      message.global = pooling.isGlobal ? 1 : 0
     }
   }
 

@@ -28,7 +28,18 @@ struct Manifest: Equatable {
 
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
-  var minorVersion: Int { provenance.companions.isEmpty && provenance.folded.isEmpty ? 0 : 1 }
+  var minorVersion: Int {
+    if requiredFeatures != 0 { return 2 }
+    return provenance.companions.isEmpty && provenance.folded.isEmpty ? 0 : 1
+  }
+
+  /// What a reader must know so as not to get the model wrong.
+  var requiredFeatures: UInt64 {
+    let isGlobal = network.layers.contains {
+      if case .pooling(let pooling) = $0.operation { pooling.isGlobal } else { false }
+    }
+    return isGlobal ? Header.globalPooling : 0
+  }
 }
 
 /// The numbers that stand for the cases of an enumeration in a manifest: one place for both directions.

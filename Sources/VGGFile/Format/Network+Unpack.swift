@@ -38,7 +38,9 @@ extension Network {
     let sides = convolutions.map { $0.kernel.height == $0.kernel.width ? $0.kernel.height : 0 }
     let isKnown =
       Architecture(kernelSides: sides, hasNormalization: normalization != nil) == architecture
-      && poolings.count == 5 && dense.count <= 3 && (dense.isEmpty || inputExtent != nil)
+      && poolings.prefix(5).allSatisfy { !$0.isGlobal } && dense.count <= 3
+      && (poolings.count == 5 || poolings.count == 6 && poolings[5].isGlobal)
+      && (dense.isEmpty || inputExtent != nil)
     guard isKnown else {
       throw reader.failure("layers", "has layers that are not those of network \(architecture.rawValue)")
     }
@@ -124,6 +126,7 @@ extension Layer {
     pooling.method = try reader.choice(message.method, Manifest.poolingMethods, "method")
     pooling.kernel = try extent(message.kernel_height, message.kernel_width, sides, "kernel", reader)
     pooling.stride = try extent(message.stride_height, message.stride_width, sides, "stride", reader)
+    pooling.isGlobal = message.global != 0
     pooling.padding = try extent(message.padding_height, message.padding_width, paddings, "padding", reader)
     return pooling
   }

@@ -52,7 +52,8 @@ public enum VGGWFile {
     let packed = try manifest.packedAndChecked(path: path, offset: manifestOffset)
     // The manifest is the last to be written, and the header tells that it is there.
     let header = Header(
-      manifestOffset: manifestOffset, manifest: packed, minorVersion: manifest.minorVersion)
+      manifestOffset: manifestOffset, manifest: packed, minorVersion: manifest.minorVersion,
+      requiredFeatures: manifest.requiredFeatures)
     for (bytes, offset) in [(packed, manifestOffset), (header.bytes, 0)] {
       try ByteRegion(copying: bytes).withBytes { bytes throws(FileError) in
         try output.write(bytes, at: offset)

@@ -31,7 +31,7 @@ public struct FoundNetwork: Sendable {
   public var dense: [WeightedLayer]
   /// The order in which the first dense layer's inputs are flattened.
   public var flattenOrder: FlattenOrder
-  /// The five pooling layers.
+  /// The five pooling layers, and as a sixth one a pooling over the whole map in front of the dense layers.
   public var pooling: [Pooling]
   /// The normalisation behind the first convolution, where there is one.
   public var normalization: LocalResponseNormalization?
@@ -85,7 +85,7 @@ extension Model {
 
 /// The work of making a model of found weights.
 private struct Assembly {
-  let found: FoundNetwork
+  var found: FoundNetwork
   let file: String
   var tensors: [Tensor] = []
   var decisions: [Provenance.Decision] = []
@@ -197,6 +197,12 @@ private struct Assembly {
         allowed: "none to three")
     }
     let inputs = first.weight.canonicalShape[0]
+    if found.inputExtent == nil, found.pooling.last?.isGlobal == true {
+      found.inputExtent = Extent(side: 224)
+      decisions.append(
+        Provenance.Decision(
+          "input-size", "224x224", because: "assumed: the head reads means of the map, whatever its extent"))
+    }
     let featureNetwork = Network(
       architecture: architecture, inputChannels: inputChannels, inputExtent: found.inputExtent,
       layers: features)

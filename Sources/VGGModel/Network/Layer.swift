@@ -104,9 +104,17 @@ public struct Pooling: Equatable, Sendable {
   public var padding = Extent(side: 0)
   /// How the number of windows is rounded.
   public var rounding = Rounding.floor
+  /// Whether there is one window, the whole map whatever its extent; the other settings but `method` do not count then.
+  public var isGlobal = false
 
   /// Creates VGG's pooling: the maximum of 2 x 2 with stride 2.
   public init(rounding: Rounding = .floor) { self.rounding = rounding }
+
+  /// Creates a pooling over the whole map.
+  public init(global method: Method) {
+    self.method = method
+    isGlobal = true
+  }
 }
 
 /// Local response normalisation, `y = x / (k + s * sum(x^2)) ^ beta` (paper of Krizhevsky et al. 2012, section 3.3).

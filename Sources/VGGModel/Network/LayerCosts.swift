@@ -79,6 +79,7 @@ extension Layer {
   fileprivate func window(on input: Extent) -> (extent: Extent, stride: Extent) {
     switch operation {
     case .convolution(let convolution): (convolution.effectiveKernel, convolution.stride)
+    case .pooling(let pooling) where pooling.isGlobal: (input, Extent(side: 1))
     case .pooling(let pooling): (pooling.kernel, pooling.stride)
     case .normalization(let normalization) where normalization.region == .withinChannel:
       (Extent(side: normalization.size), Extent(side: 1))

@@ -60,14 +60,14 @@ public struct Network: Equatable, Sendable {
     return nil
   }
 
-  /// The layers of the five blocks, under their canonical names.
+  /// The layers of the five blocks, under their canonical names, and `pool6`, a pooling over the whole map, where there is one.
   ///
-  /// - Precondition: As many convolutions as the architecture has, and five poolings.
+  /// - Precondition: As many convolutions as the architecture has, and five or six poolings.
   package static func featureLayers(
     _ architecture: Architecture, convolutions: [Convolution], pooling: [Pooling],
     normalization: LocalResponseNormalization?
   ) -> [Layer] {
-    precondition(convolutions.count == architecture.convolutionCount && pooling.count == 5)
+    precondition(convolutions.count == architecture.convolutionCount && (5...6).contains(pooling.count))
     var layers: [Layer] = []
     var remaining = convolutions[...]
     for (block, sides) in architecture.kernelSides.enumerated() {
@@ -80,7 +80,7 @@ public struct Network: Equatable, Sendable {
       }
       layers.append(Layer(name: "pool\(block + 1)", operation: .pooling(pooling[block])))
     }
-    return layers
+    return layers + pooling.dropFirst(5).map { Layer(name: "pool6", operation: .pooling($0)) }
   }
 
   /// The dense layers under their canonical names, then the softmax. The last one is always `fc8`.

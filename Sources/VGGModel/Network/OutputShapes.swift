@@ -67,6 +67,8 @@ extension Layer {
       let extent = try windows(
         input.extent, kernel: convolution.effectiveKernel, convolution.stride, convolution.padding)
       return FeatureShape(extent: extent, channels: convolution.outputChannels)
+    case .pooling(let pooling) where pooling.isGlobal:
+      return FeatureShape(extent: Extent(side: 1), channels: input.channels)
     case .pooling(let pooling):
       let extent = try windows(
         input.extent, kernel: pooling.kernel, pooling.stride, pooling.padding, rounding: pooling.rounding)

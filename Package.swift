@@ -81,7 +81,7 @@ let package = Package(
     tests(
       "UserCaseTests", "CaffeTestSupport", "VGGCommands", "VGGCaffe", "VGGEngine", "VGGHDF5", "VGGFile",
       "VGGInterchange", "JSONKit"),
-    tests("CommandTests", "VGGCommands", "VGGEngine", "JSONKit", "VGGInterchange"),
+    tests("CommandTests", "VGGCommands", "VGGEngine", "VGGFile", "JSONKit", "VGGInterchange", "VGGModel"),
   ],
   swiftLanguageModes: [.v6]
 )

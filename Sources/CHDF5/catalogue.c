@@ -32,7 +32,7 @@ static void refuse(struct walk *walk) { fail(walk, CHDF5_MALFORMED, NULL); }
 static void put_bytes(struct walk *walk, const void *bytes, size_t size) {
   struct job *job = walk->job;
   if (failed(walk)) return;
-  if (size > job->capacity - job->used) return fail(walk, CHDF5_EXCESSIVE, "the list of contents takes over 64 MiB");
+  if (size > job->capacity - job->used) return fail(walk, CHDF5_EXCESSIVE, "the list of contents takes over 16 MiB");
   if (size > 0) memcpy(job->output + job->used, bytes, size);
   job->used += size;
 }

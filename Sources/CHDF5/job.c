@@ -52,7 +52,7 @@ static chdf5_outcome examine(const struct job *job, bool is_late, int status) {
   return outcome;
 }
 
-static chdf5_outcome perform_isolated(struct job *job, unsigned seconds) {
+static chdf5_outcome perform_isolated(struct job *job, chdf5_terms terms) {
   job->outcome.status = CHDF5_CRASHED;  // until the child says otherwise
   // No handler of the parent's may run in the child.
   sigset_t all, previous;
@@ -60,7 +60,7 @@ static chdf5_outcome perform_isolated(struct job *job, unsigned seconds) {
   pthread_sigmask(SIG_SETMASK, &all, &previous);
   pid_t child = fork();
   if (child == 0) {
-    chdf5_drop_rights(seconds);
+    chdf5_drop_rights(terms);
     job->outcome.status = CHDF5_DONE;
     job->work(job);
     _exit(0);
@@ -69,7 +69,7 @@ static chdf5_outcome perform_isolated(struct job *job, unsigned seconds) {
   pthread_sigmask(SIG_SETMASK, &previous, NULL);
   if (child < 0) return (chdf5_outcome){.status = CHDF5_NO_RESOURCES, .detail = reason};
 
-  bool is_late = !wait_for(child, seconds < 100000 ? (int)seconds * 3000 : 300000000);
+  bool is_late = !wait_for(child, terms.seconds < 100000 ? (int)terms.seconds * 3000 : 300000000);
   if (is_late) kill(child, SIGKILL);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
@@ -87,7 +87,7 @@ static chdf5_outcome perform_here(struct job *job) {
 
 chdf5_outcome chdf5_perform(struct job *job, chdf5_terms terms) {
   if (!chdf5_load()) return (chdf5_outcome){.status = CHDF5_UNAVAILABLE};
-  return terms.isolated ? perform_isolated(job, terms.seconds) : perform_here(job);
+  return terms.isolated ? perform_isolated(job, terms) : perform_here(job);
 }
 
 // The library's errors, innermost first: the first one is the cause.

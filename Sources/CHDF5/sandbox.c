@@ -18,15 +18,12 @@
 #define __has_feature(feature) 0
 #endif
 
-// What the child may take beyond what it inherits.
-#define ADDITIONAL_MEMORY ((rlim_t)1 << 30)
-
 static void limit(int resource, rlim_t soft, rlim_t hard) {
   struct rlimit limits = {soft, hard};
   setrlimit(resource, &limits);
 }
 
-static void limit_memory(void) {
+static void limit_memory(size_t additional) {
   // A sanitizer reserves terabytes of addresses.
   if (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)) return;
   char text[64];
@@ -37,7 +34,7 @@ static void limit_memory(void) {
   if (count <= 0) return;
   text[count] = 0;
   rlim_t inherited = strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
-  limit(RLIMIT_AS, inherited + ADDITIONAL_MEMORY, inherited + ADDITIONAL_MEMORY);
+  limit(RLIMIT_AS, inherited + additional, inherited + additional);
 }
 
 static void close_everything(void) {
@@ -100,13 +97,13 @@ static void filter_system_calls(void) {
 #endif
 }
 
-void chdf5_drop_rights(unsigned seconds) {
+void chdf5_drop_rights(chdf5_terms terms) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, NULL);
-  limit_memory();
-  limit(RLIMIT_CPU, seconds, seconds + 1);
+  limit_memory(terms.memory);
+  limit(RLIMIT_CPU, terms.seconds, terms.seconds + 1);
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_FSIZE, 0, 0);
   close_everything();

@@ -9,11 +9,24 @@ public struct JSONError: Error, Equatable, Sendable {
 }
 
 extension JSONValue {
+  /// The most values of a text: tens of times what the largest description of a network has. An empty list takes three
+  /// characters, but a hundred times as much memory.
+  static let mostValues = 1 << 18
+
   /// Parses UTF-8 text.
   ///
-  /// Numbers without a fraction or exponent are whole; text behind the value, a key that an object has twice, and
-  /// nesting deeper than jansson's 2048 levels are errors.
+  /// Numbers without a fraction or exponent are whole; text behind the value, a key that an object has twice,
+  /// nesting deeper than jansson's 2048 levels, and more than 262,144 values are errors.
   public init(parsing text: [UInt8]) throws(JSONError) {
+    // In front of each value but the first there is one of these characters.
+    let separators: Set<UInt8> = [UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "{")]
+    var count = 0
+    for (offset, byte) in text.enumerated() where separators.contains(byte) {
+      count += 1
+      guard count < JSONValue.mostValues else {
+        throw JSONError(problem: "more than \(JSONValue.mostValues) values", offset: offset)
+      }
+    }
     var failure = json_error_t()
     // The constants that are macros with a cast are not imported: reject duplicates 0x1, any value 0x4, allow NUL 0x10.
     let flags = 0x1 | 0x4 | 0x10

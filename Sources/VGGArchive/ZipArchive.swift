@@ -34,6 +34,11 @@ public final class ZipArchive {
   /// The members in the order of the central directory.
   public let members: [Member]
 
+  /// What weights and pictures are packed to at best; deflate can pack zeros to a thousandth.
+  private static let bestRatio = 200
+  /// What a member may unpack to however well it is packed.
+  private static let harmlessByteCount = 64 << 20
+
   private let region: ByteRegion
   private let file: String
   private let archive: OpaquePointer
@@ -137,8 +142,8 @@ extension ZipArchive {
   /// A stored member is the part of the archive itself, without a copy. A deflated one is unpacked into scratch space.
   ///
   /// - Parameter maximumBytes: The most bytes that the member may have.
-  /// - Throws: `unsupported` where it is encrypted, packed with another method, or larger; `malformed` where it is damaged
-  ///   or grows more than deflate can pack.
+  /// - Throws: `unsupported` where it is encrypted, packed with another method, larger, or packed as only nonsense can be:
+  ///   over 64 MiB from less than a 200th of it; `malformed` where it is damaged.
   public func bytes(of member: Member, maximumBytes: Int = .max) throws(FileError) -> ByteRegion {
     guard !member.isEncrypted else {
       throw failure(.unsupported, "encrypted", member, "has an encrypted member")
@@ -180,12 +185,13 @@ extension ZipArchive {
   }
 
   private func inflatedBytes(of member: Member) throws(FileError) -> ByteRegion {
-    // Deflate packs at most 258 bytes into two bits: a ratio of 1032.
-    let (mostBytes, isHuge) = member.compressedByteCount.multipliedReportingOverflow(by: 1032)
-    guard isHuge || member.byteCount <= mostBytes else {
+    let (unpacked, isHuge) = member.compressedByteCount.multipliedReportingOverflow(by: ZipArchive.bestRatio)
+    let mostBytes = isHuge ? Int.max : max(unpacked, ZipArchive.harmlessByteCount)
+    guard member.byteCount <= mostBytes else {
       throw failure(
-        .malformed, "ratio", member, "has a member that claims to unpack to more than it can",
-        seen: "\(member.byteCount) bytes from \(member.compressedByteCount)", allowed: "at most \(mostBytes)")
+        .unsupported, "ratio", member, "has a member that unpacks to far more than weights or pictures do",
+        seen: "\(member.byteCount) bytes from \(member.compressedByteCount)", allowed: "at most \(mostBytes)",
+        advice: "if that is as it should be, store it without compression")
     }
     let scratch = try ScratchFile(byteCount: member.byteCount, for: file)
     var position = 0
@@ -233,10 +239,10 @@ extension ZipArchive {
 
   private func failure(
     _ kind: FileError.Kind, _ code: String, _ member: Member, _ problem: String, seen: String? = nil,
-    allowed: String? = nil
+    allowed: String? = nil, advice: String? = nil
   ) -> FileError {
     FileError(
       kind, code: "zip.\(code)", file: file, problem, place: "member \(member.name)", seen: seen,
-      allowed: allowed)
+      allowed: allowed, advice: advice)
   }
 }

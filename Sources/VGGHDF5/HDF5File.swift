@@ -11,6 +11,16 @@ public struct HDF5File: Sendable {
   private let bytes: ByteRegion
   private let name: String
   private let reader: HDF5Reader
+  /// What chunks of a data set that is smaller may have, as of one that can grow.
+  private static let harmlessChunk = 4 << 20
+
+  /// Takes contents that are known already.
+  init(root: HDF5Group, bytes: ByteRegion, name: String, reader: HDF5Reader) {
+    self.root = root
+    self.bytes = bytes
+    self.name = name
+    self.reader = reader
+  }
 
   /// Lists what is in a file.
   ///
@@ -85,6 +95,14 @@ public struct HDF5File: Sendable {
         seen: "filters \(filters)", allowed: "HDF5's own: 1 to 6")
     case .unallocated, .compact, .chunked:
       guard byteCount > 0 else { return ByteRegion(copying: []) }
+      // A chunk is decoded as a whole, however little of it the data set needs.
+      let mostBytes = max(byteCount, HDF5File.harmlessChunk)
+      guard let chunk = dataset.chunkByteCount, chunk <= mostBytes else {
+        throw refusal(
+          .malformed, "chunk", "is stored in chunks that are larger than itself",
+          seen: dataset.chunkByteCount.map { "\($0) bytes" } ?? "more than any memory holds",
+          allowed: "\(mostBytes) bytes")
+      }
       let scratch = try ScratchFile(byteCount: byteCount, in: scratchFolder, for: name)
       try reader.decode(dataset, of: bytes, named: name, into: scratch.mutableBytes)
       return scratch.bytes

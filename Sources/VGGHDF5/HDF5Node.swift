@@ -94,7 +94,15 @@ public struct HDF5Dataset: Sendable {
   let address: UInt64
 
   /// The size of all elements in bytes; nil where they have no fixed size, or one that no memory holds.
-  public var byteCount: Int? {
+  public var byteCount: Int? { byteCount(of: shape) }
+
+  /// The size of a chunk in bytes, 0 where there are none; nil where it is one that no memory holds.
+  var chunkByteCount: Int? {
+    guard case .chunked(let shape, _) = storage else { return 0 }
+    return byteCount(of: shape)
+  }
+
+  private func byteCount(of shape: [Int]) -> Int? {
     guard let elementSize = type.byteCount else { return nil }
     if shape.contains(0) { return 0 }
     var total = elementSize

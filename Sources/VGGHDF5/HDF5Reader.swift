@@ -8,13 +8,19 @@ struct HDF5Reader: Sendable {
   /// The processor time for a list of contents; decoding gets a second more for every 4 MiB.
   var seconds: UInt32 = 10
 
+  /// The memory for a list of contents, and for small chunks: libhdf5's own, its caches included.
+  private static let baseMemory = 64 << 20
+  /// The most memory, however large a file's chunks are.
+  private static let mostMemory = 1 << 30
+
   /// Lists what is in a file.
   func list(_ file: ByteRegion, named name: String) throws(FileError) -> HDF5Group {
     var start: UnsafeMutablePointer<UInt8>?
     var count = 0
     let outcome = file.withBytes { bytes in
       chdf5_list(
-        bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, terms(seconds), &start, &count)
+        bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count,
+        terms(seconds, memory: HDF5Reader.baseMemory), &start, &count)
     }
     let catalogue = CatalogueMemory(start)
     try check(outcome, name: name, place: nil)
@@ -29,16 +35,20 @@ struct HDF5Reader: Sendable {
     into output: UnsafeMutableRawBufferPointer
   ) throws(FileError) {
     let limit = seconds &+ UInt32(clamping: output.count >> 22)
+    // A chunk is there as it is stored, as it was before each filter, and while it grows.
+    let chunk = min(dataset.chunkByteCount ?? .max, HDF5Reader.mostMemory)
+    let memory = min(HDF5Reader.baseMemory + 4 * chunk, HDF5Reader.mostMemory)
     let outcome = file.withBytes { bytes in
       chdf5_decode(
-        bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, dataset.address, terms(limit),
+        bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, dataset.address,
+        terms(limit, memory: memory),
         output.bindMemory(to: UInt8.self).baseAddress, output.count)
     }
     try check(outcome, name: name, place: dataset.path)
   }
 
-  private func terms(_ seconds: UInt32) -> chdf5_terms {
-    chdf5_terms(isolated: isIsolated, seconds: seconds)
+  private func terms(_ seconds: UInt32, memory: Int) -> chdf5_terms {
+    chdf5_terms(isolated: isIsolated, seconds: seconds, memory: memory)
   }
 
   private func check(_ outcome: chdf5_outcome, name: String, place: String?) throws(FileError) {

@@ -38,7 +38,8 @@ struct KerasArchive {
       }
       throw refusal("is a zip archive, but no .keras file")
     }
-    let text = try archive.bytes(of: config, maximumBytes: 64 << 20)
+    // As much as an attribute of an HDF5 file may have.
+    let text = try archive.bytes(of: config, maximumBytes: 4 << 20)
     configuration = try GenerationReader.configuration(text.withBytes { Array($0) }, file: file.path)
     let region = try archive.bytes(of: weights)
     weightsOffset = KerasArchive.offset(of: region, in: file.bytes)

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// A finished run of the built command.
 public struct CommandProcess: Sendable {
@@ -38,9 +38,11 @@ public struct CommandProcess: Sendable {
   }
 
   /// Runs any program and waits for it.
+  ///
+  /// - Parameter watch: Called with the process as soon as it runs.
   public static func run(
     _ program: String, _ arguments: [String], in folder: String = packageRoot,
-    environment: [String: String] = ["PATH": "/usr/bin:/bin"]
+    environment: [String: String] = ["PATH": "/usr/bin:/bin"], watch: (Process) -> Void = { _ in }
   ) throws -> CommandProcess {
     let process = Process()
     process.executableURL = URL(filePath: program)
@@ -57,6 +59,7 @@ public struct CommandProcess: Sendable {
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = try FileHandle(forWritingTo: errors)
     try process.run()
+    watch(process)
     process.waitUntilExit()
     return CommandProcess(
       status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

@@ -50,6 +50,8 @@ typedef struct chdf5_terms {
   bool isolated;
   /// Processor seconds; three times as many seconds may pass on the clock.
   unsigned seconds;
+  /// The bytes of memory that a child may take beyond what it inherits.
+  size_t memory;
 } chdf5_terms;
 
 /// The most groups, data sets, links and attributes of a file together.
@@ -57,7 +59,7 @@ typedef struct chdf5_terms {
 /// The deepest nesting of groups.
 #define CHDF5_MAXIMUM_DEPTH 64
 /// The size of the largest catalogue, and of the largest attribute in it.
-#define CHDF5_MAXIMUM_CATALOGUE ((size_t)64 << 20)
+#define CHDF5_MAXIMUM_CATALOGUE ((size_t)16 << 20)
 #define CHDF5_MAXIMUM_ATTRIBUTE ((size_t)4 << 20)
 
 /// Lists everything in a file.

@@ -13,7 +13,7 @@ extension Manifest {
   ///   - offset: Where they stand in the file, for errors.
   init(unpacking bytes: ByteRegion, path: String, offset: Int) throws(FileError) {
     let reader = MessageReader(path: path, offset: offset)
-    let memory = BoundedMemory()
+    let memory = BoundedMemory(forUnpacking: bytes.count)
     var allocator = memory.allocator
     let unpacked = bytes.withBytes { bytes in
       vggw__manifest__unpack(&allocator, bytes.count, bytes.assumingMemoryBound(to: UInt8.self).baseAddress)
@@ -50,8 +50,10 @@ extension Manifest {
 
 /// Memory for unpacking: a small manifest can claim to hold millions of messages, so there is a limit.
 private final class BoundedMemory {
-  /// More than any manifest needs whose length is allowed: the arrays of C are little larger than their packed form.
-  private var remaining = 8 * Header.longestManifest
+  private var remaining: Int
+
+  /// More than any manifest of a length needs: the arrays of C are little larger than their packed form.
+  init(forUnpacking byteCount: Int) { remaining = 2 * byteCount + (4 << 20) }
 
   /// Valid as long as the object.
   var allocator: ProtobufCAllocator {

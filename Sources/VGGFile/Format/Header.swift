@@ -127,7 +127,7 @@ extension Header {
     let digested = [(0, Header.digestedByteCount), (manifest.lowerBound, manifest.count)].compactMap {
       file.slice(at: $0.0, count: $0.1)?.withBytes { Array($0) }
     }
-    digest = Digest(of: Array(digested.joined()))
+    digest = Digest(of: digested.reduce(into: []) { $0 += $1 })
     guard file.hasBytes(digest.bytes, at: 64) else {
       throw failure(
         "digest", "has a damaged header or manifest", offset: 64, "digest", seen: digest.description,

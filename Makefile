@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 BUILD := .build/release
 VGGCONV := $(BUILD)/vggconv
 
-.PHONY: all setup release demo test test-full test-sanitized test-neon format generate install clean
+.PHONY: all setup release demo test test-full test-sanitized test-neon fuzz fuzz-short format generate install clean
 
 all: release
 
@@ -21,18 +21,25 @@ test: setup
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --disable-xctest
 
-# Full-size files (three of 553 MB each are written to a temporary folder), long fuzzing: minutes, not seconds.
+# Full-size files (three of 553 MB each are written to a temporary folder): minutes, not seconds.
 test-full: release
 	Tests/full-size.sh $(VGGCONV)
 
 # The parsers and codecs under AddressSanitizer, in a build folder of its own.
 test-sanitized: setup
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
-	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests'
+	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests|FuzzTests'
 
 # The kernels of AArch64, cross-compiled and run under qemu-user (Debian: gcc-aarch64-linux-gnu, qemu-user).
 test-neon:
 	Tests/Neon/test.sh
+
+# Everything that reads files, under libFuzzer and AddressSanitizer: half a minute besides the build, or an hour.
+fuzz-short: setup
+	Tests/Fuzz/fuzz.sh 30
+
+fuzz: setup
+	Tests/Fuzz/fuzz.sh 3600
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

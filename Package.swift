@@ -25,7 +25,15 @@ func systemLibrary(_ name: String, pkgConfig: String, debian package: String) ->
 let package = Package(
   name: "vggconv",
   products: [
-    .executable(name: "vggconv", targets: ["vggconv"])
+    .executable(name: "vggconv", targets: ["vggconv"]),
+    // What reads files, for Tests/Fuzz.
+    .library(
+      name: "VGGConv",
+      targets: [
+        "VGGKeras", "VGGCaffe", "VGGFile", "VGGInterchange", "VGGPictures", "VGGArchive", "VGGHDF5",
+        "JSONKit",
+        "VGGModel",
+      ]),
   ],
   targets: [
     // The command, from the top down: a module imports only modules listed below it.
@@ -81,6 +89,18 @@ let package = Package(
     tests(
       "UserCaseTests", "CaffeTestSupport", "VGGCommands", "VGGCaffe", "VGGEngine", "VGGHDF5", "VGGFile",
       "VGGInterchange", "JSONKit"),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: [
+        "TestSupport", "VGGKeras", "VGGCaffe", "VGGFile", "VGGInterchange", "VGGPictures", "VGGArchive",
+        "VGGHDF5",
+        "JSONKit", "VGGModel",
+      ],
+      path: "Tests/Fuzz",
+      exclude: [
+        "Package.swift", "Driver", "Corpus", "Dictionaries", "FailCases", "fuzz.sh", "make_corpus.py",
+      ], sources: ["Targets", "Replay"],
+      swiftSettings: swiftSettings),
     tests("CommandTests", "VGGCommands", "VGGEngine", "VGGFile", "JSONKit", "VGGInterchange", "VGGModel"),
   ],
   swiftLanguageModes: [.v6]

@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  /// User case 40: "vgg model is killed". The weights are a hole in the file, which is as good as any for this.
+  /// User case 40 in full size. The weights are a hole in the file, which is as good as any for this.
   @Test func aModelOfFullSizeIsImportedInLittleMemory() throws {
     try withTemporaryFolder { folder in
       try HostileFile.writeSparseVGG16("\(folder)/vgg16.caffemodel")

@@ -1,0 +1,128 @@
+import Foundation
+import VGGCaffe
+import VGGModel
+
+@testable import VGGFile
+@testable import VGGHDF5
+@testable import VGGKeras
+
+extension FuzzTarget {
+  func readCaffe(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    let options = ImportOptions(choice: choice)
+    _ = CaffeImporter.looksLikeCaffe(content)
+    try CaffeImporter.model(of: CaffeFile(path: "input", bytes: content), options: options).readValues()
+  }
+
+  func readPrototxt(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    let weights = FuzzTarget.weights[Int(choice & 1)]
+    let text = CaffeFile(path: "input", bytes: content)
+    try CaffeImporter.model(of: weights, prototxt: text, options: ImportOptions(choice: choice & 0xFE))
+      .readValues()
+  }
+
+  /// Without a normalisation, and with one: small ones, for they are read each time.
+  private static let weights = ["v2", "v2_lrn"].map { name in
+    let seed = file("Tests/Fuzz/Corpus/caffe/\(name)").bytes
+    // Without the last byte, which chooses the options.
+    return CaffeFile(path: "weights", bytes: seed.slice(at: 0, count: seed.count - 1) ?? seed)
+  }
+
+  /// A file of the package.
+  private static func file(_ path: String) -> MappedFile {
+    let root = URL(filePath: #filePath).appending(path: "../../../..").standardized.path
+    do throws(FileError) {
+      return try MappedFile(path: "\(root)/\(path)")
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  /// As `KerasImporter` does, but for the HDF5 library in front. An attribute `config.json`, which no file has, stands for the
+  /// configuration in an archive.
+  func readKeras(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    var text = HDF5Text(content.withBytes { String(decoding: $0, as: UTF8.self) })
+    let options = ImportOptions(choice: choice)
+    let hdf5 = HDF5File(
+      root: text.root(), bytes: FuzzTarget.numbers, name: "input", reader: HDF5Reader(isIsolated: false))
+    let reader = GenerationReader(file: "input")
+    let weights: KerasWeights
+    if let configuration = hdf5.root.attributes["config.json"]?.string {
+      weights = try reader.keras3(
+        hdf5.root, form: .archive,
+        configuration: try GenerationReader.configuration(Array(configuration.utf8), file: "input"))
+    } else {
+      weights = try reader.weights(in: hdf5.root)
+    }
+    let source = NetworkAssembly.Source(
+      hdf5: hdf5, file: "input", offset: 0, byteCount: FuzzTarget.numbers.count)
+    var assembly = try NetworkAssembly(weights, from: source, options: options)
+    let found = try assembly.network()
+    let provenance = Provenance(
+      sourceName: "input", sourceByteCount: source.byteCount, format: "keras",
+      generation: weights.generation.name, decisions: assembly.decisions, dropped: assembly.dropped)
+    var model = try Model(
+      found, file: "input", preprocessing: nil, provenance: provenance, options: options)
+    if let configured = assembly.configured { model.network = configured.withActivations(model.network) }
+    try model.readValues()
+  }
+
+  /// Bytes that are small finite numbers wherever a number of any format begins.
+  private static let numbers = ByteRegion(copying: Array(repeating: 0x3C, count: 1 << 17))
+
+  func readSignature(_ content: ByteRegion) throws(FileError) {
+    let kind = FileKind(of: content)
+    guard case .hdf5(let offset) = kind else {
+      throw FileError(.unsupported, code: "kind", file: "input", "is \(kind)")
+    }
+    precondition(HDF5Superblock(of: content).map { $0.offset == offset } ?? true)
+  }
+
+  func readCatalogue(_ content: ByteRegion) throws(FileError) {
+    var decoder = CatalogueDecoder(content, file: "input")
+    FuzzTarget.look(at: .group(try decoder.root()))
+  }
+
+  private static func look(at node: HDF5Node) {
+    switch node {
+    case .group(let group):
+      precondition(group.children.count == group.names.count)
+      for (_, child) in group.children { look(at: child) }
+    case .dataset(let dataset):
+      precondition((dataset.byteCount ?? 0) >= 0)
+      _ = dataset.type.number
+    case .link, .namedType: break
+    }
+  }
+
+  func readConfiguration(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    let text = content.withBytes { Array($0) }
+    let configuration = try GenerationReader.configuration(text, file: "input")
+    let options = ImportOptions(choice: choice)
+    _ = try ConfiguredNetwork(configuration, file: "input", options: options)
+  }
+
+  func readNative(_ content: ByteRegion) throws(FileError) {
+    var bytes = content.withBytes { Array($0) }
+    FuzzTarget.putRight(&bytes)
+    let file = try VGGWFile.open(ByteRegion(copying: bytes), path: "input")
+    try file.model.readValues()
+    try file.checkStoredBytes()
+    try file.checkValues()
+  }
+
+  /// Makes length, place and digest of the manifest what they must be, which no fuzzer finds by chance.
+  private static func putRight(_ bytes: inout [UInt8]) {
+    let region = ByteRegion(copying: bytes)
+    guard bytes.count > Header.byteCount, let length = region.integer(at: 40, as: UInt64.self),
+      length <= UInt64(bytes.count - Header.byteCount)
+    else { return }
+    let start = bytes.count - Int(length)
+    func put(_ value: Int, at offset: Int) {
+      withUnsafeBytes(of: UInt64(value).littleEndian) { bytes.replaceSubrange(offset..<offset + 8, with: $0) }
+    }
+    put(bytes.count, at: 24)
+    put(start, at: 32)
+    let digest = Digest(of: Array(bytes[..<Header.digestedByteCount] + bytes[start...]))
+    bytes.replaceSubrange(64..<96, with: digest.bytes)
+  }
+}

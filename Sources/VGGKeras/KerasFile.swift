@@ -11,7 +11,9 @@ struct KerasFile {
   let offset: Int?
   /// The size of the HDF5 file.
   let byteCount: Int
+}
 
+extension KerasFile {
   /// Lists what is in a file.
   ///
   /// - Parameters:
@@ -19,10 +21,8 @@ struct KerasFile {
   ///   - path: The path of the source that it stands in.
   ///   - offset: Where it begins there.
   init(_ bytes: ByteRegion, path: String, offset: Int?) throws(FileError) {
-    hdf5 = try HDF5File.open(bytes, named: path)
-    self.path = path
-    self.offset = offset
-    byteCount = bytes.count
+    self.init(
+      hdf5: try HDF5File.open(bytes, named: path), path: path, offset: offset, byteCount: bytes.count)
   }
 }
 

@@ -43,21 +43,24 @@ public enum KerasImporter {
         .unsupported, code: "keras.kind", file: main.path, "is no Keras file",
         allowed: "HDF5, a .keras archive or an index of shards")
     }
-    var model = try model(of: weights, in: files, named: main, options: options)
+    var model = try model(
+      of: weights, in: files, from: Provenance.SourceFile(main), path: main.path, options: options)
     model.provenance.companions = source.companions.map { Provenance.SourceFile($0) }
     return model
   }
 
-  private static func model(
-    of weights: KerasWeights, in files: [KerasFile], named file: MappedFile, options: ImportOptions
+  /// Makes a model of what the files of a source hold.
+  static func model(
+    of weights: KerasWeights, in files: [KerasFile], from source: Provenance.SourceFile, path: String,
+    options: ImportOptions
   ) throws(FileError) -> Model {
-    var assembly = try NetworkAssembly(weights, in: files, named: file.path, options: options)
+    var assembly = try NetworkAssembly(weights, in: files, named: path, options: options)
     let found = try assembly.network()
     let provenance = Provenance(
-      sourceName: file.name, sourceByteCount: file.bytes.count, format: "keras",
+      sourceName: source.name, sourceByteCount: source.byteCount, format: "keras",
       generation: weights.generation.name, decisions: assembly.decisions, dropped: assembly.dropped)
     var model = try Model(
-      found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
+      found, file: path, preprocessing: nil, provenance: provenance, options: options)
     if let configured = assembly.configured { model.network = configured.withActivations(model.network) }
     assumePreprocessing(of: &model, assembly.configured?.inputScaling, options)
     return model

@@ -44,25 +44,18 @@ extension FuzzTarget {
     let options = ImportOptions(choice: choice)
     let hdf5 = HDF5File(
       root: text.root(), bytes: FuzzTarget.numbers, name: "input", reader: HDF5Reader(isIsolated: false))
-    let reader = GenerationReader(file: "input")
+    let file = KerasFile(hdf5: hdf5, path: "input", offset: 0, byteCount: FuzzTarget.numbers.count)
     let weights: KerasWeights
     if let configuration = hdf5.root.attributes["config.json"]?.string {
-      weights = try reader.keras3(
-        hdf5.root, form: .archive,
+      weights = try GenerationReader.keras3(
+        [file], form: .archive,
         configuration: try GenerationReader.configuration(Array(configuration.utf8), file: "input"))
     } else {
-      weights = try reader.weights(in: hdf5.root)
+      weights = try GenerationReader(file).weights()
     }
-    let source = NetworkAssembly.Source(
-      hdf5: hdf5, file: "input", offset: 0, byteCount: FuzzTarget.numbers.count)
-    var assembly = try NetworkAssembly(weights, from: source, options: options)
-    let found = try assembly.network()
-    let provenance = Provenance(
-      sourceName: "input", sourceByteCount: source.byteCount, format: "keras",
-      generation: weights.generation.name, decisions: assembly.decisions, dropped: assembly.dropped)
-    var model = try Model(
-      found, file: "input", preprocessing: nil, provenance: provenance, options: options)
-    if let configured = assembly.configured { model.network = configured.withActivations(model.network) }
+    let model = try KerasImporter.model(
+      of: weights, in: [file], from: Provenance.SourceFile("input", byteCount: file.byteCount), path: "input",
+      options: options)
     try model.readValues()
   }
 

@@ -60,7 +60,7 @@ import Testing
     appended("inputs.caffemodel", "more settings than any VGG", [0x1A, 0x00], 1_000_000),
     appended("groups.caffemodel", "groups nested too deeply", HostileFile.tag(999, 3), 1_000_000),
     appended(
-      "length.caffemodel", "runs past the end", HostileFile.tag(100, 2) + HostileFile.varint(.max), 1000),
+      "length.caffemodel", "is cut short", HostileFile.tag(100, 2) + HostileFile.varint(.max), 1000),
     Case(name: "blobs.caffemodel", message: "more layers or blobs than any VGG") { path in
       try HostileFile.write(path, layer(HostileFile.times(500_000, [0x3A, 0x00])))
     },

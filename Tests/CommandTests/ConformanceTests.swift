@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import VGGInterchange
 
-/// Every case of `fixtures/cases.json`, with the built command as a process: right, or refused with one line.
+/// Every case of the `cases.json` in the fixtures, with the built command as a process: right, or refused with one line.
 @Suite struct ConformanceTests {
   struct Case: Decodable, CustomTestStringConvertible {
     var file: String
@@ -15,27 +15,44 @@ import VGGInterchange
     var arguments: [String]?
     var sameWeightsAs: String?
     var refuse: String?
+    /// Whether the file may also be refused by name; then it is.
+    var either: Bool?
+    /// The folder of the case, whose files it names; set when it was read.
+    var folder: String?
     var testDescription: String {
       ([file] + (arguments ?? []).filter { $0.hasPrefix("-") }).joined(separator: " ")
     }
 
-    static let all: [Case] = {
+    static let all = [".", "caffe_made"].flatMap(cases)
+    static let accepted = all.filter { $0.refuse == nil && $0.either != true }
+    static let refused = all.filter { $0.refuse != nil || $0.either == true }
+
+    private static func cases(in folder: String) -> [Case] {
       let decoder = JSONDecoder()
       decoder.keyDecodingStrategy = .convertFromSnakeCase
-      guard let data = FileManager.default.contents(atPath: fixture("cases.json")) else { return [] }
-      return (try? decoder.decode([Case].self, from: data)) ?? []
-    }()
-    static let accepted = all.filter { $0.refuse == nil }
-    static let refused = all.filter { $0.refuse != nil }
+      guard let data = FileManager.default.contents(atPath: fixture("\(folder)/cases.json")),
+        var cases = try? decoder.decode([Case].self, from: data)
+      else { return [] }
+      for index in cases.indices { cases[index].folder = folder }
+      return cases
+    }
+
+    /// The path of a file that the case names.
+    func path(_ name: String) -> String { fixture("\(folder ?? ".")/\(name)") }
+
+    /// How the file must be read.
+    var extra: [String] { (arguments ?? []).map { $0.replacingOccurrences(of: "{dir}", with: path("")) } }
 
     func importing(to model: String) throws -> CommandProcess {
-      let extra = (arguments ?? []).map { $0.replacingOccurrences(of: "{dir}", with: fixture("")) }
-      return try CommandProcess.run(["import", fixture(file), "-o", model] + extra)
+      try CommandProcess.run(["import", path(file), "-o", model] + extra)
     }
   }
 
   @Test func thereAreCases() {
-    #expect(Case.accepted.count > 20 && Case.refused.count > 15)
+    for folder in [".", "caffe_made"] {
+      #expect(Case.accepted.filter { $0.folder == folder }.count > 10)
+    }
+    #expect(Case.refused.count > 15)
   }
 
   @Test(arguments: Case.accepted)
@@ -47,13 +64,14 @@ import VGGInterchange
       let information = try inspect(model)
       #expect(information["architecture"]?.string == item.architecture)
       if let twin = item.sameWeightsAs {
-        let other = try inspect(fixture(twin))
+        let other = try inspect(item.path(twin))
         #expect(other["weightsDigest"]?.string == information["weightsDigest"]?.string)
       }
       if let reference = item.reference {
-        let verified = try CommandProcess.run([
-          "verify", fixture(item.file), model, "--reference", fixture(reference),
-        ])
+        let verified = try CommandProcess.run(
+          [
+            "verify", item.path(item.file), model, "--reference", item.path(reference),
+          ] + item.extra)
         #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
       }
     }
@@ -66,6 +84,7 @@ import VGGInterchange
       #expect(refused.status == 65)
       #expect(refused.errorLines.count == 1, "\(refused.errors)")
       let line = refused.errorLines.first ?? ""
+      if item.either == true { #expect(line.contains("as in SSD and DeepLab")) }
       #expect(line.hasPrefix("vggconv: ") && line.contains((item.file as NSString).lastPathComponent))
       #expect(refused.output.isEmpty)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)

@@ -1,9 +1,9 @@
 import TestSupport
 import Testing
-import VGGCaffe
 import VGGModel
 
 @testable import CaffeTestSupport
+@testable import VGGCaffe
 
 /// Mean pictures (`binaryproto`), of which a model keeps the mean colour.
 @Suite struct MeanTests {
@@ -129,6 +129,16 @@ import VGGModel
       mean: CaffeFile(MappedFile(path: fixture("caffe_cases/\(name).binaryproto"))))
     let mean = try #require(model.preprocessing?.mean)
     #expect(name == "mean_colour" ? mean == [104, 117, 123] : mean.allSatisfy { (109...111).contains($0) })
+  }
+
+  /// A mean that Caffe's own tool computed; NumPy's means of its channels.
+  @Test func aMeanByCaffe() throws {
+    let mean = try MeanPicture(
+      CaffeFile(MappedFile(path: fixture("caffe_made/mean.binaryproto"))), scratchFolder: "/tmp")
+    #expect(mean.extent == Extent(side: 16))
+    for (channel, expected) in [90.73762, 109.25818, 126.029915].enumerated() {
+      #expect(abs(mean.colour[channel] - expected) < 1e-4)
+    }
   }
 
   /// VGG-Face: 2622 classes, and so another mean.

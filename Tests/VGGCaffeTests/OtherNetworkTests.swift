@@ -99,6 +99,19 @@ import VGGModel
     #expect(error?.problem.contains("looks like the reduced VGG of SSD and DeepLab") == true)
   }
 
+  /// Networks that were built on a VGG, with layers that it does not have.
+  @Test(arguments: [
+    ("ROIPooling", "a detector (Fast R-CNN)"), ("PriorBox", "a detector (SSD)"),
+    ("Deconvolution", "a network for segmentation (FCN)"), ("LSTM", "a recurrent network"),
+  ])
+  func networksBuiltOnVGGAreNamed(_ type: String, name: String) {
+    var net = TestNet()
+    net.change("pool5") { $0.kind = .other(type) }
+    let error = #expect(throws: FileError.self) { try net.model() }
+    #expect(error?.problem == "is no VGG, but looks like \(name)")
+    #expect(error?.seen == "layer pool5 of type \(type)")
+  }
+
   @Test func snapshotsAreNamedToo() {
     let error = #expect(throws: FileError.self) {
       try SnapshotTests.model("bad_snapshot_alexnet.caffemodel.h5")

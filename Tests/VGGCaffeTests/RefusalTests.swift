@@ -219,7 +219,7 @@ import VGGModel
   }
 
   @Test func numberedTypesOfV1AreNamed() throws {
-    for (number, name) in [(3, "CONCAT"), (24 + 15, "DECONVOLUTION"), (99, "number 99"), (0, "NONE")] {
+    for (number, name) in [(3, "CONCAT"), (34, "MVN"), (99, "number 99"), (0, "NONE")] {
       var net = TestNet(.v1)
       net.change("relu3_1") { $0.kind = .other("", number: number) }
       let error = #expect(throws: FileError.self) { try net.model() }

@@ -1,27 +1,6 @@
 internal import VGGHDF5
 internal import VGGModel
 
-extension CaffeNet {
-  /// Which known network that is no VGG has kernels of the shapes that the layers declare.
-  func knownNetwork(in file: CaffeFile) -> KnownNetwork? {
-    var kernels: [KnownNetwork.Kernel] = []
-    var hasDense = false
-    for layer in layers where layer.isUsedForTesting {
-      let reader = BlobReader(layer, of: file, snapshot: snapshot, scratchFolder: "")
-      guard let shape = try? reader.declaredShape() else { continue }
-      if shape.count == 2 { hasDense = true }
-      if case .innerProduct = layer.operation {
-        hasDense = true
-        continue
-      }
-      guard shape.count == 4 else { continue }
-      kernels.append(
-        KnownNetwork.Kernel(outputs: shape[0], inputs: shape[1], height: shape[2], width: shape[3]))
-    }
-    return KnownNetwork(kernels: kernels, hasDense: hasDense)
-  }
-}
-
 /// Turns the blobs of one layer into its weight and bias, checked against the layer's own settings.
 struct BlobReader {
   let layer: CaffeLayer

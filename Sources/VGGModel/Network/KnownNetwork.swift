@@ -30,6 +30,9 @@ public struct KnownNetwork: Equatable, Sendable {
     }
   }
 
+  /// Names a network that was known by something else.
+  public init(name: String, evidence: String) { (self.name, self.evidence) = (name, evidence) }
+
   /// Looks for a network with these convolutions; nil where none is known.
   ///
   /// - Parameters:

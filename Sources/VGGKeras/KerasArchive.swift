@@ -10,6 +10,9 @@ struct KerasArchive {
   /// What `config.json` says.
   let configuration: ModelConfiguration
 
+  /// The longest configuration or index of shards: as much as an attribute of an HDF5 file may have.
+  static let mostTextBytes = 4 << 20
+
   /// Opens an archive.
   ///
   /// - Throws: `unsupported` where it is a zip archive of something else, saying of what.
@@ -38,8 +41,7 @@ struct KerasArchive {
       }
       throw refusal("is a zip archive, but no .keras file")
     }
-    // As much as an attribute of an HDF5 file may have.
-    let text = try archive.bytes(of: config, maximumBytes: 4 << 20)
+    let text = try archive.bytes(of: config, maximumBytes: KerasArchive.mostTextBytes)
     configuration = try GenerationReader.configuration(text.withBytes { Array($0) }, file: file.path)
     let region = try archive.bytes(of: weights)
     weightsOffset = KerasArchive.offset(of: region, in: file.bytes)
@@ -48,10 +50,10 @@ struct KerasArchive {
 
   /// The configuration in a folder that was an archive.
   static func configuration(of file: MappedFile) throws(FileError) -> ModelConfiguration {
-    guard file.bytes.count <= 64 << 20 else {
+    guard file.bytes.count <= mostTextBytes else {
       throw FileError(
         .malformed, code: "keras.config", file: file.path, "is too large for a configuration",
-        seen: "\(file.bytes.count) bytes", allowed: "64 MiB")
+        seen: "\(file.bytes.count) bytes", allowed: "\(mostTextBytes)")
     }
     return try GenerationReader.configuration(file.bytes.withBytes { Array($0) }, file: file.path)
   }

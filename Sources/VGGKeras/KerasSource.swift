@@ -92,8 +92,10 @@ struct ShardIndex {
         .malformed, code: "keras.shard.index", file: file.path, problem, place: place, seen: seen,
         allowed: allowed)
     }
-    guard file.bytes.count <= 64 << 20 else {
-      throw refusal("is too large for an index of shards", allowed: "64 MiB")
+    guard file.bytes.count <= KerasArchive.mostTextBytes else {
+      throw refusal(
+        "is too large for an index of shards", seen: "\(file.bytes.count) bytes",
+        allowed: "\(KerasArchive.mostTextBytes)")
     }
     let json: JSONValue
     do throws(JSONError) {

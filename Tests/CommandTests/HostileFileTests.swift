@@ -98,12 +98,23 @@ import Testing
   // MARK: Text
 
   static let text = [
+    index("values.weights.json", "more than 262144 values", "{\"weight_map\": [", "[],", 300_000),
+    index("nested.weights.json", "no JSON", "{\"weight_map\": ", "[", 100_000),
+    index("long.weights.json", "too large for an index", "{", " ", 5 << 20),
     prototxt("long.prototxt", "too long for a network's description", "layer { name: \"a\" }\n", 500_000),
     prototxt("layers.prototxt", "more layers or blobs than any VGG", "layer { }\n", 100_000),
     prototxt("inputs.prototxt", "more settings than any VGG", "input: \"\"\n", 200_000),
     prototxt("nested.prototxt", "nested too deeply", "layer {", 200_000),
     prototxt("unknown.prototxt", "nested too deeply", "x { ", 200_000),
   ]
+
+  private static func index(
+    _ name: String, _ message: String, _ start: String, _ text: String, _ count: Int
+  ) -> Case {
+    Case(name: name, message: message) { path in
+      try HostileFile.write(path, Array(start.utf8), repeating: Array(text.utf8), count: count)
+    }
+  }
 
   private static func prototxt(_ name: String, _ message: String, _ text: String, _ count: Int) -> Case {
     let arguments = ["import", fixture("bad/control_ok.caffemodel"), "--prototxt", name, "-o", "m.vggw"]

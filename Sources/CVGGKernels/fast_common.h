@@ -20,6 +20,9 @@ typedef struct {
 #endif
 enum { vgkChunk = CHUNK };
 
+/* Tiles of a block of Winograd's method, at most. */
+enum { vgkLargestBlock = 64 };
+
 static inline size_t smallerOf(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t divideUp(size_t count, size_t size) { return (count + size - 1) / size; }
 

@@ -40,7 +40,7 @@ static void VGK_NAME(multiplyPixels)(
     switch (end - first) {
 #define VGK_TILE(rows)                                                                                \
   case rows:                                                                                          \
-    VGK_NAME(multiplyTile)(sums, rows, a + first * aStride, aStride, runs, b, next);                  \
+    VGK_NAME(multiplyTile)(sums, rows, a + first * aStride, aStride, runs, b, next, NULL);            \
     VGK_NAME(storePixels)(sums, rows, finish, output + first * outputStride, outputStride);           \
     break;
       VGK_EACH_TILE

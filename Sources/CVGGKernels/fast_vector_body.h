@@ -55,11 +55,12 @@ VGK_INLINE VGK_NAME(vector) VGK_NAME(maximum)(VGK_NAME(vector) a, VGK_NAME(vecto
 /*
  * tile[r] = sum over the runs of A and i < length of a[r * aStride + place of the run + i] * b[..], for the two
  * registers of the panel, whose steps lie in the order of the runs. Each step asks the cache for one of `next`, the
- * panel that comes after; asking for what does not exist does no harm.
+ * panel that comes after, and, unless that is null, for a line of `nextA`, the rows that come after; asking for what
+ * does not exist does no harm.
  */
 VGK_INLINE void VGK_NAME(multiplyTile)(
   VGK_NAME(vector) tile[][2], const size_t rows, const float *a, size_t aStride, const Runs *runs, const float *b,
-  const float *next) {
+  const float *next, const float *nextA) {
   VGK_UNROLL for (size_t r = 0; r < rows; r++) tile[r][0] = tile[r][1] = (VGK_NAME(vector)){0};
   for (size_t y = 0; y < runs->rowCount; y++)
     for (size_t x = 0; x < runs->columnCount; x++) {
@@ -68,6 +69,7 @@ VGK_INLINE void VGK_NAME(multiplyTile)(
         const VGK_NAME(vector) b0 = VGK_NAME(load)(b), b1 = VGK_NAME(load)(b + VGK_NAME(lanes));
         __builtin_prefetch(next, 0, 2);
         __builtin_prefetch(next + VGK_NAME(lanes), 0, 2);
+        if (nextA) __builtin_prefetch(nextA + smallerOf(i % 16, rows - 1) * aStride + i / 16 * 16, 0, 2);
         VGK_UNROLL for (size_t r = 0; r < rows; r++) {
           const float value = source[r * aStride + i];
           tile[r][0] += b0 * value;

@@ -76,6 +76,14 @@ static inline Tile tileAt(const VGKWinograd *w, size_t index) {
     .column = group % groupsPerRow * 2 + inImage % 2};
 }
 
+/* The first pixel of a tile in the output, in floats. */
+static inline size_t outputCorner(const VGKWinograd *w, const Tile *t) {
+  const size_t y = t->row * w->outputTile, x = t->column * w->outputTile;
+  const size_t pixel = w->pools ? (t->image * w->pooledHeight + y / 2) * w->pooledWidth + x / 2
+                                : (t->image * w->shape.outputHeight + y) * w->shape.outputWidth + x;
+  return pixel * vgk_fast_channel_stride(w->shape.outputChannels);
+}
+
 /* How many of `size` positions from `start` are below `count`. */
 static inline size_t remaining(size_t count, size_t start, size_t size) {
   return start < count ? smallerOf(count - start, size) : 0;

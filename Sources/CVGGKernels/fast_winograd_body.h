@@ -1,9 +1,12 @@
 /*
  * Winograd convolution for one instruction set (see for_each_isa.h); the method and its points: fast_winograd.c.
  *
- * A unit of work takes a block of tiles through all three steps, in scratch of its own:
+ * A unit of work takes a block of tiles through all steps, in scratch of its own:
  *   transformed input  [n * n points][tiles of the block][input channels]
- *   products           [n * n points][tiles of the block][output channels of the unit]
+ *   products           [n points of a row][tiles of the block][panelWidth]
+ *   sums               [n rows][n - 2 columns][tiles of the block][panelWidth]
+ * Panel by panel of output channels, each row of points is transformed back as soon as its products are there: they
+ * are in the first cache then, and the sums of a panel in the second.
  */
 #include "fast_vector_body.h"
 
@@ -80,29 +83,38 @@ VGK_INLINE void VGK_NAME(transformInputTile)(
       VGK_NAME(vector) line[VGK_WINOGRAD_SIZE], results[VGK_WINOGRAD_SIZE];
       VGK_UNROLL for (size_t y = 0; y < size; y++) line[y] = half[y * size + x];
       VGK_NAME(transformInput)(points, line, results);
-      VGK_UNROLL for (size_t y = 0; y < size; y++)
-        VGK_NAME(store)(target + (y * size + x) * pointStride + channel, results[y]);
+      VGK_UNROLL for (size_t y = 0; y < size; y++) {
+        float *place = target + (y * size + x) * pointStride + channel;
+        VGK_NAME(store)(place, results[y]);
+        // Where the next but one vector goes: writing to what is not in the cache makes the writer wait.
+        __builtin_prefetch(place + 2 * VGK_NAME(lanes), 1, 3);
+      }
     }
   }
 }
 
-/* Transforms the products of one tile back, for one vector of channels: pixels[y * pixelRow + x]. */
-VGK_INLINE void VGK_NAME(transformOutputTile)(
-  const WinogradPoints *points, const float *products, size_t pointStride, VGK_NAME(vector) *pixels,
-  const size_t pixelRow) {
+/* One row of the points of a block, for one panel of channels: n products of each tile give n - 2 sums. */
+VGK_INLINE void VGK_NAME(transformProductRow)(
+  const WinogradPoints *points, size_t tileCount, const float *products, float *sums) {
   const size_t count = 2 * points->pairCount - 1 + points->hasZero, size = count + 2;
-  VGK_NAME(vector) half[VGK_WINOGRAD_SIZE * VGK_WINOGRAD_SIZE];
-  VGK_NO_UNROLL for (size_t x = 0; x < size; x++) {
+  const size_t stride = tileCount * VGK_NAME(panelWidth);
+  VGK_NO_UNROLL for (size_t i = 0; i < stride; i += VGK_NAME(lanes)) {
     VGK_NAME(vector) line[VGK_WINOGRAD_SIZE], results[VGK_WINOGRAD_SIZE];
-    VGK_UNROLL for (size_t y = 0; y < size; y++) line[y] = VGK_NAME(load)(products + (y * size + x) * pointStride);
+    VGK_UNROLL for (size_t x = 0; x < size; x++) line[x] = VGK_NAME(load)(products + x * stride + i);
     VGK_NAME(transformOutput)(points, line, results);
-    VGK_UNROLL for (size_t y = 0; y < count; y++) half[y * size + x] = results[y];
+    VGK_UNROLL for (size_t x = 0; x < count; x++) VGK_NAME(store)(sums + x * stride + i, results[x]);
   }
-  VGK_NO_UNROLL for (size_t y = 0; y < count; y++) {
+}
+
+/* The pixels of one tile from the sums of all rows, for one vector of channels: pixels[y * pixelRow + x]. */
+VGK_INLINE void VGK_NAME(transformOutputTile)(
+  const WinogradPoints *points, const float *sums, size_t stride, VGK_NAME(vector) *pixels, const size_t pixelRow) {
+  const size_t count = 2 * points->pairCount - 1 + points->hasZero, size = count + 2;
+  VGK_NO_UNROLL for (size_t x = 0; x < count; x++) {
     VGK_NAME(vector) line[VGK_WINOGRAD_SIZE], results[VGK_WINOGRAD_SIZE];
-    VGK_UNROLL for (size_t x = 0; x < size; x++) line[x] = half[y * size + x];
+    VGK_UNROLL for (size_t y = 0; y < size; y++) line[y] = VGK_NAME(load)(sums + (y * count + x) * stride);
     VGK_NAME(transformOutput)(points, line, results);
-    VGK_UNROLL for (size_t x = 0; x < count; x++) pixels[y * pixelRow + x] = results[x];
+    VGK_UNROLL for (size_t y = 0; y < count; y++) pixels[y * pixelRow + x] = results[y];
   }
 }
 
@@ -142,18 +154,21 @@ VGK_INLINE void VGK_NAME(writePixels)(
     }
 }
 
-/* Takes a group of tiles (one, or 2 x 2) from products to output pixels. */
+/* Takes a group of tiles (one, or 2 x 2) from sums to output pixels, for one panel of channels. */
 VGK_INLINE void VGK_NAME(transformOutputGroup)(
-  const WinogradPoints *points, const size_t groupSide, const VGKWinograd *w, size_t firstTile, const float *products,
-  const float *bias, bool appliesReLU, float *output, size_t channelStart, size_t channelEnd) {
+  const WinogradPoints *points, const size_t groupSide, const VGKWinograd *w, size_t firstTile, const float *sums,
+  size_t stride, const float *bias, bool appliesReLU, float *output, size_t channelStart) {
   const size_t count = 2 * points->pairCount - 1 + points->hasZero, pixelRow = groupSide * count;
+  const size_t channelStride = vgk_fast_channel_stride(w->shape.outputChannels);
   const Tile tile = tileAt(w, firstTile);
   VGK_NAME(vector) pixels[4 * VGK_WINOGRAD_SIZE * VGK_WINOGRAD_SIZE];
-  for (size_t channel = channelStart; channel < channelEnd; channel += VGK_NAME(lanes)) {
-    VGK_NO_UNROLL for (size_t i = 0; i < groupSide * groupSide; i++)
+  for (size_t i = 0; i < VGK_NAME(panelWidth); i += VGK_NAME(lanes)) {
+    const size_t channel = channelStart + i;
+    if (channel >= channelStride) break;
+    VGK_NO_UNROLL for (size_t t = 0; t < groupSide * groupSide; t++)
       VGK_NAME(transformOutputTile)(
-        points, products + i * w->productRowStride + (channel - channelStart), w->productPointStride,
-        pixels + (i / groupSide * pixelRow + i % groupSide) * count, pixelRow);
+        points, sums + t * VGK_NAME(panelWidth) + i, stride,
+        pixels + (t / groupSide * pixelRow + t % groupSide) * count, pixelRow);
     VGK_NAME(vector) addend = {0};
     if (bias && channel < w->shape.outputChannels)
       addend = VGK_NAME(loadFirst)(bias + channel, w->shape.outputChannels - channel);
@@ -164,77 +179,74 @@ VGK_INLINE void VGK_NAME(transformOutputGroup)(
 
 /* Stores a tile of sums, or adds it to what is there. */
 VGK_INLINE void VGK_NAME(storeProducts)(
-  VGK_NAME(vector) sums[][2], const size_t rows, float *products, size_t stride, bool accumulates) {
+  VGK_NAME(vector) sums[][2], const size_t rows, float *products, bool accumulates) {
   if (accumulates)
     VGK_UNROLL for (size_t r = 0; r < rows; r++) {
-      sums[r][0] += VGK_NAME(load)(products + r * stride);
-      sums[r][1] += VGK_NAME(load)(products + r * stride + VGK_NAME(lanes));
+      sums[r][0] += VGK_NAME(load)(products + r * VGK_NAME(panelWidth));
+      sums[r][1] += VGK_NAME(load)(products + r * VGK_NAME(panelWidth) + VGK_NAME(lanes));
     }
   VGK_UNROLL for (size_t r = 0; r < rows; r++) {
-    VGK_NAME(store)(products + r * stride, sums[r][0]);
-    VGK_NAME(store)(products + r * stride + VGK_NAME(lanes), sums[r][1]);
+    VGK_NAME(store)(products + r * VGK_NAME(panelWidth), sums[r][0]);
+    VGK_NAME(store)(products + r * VGK_NAME(panelWidth) + VGK_NAME(lanes), sums[r][1]);
   }
 }
 
-/* The products of one point: tiles x input channels times panels of weights. */
+/* The products of one point: the tiles of a block times one panel of weights, products[tile][panelWidth]. */
 static void VGK_NAME(multiplyPoint)(
-  size_t tileCount, size_t length, const float *input, size_t inputStride, size_t inputPointStride,
-  const float *weights, const float *next, size_t panelCount, float *products, size_t productStride,
-  size_t productPointStride) {
-  const size_t panelLength = length * VGK_NAME(panelWidth);
-  const size_t parts = (tileCount + VGK_NAME(tileRows) - 1) / VGK_NAME(tileRows);
-  for (size_t panel = 0; panel < panelCount; panel++) {
-    const float *b = weights + panel * panelLength, *after = panel + 1 < panelCount ? b + panelLength : next;
-    // What the step after this one needs: its place for products, and a part of the next point's input.
-    const bool isLast = panel + 1 == panelCount;
-    float *nextProducts = isLast ? products + productPointStride : products + (panel + 1) * VGK_NAME(panelWidth);
-    for (size_t t = 0; t < tileCount; t++)
-      for (size_t i = 0; i < VGK_NAME(panelWidth); i += 16)
-        __builtin_prefetch(nextProducts + t * productStride + i, 1, 2);
-    const float *nextInput = input + inputPointStride;
-    const size_t inputLines = tileCount * inputStride / 16;
-    for (size_t i = panel * inputLines / panelCount; i < (panel + 1) * inputLines / panelCount; i++)
-      __builtin_prefetch(nextInput + i * 16, 0, 2);
-    for (size_t part = 0; part < parts; part++) {
-      const size_t first = VGK_NAME(tileStart)(tileCount, part), end = VGK_NAME(tileStart)(tileCount, part + 1);
-      const float *a = input + first * inputStride;
-      float *c = products + first * productStride + panel * VGK_NAME(panelWidth);
-      for (size_t start = 0; start < length; start += vgkChunk) {
-        const Runs run = {.rowCount = 1, .columnCount = 1, .length = smallerOf(length - start, vgkChunk)};
-        const size_t step = start * VGK_NAME(panelWidth);
-        VGK_NAME(vector) sums[VGK_NAME(tileRows)][2];
-        switch (end - first) {
-#define VGK_TILE(rows)                                                                                \
-  case rows:                                                                                          \
-    VGK_NAME(multiplyTile)(sums, rows, a + start, inputStride, &run, b + step, after + step);         \
-    VGK_NAME(storeProducts)(sums, rows, c, productStride, start > 0);                                 \
+  const VGKWinograd *w, size_t tileCount, const float *input, const float *weights, float *products) {
+  const size_t length = w->shape.inputChannels, parts = divideUp(tileCount, VGK_NAME(tileRows));
+  for (size_t part = 0; part < parts; part++) {
+    const size_t first = VGK_NAME(tileStart)(tileCount, part), end = VGK_NAME(tileStart)(tileCount, part + 1);
+    float *c = products + first * VGK_NAME(panelWidth);
+    for (size_t start = 0; start < length; start += vgkChunk) {
+      const Runs run = {.rowCount = 1, .columnCount = 1, .length = smallerOf(length - start, vgkChunk)};
+      const float *a = input + first * w->inputRowStride + start, *b = weights + start * VGK_NAME(panelWidth);
+      VGK_NAME(vector) sums[VGK_NAME(tileRows)][2];
+      switch (end - first) {
+#define VGK_TILE(rows)                                                                                        \
+  case rows:                                                                                                  \
+    VGK_NAME(multiplyTile)(                                                                                   \
+      sums, rows, a, w->inputRowStride, &run, b, b + length * VGK_NAME(panelWidth), a + w->inputPointStride); \
+    VGK_NAME(storeProducts)(sums, rows, c, start > 0);                                                        \
     break;
-          VGK_EACH_TILE
+        VGK_EACH_TILE
 #undef VGK_TILE
-        }
       }
     }
   }
 }
 
+/* Asks for the places of one output pixel of all tiles, for one panel: writing to what is not in the cache makes the
+   writer wait. With pooling, one of four pixels stands for all. */
+VGK_INLINE void VGK_NAME(prefetchPixels)(
+  const VGKWinograd *w, const size_t *corners, size_t tileCount, size_t y, size_t x, const float *output) {
+  if (w->pools && (y % 2 == 1 || x % 2 == 1)) return;
+  const size_t pixel = w->pools ? y / 2 * w->pooledWidth + x / 2 : y * w->shape.outputWidth + x;
+  const size_t offset = pixel * vgk_fast_channel_stride(w->shape.outputChannels);
+  for (size_t t = 0; t < tileCount; t++)
+    for (size_t i = 0; i < VGK_NAME(panelWidth); i += 16) __builtin_prefetch(output + corners[t] + offset + i, 1, 2);
+}
+
 VGK_INLINE void VGK_NAME(winogradUnits)(
   const WinogradPoints *points, const VGKWinograd *w, const float *input, const float *weights, const float *bias,
   bool appliesReLU, float *output, float *scratch, size_t unitStart, size_t unitEnd) {
-  const size_t size = 2 * points->pairCount + 1 + points->hasZero;
+  const size_t count = 2 * points->pairCount - 1 + points->hasZero, size = count + 2;
   const VGKConvolutionShape *s = &w->shape;
-  const size_t channelStride = vgk_fast_channel_stride(s->outputChannels);
   const size_t panelLength = s->inputChannels * VGK_NAME(panelWidth);
   const size_t imageLength = s->inputHeight * s->inputWidth * vgk_fast_channel_stride(s->inputChannels);
   float *products = scratch + size * size * w->inputPointStride;
-  size_t transformedBlock = SIZE_MAX;
+  float *sums = products + size * w->blockTiles * VGK_NAME(panelWidth);
+  size_t transformedBlock = SIZE_MAX, corners[vgkLargestBlock];
 
   for (size_t unit = unitStart; unit < unitEnd; unit++) {
     const size_t block = unit / w->channelBlockCount, channelBlock = unit % w->channelBlockCount;
     const size_t firstTile = block * w->blockTiles;
     const size_t tileCount = smallerOf(w->tileCount - firstTile, w->blockTiles);
+    const size_t stride = tileCount * VGK_NAME(panelWidth);
     if (block != transformedBlock) {
       for (size_t t = 0; t < tileCount; t++) {
         const Tile tile = tileAt(w, firstTile + t);
+        corners[t] = outputCorner(w, &tile);
         VGK_NAME(transformInputTile)(
           points, s, input + tile.image * imageLength, &tile, scratch + t * w->inputRowStride, w->inputPointStride);
       }
@@ -242,26 +254,29 @@ VGK_INLINE void VGK_NAME(winogradUnits)(
     }
     const size_t panelStart = channelBlock * w->blockPanels;
     const size_t panelEnd = smallerOf(panelStart + w->blockPanels, w->panelCount);
-    for (size_t point = 0; point < size * size; point++) {
-      const float *panels = weights + (point * w->panelCount + panelStart) * panelLength;
-      VGK_NAME(multiplyPoint)(
-        tileCount, s->inputChannels, scratch + point * w->inputPointStride, w->inputRowStride, w->inputPointStride,
-        panels, panels + w->panelCount * panelLength, panelEnd - panelStart,
-        products + point * w->productPointStride, w->productRowStride, w->productPointStride);
+    for (size_t panel = panelStart; panel < panelEnd; panel++) {
+      for (size_t y = 0; y < size; y++) {
+        for (size_t x = 0; x < size; x++) {
+          const size_t point = y * size + x;
+          if (y < count && x < count)
+            VGK_NAME(prefetchPixels)(w, corners, tileCount, y, x, output + panel * VGK_NAME(panelWidth));
+          VGK_NAME(multiplyPoint)(
+            w, tileCount, scratch + point * w->inputPointStride,
+            weights + (panel * size * size + point) * panelLength, products + x * stride);
+        }
+        VGK_NAME(transformProductRow)(points, tileCount, products, sums + y * count * stride);
+      }
+      // Tiles of odd size share windows of pooling: four of them make a group.
+      const size_t channel = panel * VGK_NAME(panelWidth);
+      if (w->groupTiles == 1)
+        for (size_t t = 0; t < tileCount; t++)
+          VGK_NAME(transformOutputGroup)(
+            points, 1, w, firstTile + t, sums + t * VGK_NAME(panelWidth), stride, bias, appliesReLU, output, channel);
+      else
+        for (size_t t = 0; t < tileCount; t += 4)
+          VGK_NAME(transformOutputGroup)(
+            points, 2, w, firstTile + t, sums + t * VGK_NAME(panelWidth), stride, bias, appliesReLU, output, channel);
     }
-    const size_t channelStart = panelStart * VGK_NAME(panelWidth);
-    const size_t channelEnd = smallerOf(panelEnd * VGK_NAME(panelWidth), channelStride);
-    // Tiles of odd size share windows of pooling: four of them make a group.
-    if (w->groupTiles == 1)
-      for (size_t t = 0; t < tileCount; t++)
-        VGK_NAME(transformOutputGroup)(
-          points, 1, w, firstTile + t, products + t * w->productRowStride, bias, appliesReLU, output, channelStart,
-          channelEnd);
-    else
-      for (size_t t = 0; t < tileCount; t += 4)
-        VGK_NAME(transformOutputGroup)(
-          points, 2, w, firstTile + t, products + t * w->productRowStride, bias, appliesReLU, output, channelStart,
-          channelEnd);
   }
 }
 
@@ -279,7 +294,7 @@ static void VGK_NAME(winograd)(
   }
 }
 
-/* Transforms the weights of some panels, in double: target[point][panel][input channel][panelWidth]. */
+/* Transforms the weights of some panels, in double: target[panel][point][input channel][panelWidth]. */
 static void VGK_NAME(winogradWeights)(
   const VGKWinograd *w, const double (*factors)[3], const float *weights, float *target, size_t panelStart,
   size_t panelEnd) {
@@ -289,7 +304,7 @@ static void VGK_NAME(winogradWeights)(
     for (size_t input = 0; input < inputs; input++)
       for (size_t column = 0; column < VGK_NAME(panelWidth); column += VGK_NAME(lanes)) {
         const size_t output = panel * VGK_NAME(panelWidth) + column;
-        float *place = target + (panel * inputs + input) * VGK_NAME(panelWidth) + column;
+        float *place = target + (panel * size * size * inputs + input) * VGK_NAME(panelWidth) + column;
         Doubles taps[9] = {{0}}, half[VGK_WINOGRAD_SIZE][3];
         if (output < outputs)
           for (size_t tap = 0; tap < 9; tap++)
@@ -303,7 +318,7 @@ static void VGK_NAME(winogradWeights)(
             const Doubles sum =
               half[y][0] * factors[x][0] + half[y][1] * factors[x][1] + half[y][2] * factors[x][2];
             VGK_NAME(store)(
-              place + (y * size + x) * w->panelCount * inputs * VGK_NAME(panelWidth),
+              place + (y * size + x) * inputs * VGK_NAME(panelWidth),
               __builtin_convertvector(sum, VGK_NAME(vector)));
           }
       }

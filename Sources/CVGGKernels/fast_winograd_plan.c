@@ -26,10 +26,10 @@ static size_t tilesAlong(size_t count, size_t outputTile, bool pools) {
   return pools && outputTile % 2 == 1 ? roundUp(tiles, 2) : tiles;
 }
 
-/* Tiles of a block: the more the weights weigh, the more tiles should share one reading of them; the fewer there are,
-   the more of what is transformed stays in the cache. */
+/* Tiles of a block: weights that no cache holds are read for as many as can be; the fewer there are, the more of what is
+   transformed stays in the cache. */
 static size_t targetTiles(size_t weightBytes) {
-  return weightBytes <= (8 << 20) ? 16 : weightBytes <= (24 << 20) ? 32 : 64;
+  return weightBytes <= (24 << 20) ? 16 : vgkLargestBlock;
 }
 
 VGKWinograd vgk_fast_winograd_plan(
@@ -61,9 +61,7 @@ VGKWinograd vgk_fast_winograd_plan(
 
   w.inputRowStride = skewed(vgk_fast_channel_stride(s->inputChannels));
   w.inputPointStride = skewed(w.blockTiles * w.inputRowStride);
-  w.productRowStride = skewed(w.blockPanels * width);
-  w.productPointStride = skewed(w.blockTiles * w.productRowStride);
-  w.scratchCount = points * (w.inputPointStride + w.productPointStride);
+  w.scratchCount = points * w.inputPointStride + (outputTile + 2) * (outputTile + 1) * w.blockTiles * width;
   return w;
 }
 

@@ -48,7 +48,7 @@ typedef struct {
   size_t tileRowCount, tileColumnCount, tileCount;
   /** A unit of work: blockTiles tiles times blockPanels panels of output channels. */
   size_t blockTiles, blockPanels, channelBlockCount;
-  size_t inputRowStride, inputPointStride, productRowStride, productPointStride;
+  size_t inputRowStride, inputPointStride;
   /** Panels of output channels, by which the preparation of weights is split. */
   size_t panelCount;
   /** Floats of the prepared weights: about ((m + 2) / 3)^2 times the weights. */

@@ -1,7 +1,7 @@
 """The other programs: how each gets the same network, and how it runs it once.
 
 Each function takes a Network, the number of threads and a folder for files, and returns a function that takes pictures
-[N, 3, H, W] and gives the classes before the softmax [N, classes]. A program that is not installed raises ImportError.
+[N, 3, H, W] and gives the classes before the softmax [N, classes], or features [N, channels, H, W]. A program that is not installed raises ImportError.
 """
 import json
 import subprocess
@@ -27,6 +27,8 @@ class Network:
                 self.layers.append(("pool",))
             block = name[4] if is_conv else None
             self.layers.append(("conv" if is_conv else "dense", weight, bias))
+        if block is not None:
+            self.layers.append(("pool",))
         self.last = len(self.layers) - 1
 
     def dense_from_chw(self, index):
@@ -58,10 +60,13 @@ def onnx_file(network, folder, shape):
         return name
 
     is_flat = False
+    output_shape = list(shape)
     for index, (kind, *values) in enumerate(network.layers):
         if kind == "pool":
             add("MaxPool", [], kernel_shape=[2, 2], strides=[2, 2])
+            output_shape[2:] = [side // 2 for side in output_shape[2:]]
             continue
+        output_shape[1] = values[0].shape[-1]
         if kind == "conv":
             weight, bias = values
             pad = weight.shape[0] // 2
@@ -72,11 +77,12 @@ def onnx_file(network, folder, shape):
                 add("Flatten", [])
                 is_flat = True
             add("Gemm", [store(f"w{index}", network.dense_from_chw(index)), store(f"b{index}", values[1])])
+            output_shape = output_shape[:2]
         if index != network.last:
             add("Relu", [])
     graph = helper.make_graph(
         nodes, "vgg", [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(current, TensorProto.FLOAT, [shape[0], network.layers[-1][1].shape[1]])], weights)
+        [helper.make_tensor_value_info(current, TensorProto.FLOAT, output_shape)], weights)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
     return str(path)
 
@@ -186,6 +192,10 @@ def ncnn(network, threads, folder, shape):
     return lambda x: np.stack([single(picture) for picture in x])
 
 
+def channels_first(output):
+    return output.transpose(0, 3, 1, 2) if output.ndim == 4 else output
+
+
 def tensorflow_function(network):
     import tensorflow as tf
 
@@ -214,7 +224,7 @@ def tensorflow(network, threads, folder, shape):
     tf.config.threading.set_inter_op_parallelism_threads(1)
     picture = tf.TensorSpec([shape[0], shape[2], shape[3], shape[1]], tf.float32)
     function = tf.function(tensorflow_function(network), input_signature=[picture]).get_concrete_function()
-    return lambda x: function(tf.constant(x.transpose(0, 2, 3, 1))).numpy()
+    return lambda x: channels_first(function(tf.constant(x.transpose(0, 2, 3, 1))).numpy())
 
 
 def litert(network, threads, folder, shape):
@@ -235,7 +245,7 @@ def litert(network, threads, folder, shape):
     def run(x):
         interpreter.set_tensor(source, np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
         interpreter.invoke()
-        return interpreter.get_tensor(target)
+        return channels_first(interpreter.get_tensor(target))
 
     return run
 
@@ -248,7 +258,8 @@ PEERS = {
 
 
 def measure(peer, archive, folder, shape, threads, repeats):
-    """Runs in a process of its own: prints the version, the times in milliseconds and the classes' scores."""
+    """Runs in a process of its own: prints the version and the times in milliseconds, and keeps the
+    first picture's output in peer.npy."""
     import time
     from importlib.metadata import version
 
@@ -258,14 +269,14 @@ def measure(peer, archive, folder, shape, threads, repeats):
     run = prepare(Network(archive), threads, folder, shape)
     x = np.ascontiguousarray(pictures(*shape))
     for _ in range(2):
-        scores = run(x)
+        values = run(x)
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
         run(x)
         times.append((time.perf_counter() - start) * 1e3)
-    print(json.dumps({"version": version(package), "times": times,
-                      "scores": np.asarray(scores, np.float64).reshape(shape[0], -1)[0].tolist()}))
+    np.save(Path(folder) / "peer.npy", np.asarray(values, np.float64)[0].reshape(-1))
+    print(json.dumps({"version": version(package), "times": times}))
 
 
 if __name__ == "__main__":

@@ -77,16 +77,20 @@ public struct EngineOptions: Equatable, Sendable {
   public var instructionSet: InstructionSet
   /// Whether the fast engine does without weights in a form of its own, which costs half its speed or more.
   public var savesMemory: Bool
+  /// The extent of pictures that the fast engine is prepared for, nil: the network's own. Others run as well, but smaller
+  /// ones not as fast as they could.
+  public var extent: Extent?
 
   /// Creates options; what is not given is what the machine offers.
   public init(
     kind: EngineKind = .fast, threadCount: Int = EngineOptions.processorCount,
-    instructionSet: InstructionSet = .best, savesMemory: Bool = false
+    instructionSet: InstructionSet = .best, savesMemory: Bool = false, extent: Extent? = nil
   ) {
     self.kind = kind
     self.threadCount = threadCount
     self.instructionSet = instructionSet
     self.savesMemory = savesMemory
+    self.extent = extent
   }
 
   /// Prepares the engine that the options ask for.

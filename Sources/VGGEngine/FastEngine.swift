@@ -4,7 +4,7 @@ public import VGGModel
 /// The fast path: float32 sums, vectorised and blocked for the caches, 3x3 convolutions by Winograd's method.
 ///
 /// Results are the same bits for every number of threads and every split of a batch; they depend on the instruction
-/// set and are within a rounding bound of the ``ReferenceEngine``'s. Weights of convolutions are transformed once, on
+/// set and on the extent that the engine is prepared for, and are within a rounding bound of the ``ReferenceEngine``'s. Weights of convolutions are transformed once, on
 /// all threads, which takes nine times their memory. Weights of dense layers that lie in memory as float32 are used
 /// where they are. With ``EngineOptions/savesMemory`` nothing is kept beside the model: convolutions are direct,
 /// and weights are packed or decoded when their layer's turn comes.
@@ -25,7 +25,7 @@ public struct FastEngine: Engine {
     network = model.network
     instructionSet = options.instructionSet.kernelValue
     threads = Threads(count: options.threadCount)
-    layers = try FastLayer.layers(of: model, instructionSet, threads, savesMemory: options.savesMemory)
+    layers = try FastLayer.layers(of: model, options, threads)
     workspaces = WorkspaceStore(threadCount: threads.count)
   }
 

@@ -33,13 +33,14 @@ struct FastLayer: Sendable {
 
   /// Prepares all layers; weights are transformed on all threads.
   static func layers(
-    of model: Model, _ instructionSet: VGKISA, _ threads: Threads, savesMemory: Bool
+    of model: Model, _ options: EngineOptions, _ threads: Threads
   ) throws(EngineError) -> [FastLayer] {
     let network = model.network
-    // The tile is chosen once, for the network's own extent: the weights are transformed for it.
-    let extent = network.inputExtent ?? Extent(side: 224)
-    let shapes = (try? network.outputShapes(for: extent)) ?? []
+    // The tile is chosen once, for one extent: the weights are transformed for it.
+    let extent = options.extent ?? network.inputExtent ?? Extent(side: 224)
     let prepared = try PreparedLayer.layers(of: model)
+    let input = FeatureShape(extent: extent, channels: network.inputChannels)
+    let shapes = (try? prepared.outputShapes(for: input, of: network)) ?? []
     var layers: [FastLayer] = []
     for (index, layer) in prepared.enumerated() {
       let input = index == 0 ? extent : shapes.indices.contains(index) ? shapes[index - 1].extent : nil
@@ -48,7 +49,7 @@ struct FastLayer: Sendable {
       layers.append(
         try FastLayer(
           layer, isFirst: index == 0, extents: input.flatMap { input in output.map { (input, $0) } }, next,
-          instructionSet, threads, savesMemory: savesMemory))
+          options.instructionSet.kernelValue, threads, savesMemory: options.savesMemory))
     }
     return layers
   }

@@ -116,4 +116,34 @@ import VGGInterchange
       #expect(top.count == 5)
     }
   }
+
+  @Test func wholePicturesHaveScoreMaps() throws {
+    let (model, picture) = (fixture("keras/vgg_d_digits.h5"), fixture("pictures/digit_7.png"))
+    let process = try run(["run", model, picture, "--whole", "160", "--json"])
+    try #require(process.status == 0, "\(process.errors)")
+    let result = try #require(json(process)["results"]?.array?.first)
+    // Five pooled pixels less a window of two, and one.
+    #expect(result["scoreMap"]?.array?.map { $0.integer } == [4, 4])
+    let text = try run(["run", model, picture, "--whole", "96", "--top", "1"])
+    #expect(text.output.contains("digit_7.png: mean of 2x2 scores\n"), "\(text.output)")
+    // A picture as large as the network's own input is one window.
+    let (own, plain) = (
+      try run(["run", model, picture, "--whole", "64"]), try run(["run", model, picture])
+    )
+    #expect(own.output == plain.output)
+    let small = try run(["run", model, picture, "--whole", "40"])
+    #expect(small.status == 65 && small.errors.contains("an input of 64x64 fits"), "\(small.errors)")
+    #expect(try run(["run", model, picture, "--whole", "0"]).status == 64)
+  }
+
+  @Test func savedActivationsAreNotReplacedUnasked() throws {
+    try withTemporaryFolder { folder in
+      let arguments = [
+        "run", fixture("keras/vgg_d_digits.h5"), fixture("pictures/digit_7.png"), "--save-activations",
+        "\(folder)/a.npz",
+      ]
+      let statuses = try [[], [], ["--force"]].map { try run(arguments + $0).status }
+      #expect(statuses == [0, 73, 0])
+    }
+  }
 }

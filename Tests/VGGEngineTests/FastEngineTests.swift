@@ -115,6 +115,22 @@ import VGGModel
     #expect(done == Set(model.network.layers.map(\.name)))
   }
 
+  /// Prepared for another extent an engine computes the same, but for rounding; for its own one, the same bits.
+  @Test(arguments: [32, 64, 224, 500]) func preparedExtentsOnlyChangeRounding(_ side: Int) throws {
+    let (model, input) = (try Self.model(.d, dense: []), try Self.input(2))
+    let expected = try ReferenceEngine(model).outputs(input).last?.values ?? []
+    let largest = expected.map(\.magnitude).max() ?? 0
+    var options = Self.options()
+    options.extent = Extent(side: side)
+    let seen = try FastEngine(model, options: options).outputs(input).last?.values ?? []
+    #expect(zip(seen, expected).allSatisfy { ($0 - $1).magnitude <= largest * 3e-5 } && !seen.isEmpty)
+    options.extent = Self.extent
+    let (hinted, own) = (
+      try FastEngine(model, options: options), try FastEngine(model, options: Self.options())
+    )
+    #expect(try hinted.run(input).bits == own.run(input).bits)
+  }
+
   @Test(arguments: [false, true]) func decodingDoesNotMatter(savesMemory: Bool) throws {
     let model = try Self.model(dense: [700, 300, 5])
     for count in [1, 3] {

@@ -67,7 +67,7 @@ private struct LayerMeasurement {
 /// A measurement of a model.
 private struct Benchmark {
   let path: String
-  let options: EngineOptions
+  var options: EngineOptions
   let batch: Int
   let repeats: Int
   var extent = Extent(side: 0)
@@ -97,8 +97,10 @@ private struct Benchmark {
   mutating func measure(_ model: Model, extent: Extent?, _ console: Console) throws(EngineError) {
     let extent = extent ?? model.network.inputExtent ?? Extent(side: 224)
     self.extent = extent
+    options.extent = extent
     var prepared: (any Engine)?
-    prepareSeconds = try Measuring.time { () throws(EngineError) in prepared = try options.engine(for: model)
+    prepareSeconds = try Measuring.time { () throws(EngineError) in
+      prepared = try options.engine(for: model)
     }
     guard let engine = prepared else { return }
     let input = try randomInput(count: batch, channels: model.network.inputChannels)

@@ -9,6 +9,10 @@ private let topOption = Option<Int>(
 private let labelsOption = Option("labels", valueName: "FILE", help: "The names of the classes, one a line")
 private let layoutOption = Option<ArrayLayout>(
   choice: "layout", valueName: "LAYOUT", help: "The order of the axes of array inputs; nhwc if not given")
+private let wholeOption = Option<Int>(
+  "whole", valueName: "SIDE",
+  help: "Scale pictures so that the shorter side is this, and do not cut them",
+  range: 1...Network.largestInputSide)
 private let activationsOption = Option(
   "save-activations", valueName: "OUT.npz", help: "Write every layer's output, NHWC, after its ReLU")
 
@@ -17,18 +21,19 @@ let runCommand = Command(
   "run", abstract: "run a model on pictures or arrays and print the classes",
   discussion: """
     Pictures (PNG, JPEG, PPM) are preprocessed as the model says. Arrays (.npy, or .npz with an array 'input') are float32 and \
-    preprocessed already. On arrays larger than the model's own input the dense layers slide over the picture, as in the paper: \
-    the scores are the mean of the map that this gives.
+    preprocessed already. On arrays larger than the model's own input, and on pictures with --whole, the dense layers slide \
+    over the picture, as in the paper: the scores are the mean of the map that this gives.
     """,
   examples: [
     .init("run vgg16.vggw cat.jpg --labels imagenet.txt", "The five most likely classes of a picture"),
+    .init("run vgg16.vggw cat.jpg --whole 384", "The mean of the scores at all places of the picture"),
     .init("run vgg16.vggw input.npz --save-activations out.npz", "What every layer makes of an array"),
   ],
   positionals: [
     Positional("MODEL", help: "A native model or a source"),
     Positional("INPUT", help: "Pictures, .npy or .npz files", count: .oneOrMore),
   ],
-  options: [topOption, labelsOption, layoutOption, activationsOption, ModelOptions.force]
+  options: [topOption, labelsOption, layoutOption, wholeOption, activationsOption, ModelOptions.force]
     + EngineArguments.all
 ) { arguments, console in
   let path = arguments.positionals[0]
@@ -39,15 +44,23 @@ let runCommand = Command(
   }
   let model = try OpenedModel(path).model
   let labels = try arguments[labelsOption].map(readLabels) ?? model.labels
-  let reader = InputReader(model: model, isChannelsFirst: arguments[layoutOption] == .nchw)
+  let reader = InputReader(
+    model: model, isChannelsFirst: arguments[layoutOption] == .nchw, wholeSide: arguments[wholeOption])
+  var options = EngineArguments.options(arguments)
+  var engine: (any Engine)?
   var results: [JSONValue] = []
   do throws(EngineError) {
-    let engine = try EngineArguments.options(arguments).engine(for: model)
     let progress = console.progress("running", total: inputs.count, unit: .items("inputs"))
     defer { progress.finish() }
     for input in inputs {
       let batch: FeatureMap
       do { batch = try reader.read(input) } catch { throw .tap(error) }
+      if engine == nil {
+        // The first input says what the engine is prepared for.
+        options.extent = batch.shape.extent
+        engine = try options.engine(for: model)
+      }
+      guard let engine else { continue }
       var saved: [NamedArray] = []
       let output: EngineOutput
       if activationsPath == nil {
@@ -63,7 +76,7 @@ let runCommand = Command(
       progress.advance(by: 1)
       if let activationsPath {
         do {
-          try NumPyArchive.write(saved, to: activationsPath, overwrite: true)
+          try NumPyArchive.write(saved, to: activationsPath, overwrite: arguments[ModelOptions.force])
         } catch { throw .tap(error) }
       }
       results += try report(output, input: input, labels: labels, top: arguments[topOption] ?? 5, console)
@@ -130,7 +143,8 @@ private func report(
       func label(_ index: Int) -> String { index < labels.count ? labels[index] : "class \(index)" }
       if !console.isJSON {
         let name = probabilities.count > 1 ? "\(input) [\(picture)]" : input
-        console.print(console.styled(name, .bold))
+        let map = scoreMap == Extent(side: 1) ? "" : ": mean of \(scoreMap) scores"
+        console.print(console.styled(name, .bold) + map)
         for index in best {
           console.print("  \(leftPadded(Format.percent(Double(parts[offset + index])), 8))  \(label(index))")
         }

@@ -8,6 +8,8 @@ struct InputReader {
   let model: Model
   /// Whether the axes of arrays are [N, C, H, W] instead of [N, H, W, C].
   let isChannelsFirst: Bool
+  /// The shorter side of pictures that are taken whole instead of cut to the model's extent.
+  var wholeSide: Int?
 
   /// Reads a file; its content says what it is.
   func read(_ path: String) throws -> FeatureMap {
@@ -104,7 +106,12 @@ struct InputReader {
   private func picture(_ file: MappedFile) throws -> FeatureMap {
     let preprocessing = try requiredPreprocessing(file.path)
     let picture = try Picture(file)
-    let extent = model.network.inputExtent ?? Extent(height: picture.height, width: picture.width)
+    var extent = model.network.inputExtent ?? Extent(height: picture.height, width: picture.width)
+    if let wholeSide {
+      let shorter = min(picture.height, picture.width)
+      extent = Extent(
+        height: picture.height * wholeSide / shorter, width: picture.width * wholeSide / shorter)
+    }
     return try FeatureMap(
       count: 1, shape: FeatureShape(extent: extent, channels: model.network.inputChannels),
       values: preprocessing.values(of: picture, extent: extent))

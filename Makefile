@@ -4,7 +4,8 @@ PREFIX ?= /usr/local
 BUILD := .build/release
 VGGCONV := $(BUILD)/vggconv
 
-.PHONY: all setup release demo test test-full test-sanitized test-neon fuzz fuzz-short format generate install clean
+.PHONY: all setup release demo test test-full test-sanitized test-kernels test-neon fuzz fuzz-short format generate \
+  install clean
 
 all: release
 
@@ -30,9 +31,15 @@ test-sanitized: setup
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
 	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests|FuzzTests'
 
+# The kernels under sanitizers and Valgrind, and the fast engine's threads under ThreadSanitizer.
+test-kernels: setup
+	Tests/Kernels/checked.sh
+	swift test --disable-xctest --sanitize=thread --scratch-path .build/threads \
+	  --filter 'threadsDoNotMatter|runsMayTakePlaceAtTheSameTime'
+
 # The kernels of AArch64, cross-compiled and run under qemu-user (Debian: gcc-aarch64-linux-gnu, qemu-user).
 test-neon:
-	Tests/Neon/test.sh
+	Tests/Kernels/neon.sh
 
 # Everything that reads files, under libFuzzer and AddressSanitizer: half a minute besides the build, or an hour.
 fuzz-short: setup

@@ -79,8 +79,11 @@ public struct Console: Sendable {
     colorsOutput ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  /// Prints a result.
-  public func print(_ text: String) { output.write(text + "\n") }
+  /// Prints a result, in the place of a progress bar that may stand on the same terminal.
+  public func print(_ text: String) {
+    if showsProgress, output.isTerminal { errors.write(Progress.clearLine) }
+    output.write(text + "\n")
+  }
 
   /// Prints a note to standard error, unless quiet.
   public func note(_ text: String) {

@@ -1,3 +1,4 @@
+import Foundation
 import JSONKit
 import TestSupport
 import Testing
@@ -134,6 +135,12 @@ import VGGInterchange
     let small = try run(["run", model, picture, "--whole", "40"])
     #expect(small.status == 65 && small.errors.contains("an input of 64x64 fits"), "\(small.errors)")
     #expect(try run(["run", model, picture, "--whole", "0"]).status == 64)
+    try withTemporaryFolder { folder in
+      let narrow = "P6 1000 1 255\n" + String(repeating: "abc", count: 1000)
+      try narrow.write(toFile: "\(folder)/narrow.ppm", atomically: true, encoding: .utf8)
+      let process = try run(["run", model, "\(folder)/narrow.ppm", "--whole", "64"])
+      #expect(process.status == 65 && process.errors.contains("64x64000"), "\(process.errors)")
+    }
   }
 
   @Test func savedActivationsAreNotReplacedUnasked() throws {

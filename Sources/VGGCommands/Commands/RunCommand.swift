@@ -12,7 +12,7 @@ private let layoutOption = Option<ArrayLayout>(
 private let wholeOption = Option<Int>(
   "whole", valueName: "SIDE",
   help: "Scale pictures so that the shorter side is this, and do not cut them",
-  range: 1...Network.largestInputSide)
+  range: 1...2048)
 private let activationsOption = Option(
   "save-activations", valueName: "OUT.npz", help: "Write every layer's output, NHWC, after its ReLU")
 

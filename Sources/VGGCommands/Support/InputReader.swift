@@ -111,6 +111,11 @@ struct InputReader {
       let shorter = min(picture.height, picture.width)
       extent = Extent(
         height: picture.height * wholeSide / shorter, width: picture.width * wholeSide / shorter)
+      guard max(extent.height, extent.width) <= Network.largestInputSide else {
+        throw FileError(
+          .unsupported, code: "input.extent", file: file.path, "is too long and narrow to be taken whole",
+          seen: "\(extent)", allowed: "sides of up to \(Network.largestInputSide)")
+      }
     }
     return try FeatureMap(
       count: 1, shape: FeatureShape(extent: extent, channels: model.network.inputChannels),

@@ -1,6 +1,6 @@
 /*
  * The kernels of an instruction set against the reference path of the baseline, as a plain program: so that a machine can
- * test another architecture's under an emulator. Prints what is wrong.
+ * test another architecture's under an emulator, and memory checkers can watch. Prints what is wrong.
  */
 #include <math.h>
 #include <stdio.h>
@@ -33,21 +33,24 @@ static void compare(const char *what, const float *seen, size_t stride, const fl
   printf("%s: error %.2g of the largest value, allowed %.2g\n", what, error / largest, tolerance);
 }
 
-static void convolution(VGKISA isa, size_t tile) {
+/* By Winograd's method with so many outputs a tile, which a pooling may follow, or directly for 0. */
+static void convolution(VGKISA isa, size_t tile, bool pools) {
   static const double tolerances[] = {[0] = 2e-6, [4] = 1e-5, [5] = 3e-5, [6] = 6e-5, [7] = 2e-4};
   const size_t inputs = 1 + (size_t)rand() % 40, outputs = 1 + (size_t)rand() % 70;
   const size_t height = 3 + (size_t)rand() % 20, width = 3 + (size_t)rand() % 20;
   const VGKConvolutionShape shape = {height, width, inputs, height, width, outputs, 3, 3, 1, 1, 1, 1, 1, 1};
   const size_t inputStride = vgk_fast_channel_stride(inputs), stride = vgk_fast_channel_stride(outputs);
-  const size_t pixels = height * width;
+  const VGKPoolingShape pooling = {height, width, outputs, (height + 1) / 2, (width + 1) / 2, 2, 2, 2, 2, 0, 0};
+  const size_t pixels = height * width, pooledPixels = pooling.outputHeight * pooling.outputWidth;
   float *packed = numbers(pixels * inputs, true), *weights = numbers(9 * inputs * outputs, true);
   float *bias = numbers(outputs, true), *input = numbers(pixels * inputStride, false);
   float *output = numbers(pixels * stride, false), *expected = numbers(pixels * outputs, false);
   vgk_fast_pad_channels(inputs, packed, input, 0, pixels);
   vgk_reference_convolution(VGKISAPortable, &shape, packed, weights, bias, true, expected, 0, height);
-  float *prepared, *scratch;
+  float *prepared, *scratch, *pooled = numbers(pooledPixels * outputs, false);
+  vgk_reference_pooling(&pooling, VGKPoolingMaximum, expected, pooled, 0, pooling.outputHeight);
   if (tile > 0) {
-    const VGKWinograd plan = vgk_fast_winograd_plan(isa, tile, &shape, 1, NULL, 2);
+    const VGKWinograd plan = vgk_fast_winograd_plan(isa, tile, &shape, 1, pools ? &pooling : NULL, 2);
     prepared = numbers(plan.weightCount, false);
     scratch = numbers(plan.scratchCount, false);
     vgk_fast_winograd_weights(&plan, weights, prepared, 0, plan.panelCount);
@@ -59,11 +62,12 @@ static void convolution(VGKISA isa, size_t tile) {
     vgk_fast_direct_weights(&plan, weights, prepared, 0, plan.panelCount);
     vgk_fast_direct(&plan, input, prepared, bias, true, output, scratch, 0, height);
   }
-  char name[80];
-  snprintf(name, sizeof name, "%s convolution, tile %zu, %zux%zu, %zu to %zu channels", vgk_isa_name(isa), tile, height,
-           width, inputs, outputs);
-  compare(name, output, stride, expected, outputs, pixels, tolerances[tile]);
+  char name[100];
+  snprintf(name, sizeof name, "%s convolution, tile %zu%s, %zux%zu, %zu to %zu channels", vgk_isa_name(isa), tile,
+           pools ? " with pooling" : "", height, width, inputs, outputs);
+  compare(name, output, stride, pools ? pooled : expected, outputs, pools ? pooledPixels : pixels, tolerances[tile]);
   free(packed), free(weights), free(bias), free(input), free(output), free(expected), free(prepared), free(scratch);
+  free(pooled);
 }
 
 static void dense(VGKISA isa, size_t rows) {
@@ -102,8 +106,9 @@ int main(void) {
   for (int isa = VGKISAPortable; isa <= VGKISAAvx512; isa++) {
     if (!vgk_isa_is_available((VGKISA)isa)) continue;
     for (int seed = 0; seed < 6; seed++) {
-      convolution((VGKISA)isa, 0);
-      for (size_t tile = 4; tile <= 7; tile++) convolution((VGKISA)isa, tile);
+      convolution((VGKISA)isa, 0, false);
+      for (size_t tile = 4; tile <= 7; tile++)
+        for (int pools = 0; pools < 2; pools++) convolution((VGKISA)isa, tile, pools);
       poolingAndNormalization((VGKISA)isa, 1 + (size_t)rand() % 60);
     }
     for (size_t rows = 1; rows <= 17; rows += 8) dense((VGKISA)isa, rows);

@@ -23,7 +23,7 @@ import VGGInterchange
       ([file] + (arguments ?? []).filter { $0.hasPrefix("-") }).joined(separator: " ")
     }
 
-    static let all = [".", "caffe_made"].flatMap(cases)
+    static let all = [".", "keras_real", "caffe_made"].flatMap(cases)
     static let accepted = all.filter { $0.refuse == nil && $0.either != true }
     static let refused = all.filter { $0.refuse != nil || $0.either == true }
 
@@ -49,7 +49,7 @@ import VGGInterchange
   }
 
   @Test func thereAreCases() {
-    for folder in [".", "caffe_made"] {
+    for folder in [".", "keras_real", "caffe_made"] {
       #expect(Case.accepted.filter { $0.folder == folder }.count > 10)
     }
     #expect(Case.refused.count > 15)

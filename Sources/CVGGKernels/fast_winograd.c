@@ -139,3 +139,31 @@ void vgk_fast_winograd(
   float *output, float *scratch, size_t unitStart, size_t unitEnd) {
   VGK_SELECT(w->isa, winograd)(w, input, transformed, bias, appliesReLU, output, scratch, unitStart, unitEnd);
 }
+
+/* max over i, k of sum over p |A[i, p]| * (sum over j |B[p, j]|) * |G[p, k]|, squared for two dimensions. */
+double vgk_fast_winograd_amplification(size_t outputTile) {
+  const WinogradPoints *t = pointsFor(outputTile);
+  if (!t) return 0;
+  double factors[VGK_WINOGRAD_SIZE][3], inputSums[VGK_WINOGRAD_SIZE], magnitudes[VGK_WINOGRAD_SIZE] = {0};
+  weightFactors(t, factors);
+  const size_t count = 2 * t->pairCount + t->hasZero;
+  double all = 1;
+  for (size_t j = 0; j < t->pairCount; j++) all += fabs((double)t->all[j]);
+  inputSums[0] = inputSums[count] = all;
+  for (size_t i = 0; i < t->pairCount; i++) {
+    double others = 1;
+    for (size_t j = 0; j + 1 < t->pairCount; j++) others += fabs((double)t->others[i][j]);
+    for (size_t sign = 0; sign < 2; sign++) {
+      magnitudes[t->hasZero + 2 * i + sign] = (double)t->points[i];
+      inputSums[t->hasZero + 2 * i + sign] = others * (1 + (double)t->points[i]);
+    }
+  }
+  double largest = 0;
+  for (size_t k = 0; k < 3; k++)
+    for (size_t i = 0; i < outputTile; i++) {
+      double sum = i + 1 == outputTile ? inputSums[count] * fabs(factors[count][k]) : 0;
+      for (size_t p = 0; p < count; p++) sum += pow(magnitudes[p], (double)i) * inputSums[p] * fabs(factors[p][k]);
+      if (sum > largest) largest = sum;
+    }
+  return largest * largest;
+}

@@ -28,6 +28,9 @@ public protocol Engine: Sendable {
 
   /// Runs one layer of the network on an input of its own, such as what another engine gave the layer.
   func evaluate(_ layer: Layer, on input: FeatureMap) throws(EngineError) -> FeatureMap
+
+  /// How the sums of a layer of the network are rounded.
+  func rounding(of layer: Layer) -> SumRounding
 }
 
 extension Engine {

@@ -90,6 +90,9 @@ public struct FastEngine: Engine {
     }
   }
 
+  /// How the layer of an index is computed.
+  func method(of index: Int) -> FastLayer.Method { layers[index].method }
+
   private func withRun<Result>(
     _ shapes: [FeatureShape], _ body: (FastRun) throws(EngineError) -> Result
   ) throws(EngineError) -> Result {

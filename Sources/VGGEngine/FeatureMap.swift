@@ -115,7 +115,7 @@ public struct FeatureMap: Sendable {
   }
 
   /// What a window sees at all its positions, in order of picture, row and column: one small map for each.
-  func windows(of window: Extent, at positions: Extent) throws(EngineError) -> FeatureMap {
+  package func windows(of window: Extent, at positions: Extent) throws(EngineError) -> FeatureMap {
     let (total, overflow) = count.multipliedReportingOverflow(by: positions.height * positions.width)
     guard !overflow else { throw .memory(byteCount: .max) }
     var windows = FeatureMap()

@@ -25,6 +25,15 @@ struct NativeIndex {
     }
   }
 
+  /// Whether the order of the source is the model's.
+  var isIdentity: Bool {
+    switch layout {
+    case .vector, .inOut: true
+    case .hwio: !isRotated && !hasReversedInputChannels
+    case .oihw, .outIn, .outInFromCHW, .inOutFromCHW: false
+    }
+  }
+
   /// The native index of the element at a position of the source's own order.
   func callAsFunction(_ position: Int) -> Int {
     switch layout {

@@ -4,52 +4,44 @@ public import VGGModel
 /// Whether a model computes what its source computes: what was compared, and what came of it.
 public struct Verification: Sendable {
   /// The model's tensors against the source's.
-  public var weights: [WeightCheck] = []
+  public internal(set) var weights: [WeightCheck] = []
   /// Tensors of the source that the model should have and has not.
-  public var missingTensors: [String] = []
-  /// Layers of the model that the source has not.
-  public var superfluousLayers: [String] = []
+  public internal(set) var missingTensors: [String] = []
+  /// What the model's network does in another way than the source's, layer by layer.
+  public internal(set) var networkDifferences: [String] = []
   /// The layers of both run side by side.
-  public var layers: [LayerComparison] = []
+  public internal(set) var layers: [LayerVerdict] = []
   /// The model's layers against recorded activations, where there are any.
-  public var reference: [LayerDifference] = []
-  /// The number of inputs for which both give the same class first.
-  public var sameClassCount = 0
-  /// The number of inputs whose classes were compared.
-  public var classifiedCount = 0
-  /// What is allowed.
-  public var limits: Limits
+  public internal(set) var recorded: [RecordedVerdict] = []
+  /// The first classes of the model and of the recording, for each picture whose probabilities were recorded.
+  public internal(set) var recordedClasses: [(model: Int, recorded: Int)] = []
+  /// For each picture, whether its class can change; none without a top.
+  public internal(set) var certificates: [ClassCertificate] = []
+  /// The largest cosine distance of the outputs for one picture: of the scores before the softmax, or of the features.
+  public internal(set) var outputDistance = 0.0
+  /// What explains the difference, if something does.
+  public internal(set) var diagnosis: Diagnosis?
+  /// What is allowed beside what the bounds allow.
+  public let limits: Limits
 
-  /// What is allowed of differences.
+  /// Limits tighter than what arithmetic explains; nil: none.
   public struct Limits: Sendable {
-    /// The largest difference from recorded activations, as a part of the layer's largest magnitude.
-    ///
-    /// Applies to models with float32 weights; other programs sum in float32 and in another order.
-    public var recordedError = 1e-4
-    /// The largest difference from the source's activations, as a part of the layer's largest magnitude; nil: any.
-    ///
-    /// Models with the source's own weights must agree to the bit whatever this says.
+    /// The largest difference from the source's activations, as a part of the layer's largest magnitude.
     public var accumulatedError: Double?
-    /// The part of the inputs that must have the same class first.
-    public var sameClassFraction = 1.0
+    /// The largest cosine distance of the output for one picture.
+    public var outputDistance: Double?
+    /// The part of the pictures that must have the same class first.
+    public var sameClassFraction: Double?
 
-    /// The limits that apply when nobody says otherwise.
+    /// No limits but the bounds.
     public init() {}
-  }
-
-  /// One layer of the model next to the same layer of the source.
-  public struct LayerComparison: Sendable {
-    /// The difference when the model's layer gets what the source's layer gets: this layer's own fault.
-    public var local: LayerDifference
-    /// The difference when each gets what the layers before it gave.
-    public var accumulated: LayerDifference
   }
 
   /// What came of the comparison.
   public enum Verdict: String, Sendable {
     /// All weights are the source's, bit for bit, and so are all activations.
     case exact
-    /// All weights are what their encoding can hold of the source's, and nothing exceeds its limit.
+    /// All weights are what their encoding can hold of the source's, and nothing exceeds its bound.
     case equivalent
     /// Something is wrong.
     case different
@@ -66,43 +58,10 @@ public struct Verification: Sendable {
     weights.allSatisfy { $0.requirement == .exact && $0.prunedCount == 0 }
   }
 
-  /// Why the verdict is `different`: one line for each reason, the first one nearest to the cause.
-  public var reasons: [String] {
-    var reasons = missingTensors.map { "\($0) of the source is not in the model" }
-    if weights.isEmpty { reasons.append("no weights were compared") }
-    for check in weights where !check.passes {
-      var reason =
-        "\(check.tensor): \(check.wrongCount) of \(check.comparedCount) values are not the source's"
-      if let first = check.firstWrong {
-        reason += ", the first at \(first.index): \(first.seen) instead of \(first.expected)"
-      }
-      reasons.append(reason)
-    }
-    reasons += superfluousLayers.map { "\($0) of the model is not in the source" }
-    if layers.isEmpty { reasons.append("no layers were compared") }
-    if let layer = layers.first(where: { $0.local.comparedCount == 0 }) {
-      reasons.append("\(layer.local.layer): gives another shape than the source's layer")
-    }
-    let accumulatedLimit = isUnchanged ? 0 : limits.accumulatedError ?? .greatestFiniteMagnitude
-    if let layer = layers.first(where: { !$0.accumulated.isWithin(accumulatedLimit) }) {
-      reasons.append(
-        "\(layer.accumulated.layer): differs by \(layer.accumulated.relativeError) of its largest magnitude, "
-          + "allowed \(accumulatedLimit)")
-    }
-    if isUnchanged, let layer = reference.first(where: { !$0.isWithin(limits.recordedError) }) {
-      reasons.append(
-        "\(layer.layer): differs from the recorded activations by \(layer.relativeError) of its largest magnitude, "
-          + "allowed \(limits.recordedError)")
-    } else if let layer = reference.first(where: { !$0.isWithin(.greatestFiniteMagnitude) }) {
-      reasons.append("\(layer.layer): is not finite")
-    }
-    if Double(sameClassCount) < limits.sameClassFraction * Double(classifiedCount) {
-      reasons.append(
-        "\(classifiedCount - sameClassCount) of \(classifiedCount) inputs change their class, "
-          + "allowed a part of \(1 - limits.sameClassFraction)")
-    }
-    return reasons
-  }
+  /// The number of pictures whose first class is the same.
+  public var sameClassCount: Int { certificates.count { $0.sourceClass == $0.modelClass } }
+  /// The number of pictures whose class cannot change.
+  public var certifiedCount: Int { certificates.count { $0.isCertified } }
 
   /// Compares a model with its source.
   ///
@@ -110,90 +69,47 @@ public struct Verification: Sendable {
   ///   - model: The model to be judged.
   ///   - source: The source, imported afresh: all its tensors know where they stand in the source file.
   ///   - inputs: Batches of preprocessed pictures that both are run with.
-  ///   - recorded: Activations that another program recorded.
+  ///   - recording: Activations that another program recorded.
   ///   - options: How the engine works.
+  ///   - budget: How many multiplications of a layer are judged for each picture; beyond that, a sample is.
   public init(
-    of model: Model, against source: Model, inputs: [FeatureMap], recorded: RecordedActivations? = nil,
-    limits: Limits = Limits(), options: EngineOptions = EngineOptions()
+    of model: Model, against source: Model, inputs: [FeatureMap], recording: RecordedActivations? = nil,
+    limits: Limits = Limits(), options: EngineOptions = EngineOptions(),
+    budget: Int = Verification.standardBudget
   ) throws(VerificationError) {
     self.limits = limits
-    try compareWeights(of: model, against: source)
-    guard missingTensors.isEmpty, weights.allSatisfy(\.hasSourcesShape) else { return }
+    do throws(FileError) {
+      try compareWeights(of: model, against: source)
+    } catch {
+      throw .file(error)
+    }
     do throws(EngineError) {
-      let (engine, sourceEngine) = (
-        try options.engine(for: model), try options.engine(for: source)
-      )
-      for input in inputs { try compareLayers(engine, sourceEngine, input) }
-      if let recorded { try compareRecorded(engine, recorded) }
+      if missingTensors.isEmpty, weights.allSatisfy(\.hasSourcesShape) {
+        networkDifferences = model.network.differences(from: source.network)
+        try compareLayers(of: model, against: source, inputs: inputs, options, budget)
+      }
+      if let recording { try compareRecorded(model, source, recording, options) }
+      if verdict == .different {
+        diagnosis = try Diagnosis(
+          of: self, model: model, source: source, inputs: inputs, recording: recording, options: options)
+      }
     } catch {
       throw .engine(error)
     }
   }
 
-  private mutating func compareWeights(of model: Model, against source: Model) throws(VerificationError) {
+  /// Multiplications for each picture of a layer up to which all its outputs are judged: all of small networks.
+  public static let standardBudget = LayerSample.standardBudget
+
+  private mutating func compareWeights(of model: Model, against source: Model) throws(FileError) {
     let dropped = model.provenance.passes.contains("prune --drop-fc")
     for expected in source.tensors {
       guard let tensor = model.tensor(expected.name) else {
         if !(dropped && expected.name.hasPrefix("fc")) { missingTensors.append(expected.name) }
         continue
       }
-      guard let sourceTensor = expected.source else { continue }
-      do throws(FileError) {
-        weights.append(try WeightCheck(of: tensor, against: sourceTensor))
-      } catch {
-        throw .file(error)
-      }
+      weights.append(try WeightCheck(of: tensor, against: expected))
     }
-  }
-
-  /// Runs both networks layer by layer; each of the model's layers also gets the input of the source's.
-  private mutating func compareLayers(
-    _ engine: any Engine, _ source: any Engine, _ input: FeatureMap
-  ) throws(EngineError) {
-    var (seen, expected) = (input, input)
-    for (index, layer) in engine.network.layers.enumerated() {
-      guard let original = source.network.layers.first(where: { $0.name == layer.name }) else {
-        superfluousLayers.append(layer.name)
-        return
-      }
-      let local = try engine.evaluate(layer, on: expected)
-      seen = try engine.evaluate(layer, on: seen)
-      expected = try source.evaluate(original, on: expected)
-      let comparison = LayerComparison(
-        local: LayerDifference(layer: layer.name, expected: expected, seen: local),
-        accumulated: LayerDifference(layer: layer.name, expected: expected, seen: seen))
-      if index < layers.count {
-        layers[index].local.include(comparison.local)
-        layers[index].accumulated.include(comparison.accumulated)
-      } else {
-        layers.append(comparison)
-      }
-      // Layers behind one of another shape would only stumble over it.
-      guard comparison.local.comparedCount > 0 else { return }
-    }
-    guard engine.network.hasTop else { return }
-    classifiedCount += input.count
-    sameClassCount += zip(seen.largestIndices, expected.largestIndices).count { $0 == $1 }
-  }
-
-  private mutating func compareRecorded(
-    _ engine: any Engine, _ recorded: RecordedActivations
-  ) throws(EngineError) {
-    var differences: [LayerDifference] = []
-    var (sameClass, classified) = (0, 0)
-    _ = try engine.run(recorded.input) { layer, seen in
-      for output in recorded.outputs where output.layer == layer.name {
-        differences.append(
-          LayerDifference(
-            layer: layer.name, expected: output.values, seen: try seen.prefix(output.values.count)))
-        guard case .softmax = layer.operation else { continue }
-        classified += output.values.count
-        sameClass += zip(seen.largestIndices, output.values.largestIndices).count { $0 == $1 }
-      }
-    }
-    reference = differences
-    classifiedCount += classified
-    sameClassCount += sameClass
   }
 }
 
@@ -203,21 +119,4 @@ public enum VerificationError: Error, Sendable {
   case file(FileError)
   /// A network cannot be run.
   case engine(EngineError)
-}
-
-extension LayerDifference {
-  /// Takes in the difference for another input.
-  mutating func include(_ other: LayerDifference) {
-    comparedCount += other.comparedCount
-    if !(other.largestError <= largestError), !largestError.isNaN { largestError = other.largestError }
-    largestMagnitude = max(largestMagnitude, other.largestMagnitude)
-  }
-}
-
-extension FeatureMap {
-  /// The first pictures of a batch.
-  func prefix(_ number: Int) throws(EngineError) -> FeatureMap {
-    number == count
-      ? self : try FeatureMap(count: number, shape: shape, values: Array(values.prefix(number * shape.count)))
-  }
 }

@@ -3,10 +3,14 @@ public import VGGModel
 
 /// Inputs that show mistakes: no symmetry, every channel different, the whole range of values that pictures have.
 public enum VerificationInputs {
+  /// What the generated pictures show, in order.
+  public static let names = ["noise", "impulses", "constants"]
+
   /// Makes a batch of three pictures from a seed.
   ///
-  /// Noise over the whole preprocessed range; a few bright pixels off the centre, in one channel each, on black; and
-  /// ramps that differ in every channel. A flipped kernel, swapped channels or a transposed map changes all of them.
+  /// Noise over the whole preprocessed range, with negative values where a mean is taken off; a few bright pixels off the
+  /// centre, in one channel each, on black; and areas of constant colour, different in every channel, whose borders are
+  /// nowhere in the middle. A flipped kernel, swapped channels, a wrong mean or a transposed map changes all of them.
   ///
   /// - Parameters:
   ///   - network: The network that they are for.
@@ -23,28 +27,30 @@ public enum VerificationInputs {
       return Float((pixel - preprocessing.mean[channel]) * preprocessing.scale[channel])
     }
     var random = SplitMix64(state: seed)
-    var noise: [Float] = []
-    var ramps: [Float] = []
-    var impulses: [Float] = []
+    var (noise, impulses, constants): ([Float], [Float], [Float]) = ([], [], [])
     for row in 0..<extent.height {
+      // Bands that get higher towards the bottom; in each of them another channel is bright.
+      let part = Double(row) / Double(extent.height)
+      let bright = min(channels - 1, Int(part.squareRoot() * Double(channels)))
       for column in 0..<extent.width {
+        let isRight = column * 8 > extent.width * 5
         for channel in 0..<channels {
           noise.append(value(Double(random.next() >> 40) / Double(1 << 24) * 255, channel))
           impulses.append(value(0, channel))
-          let (down, right) = (Double(row) / Double(extent.height), Double(column) / Double(extent.width))
-          let share = Double(channel + 1) / Double(channels + 1)
-          ramps.append(value(255 * (share * down + (1 - share) * right * right), channel))
+          let shade = Double((channel * 37 + (isRight ? 96 : 24)) % 160)
+          constants.append(value(channel == bright ? 255 : shade, channel))
         }
       }
     }
     for channel in 0..<channels {
       for _ in 0..<4 {
-        let row = Int(random.next() % UInt64(extent.height))
-        let column = Int(random.next() % UInt64(extent.width))
+        // Off the centre: never in the middle row or column, which a flip leaves where they are.
+        let row = Int(random.next() % UInt64(max(1, extent.height / 2)))
+        let column = Int(random.next() % UInt64(max(1, extent.width / 2)))
         impulses[(row * extent.width + column) * channels + channel] = value(255, channel)
       }
     }
-    return try FeatureMap(count: 3, shape: shape, values: noise + impulses + ramps)
+    return try FeatureMap(count: 3, shape: shape, values: noise + impulses + constants)
   }
 }
 

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Glibc
 internal import Synchronization
 public import VGGModel
 
@@ -63,6 +64,21 @@ extension WeightCheck {
     }
   }
 
+  /// Compares a tensor of a model with one that stands in no source file: of another model, or computed on import.
+  public init(of tensor: Tensor, against original: Tensor) throws(FileError) {
+    if let source = original.source {
+      try self.init(of: tensor, against: source)
+      return
+    }
+    self.init(tensor: tensor.name, sourceName: original.name, requirement: tensor.encoding.requirement)
+    guard tensor.shape == original.shape else {
+      hasSourcesShape = false
+      (comparedCount, wrongCount) = (tensor.count, tensor.count)
+      return
+    }
+    try compareInOrder(tensor, with: original.values)
+  }
+
   private init(tensor: String, sourceName: String, requirement: Requirement) {
     self.tensor = tensor
     self.sourceName = sourceName
@@ -78,7 +94,7 @@ extension WeightCheck {
     let rowCount = source.shape.first ?? 0
     guard rowCount > 0, !model.isEmpty else { return }
     let rowLength = model.count / rowCount
-    let blockRows = index.firstAxisIsModelsLast ? 16 : max(1, 4096 / rowLength)
+    let blockRows = index.firstAxisIsModelsLast ? 16 : max(1, (1 << 18) / rowLength)
     let blockCount = (rowCount + blockRows - 1) / blockRows
     let outputs = source.canonicalShape.last ?? 1
     let empty = WeightCheck(tensor: tensor, sourceName: sourceName, requirement: requirement)
@@ -95,15 +111,16 @@ extension WeightCheck {
           let seen = model[native]
           part.note(seen, expected: expected, at: native, isRight: seen.bitPattern == expected.bitPattern)
         }
-        if index.firstAxisIsModelsLast {
+        let positions = rows.lowerBound * rowLength..<rows.upperBound * rowLength
+        if index.isIdentity, source.hasSameBits(as: model, in: positions) {
+          part.comparedCount = positions.count
+        } else if index.firstAxisIsModelsLast {
           for column in 0..<rowLength {
             let first = index(rows.lowerBound * rowLength + column)
             for row in rows { check(row * rowLength + column, first + row - rows.lowerBound) }
           }
         } else {
-          for position in rows.lowerBound * rowLength..<rows.upperBound * rowLength {
-            check(position, index(position))
-          }
+          for position in positions { check(position, index(position)) }
         }
       }
       total.withLock { $0.add(part) }
@@ -153,6 +170,20 @@ extension WeightCheck {
     prunedCount += other.prunedCount
     largestError = max(largestError, other.largestError)
     if let first = other.firstWrong, first.index < firstWrong?.index ?? .max { firstWrong = first }
+  }
+}
+
+extension SourceTensor {
+  /// Whether a range of the values is stored as the same bits in the same order.
+  fileprivate func hasSameBits(as model: UnsafeBufferPointer<Float>, in range: Range<Int>) -> Bool {
+    let size = MemoryLayout<Float>.size
+    guard format == .float32, elementStride == size, scaling == nil, let other = model.baseAddress else {
+      return false
+    }
+    return bytes.withBytes { bytes in
+      guard let base = bytes.baseAddress else { return false }
+      return memcmp(base + range.lowerBound * size, other + range.lowerBound, range.count * size) == 0
+    }
   }
 }
 

@@ -105,6 +105,13 @@ void vgk_fast_winograd(
   const VGKWinograd *plan, const float *input, const float *prepared, const float *_Nullable bias, bool appliesReLU,
   float *output, float *scratch, size_t unitStart, size_t unitEnd);
 
+/**
+ * How much larger than the terms of the sums the numbers are that F(m x m, 3 x 3) rounds, at most: the error of an
+ * output is at most gamma(roundings) times this times the sum over the input channels of the largest |x| of a tile times
+ * the sum of |w|. 0 for an m that there is not.
+ */
+double vgk_fast_winograd_amplification(size_t outputTile);
+
 /** How a convolution is computed directly. Made by `vgk_fast_direct_plan`; callers read the last three counts. */
 typedef struct {
   VGKISA isa;

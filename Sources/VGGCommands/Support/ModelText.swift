@@ -44,3 +44,15 @@ func requireFree(_ output: String, by arguments: Arguments) throws(FileError) {
   throw FileError(
     .cannotCreate, code: "output.exists", file: output, "exists already", advice: "--force replaces it")
 }
+
+/// Writes a report; one that is there already is replaced, as each night in CI.
+func writeText(_ text: String, to path: String) throws(FileError) {
+  let file = try AtomicFile(path: path, overwrite: true)
+  let bytes = Array(text.utf8)
+  var failure: FileError?
+  bytes.withUnsafeBytes { bytes in
+    do throws(FileError) { try file.write(bytes, at: 0) } catch { failure = error }
+  }
+  if let failure { throw failure }
+  try file.publish()
+}

@@ -1,0 +1,97 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGEngine
+internal import VGGModel
+internal import VGGVerify
+
+/// Mistakes planted in a model and what the verification said of them.
+struct FaultReport {
+  private let trials: [FaultTrial]
+  /// The number of mistakes that change nothing in this model, such as a flipped kernel of 1x1.
+  private let skippedCount: Int
+  private let seed: UInt64
+
+  /// Plants all mistakes one by one.
+  init(
+    source: Model, model: Model, inputs: [FeatureMap], seed: UInt64, options: EngineOptions,
+    _ console: Console
+  ) throws(VerificationError) {
+    self.seed = seed
+    let faults = SeededFault.all(for: model.network, seed: seed)
+    let progress = console.progress("planting", total: faults.count, unit: .items("mistakes"))
+    defer { progress.finish() }
+    var trials: [FaultTrial] = []
+    for fault in faults {
+      if let trial = try FaultTrial(fault, in: model, source: source, inputs: inputs, options: options) {
+        trials.append(trial)
+      }
+      progress.advance(by: 1)
+    }
+    self.trials = trials
+    skippedCount = faults.count - trials.count
+  }
+
+  /// Whether every mistake was found and its layer named, and there were any.
+  var passes: Bool { !trials.isEmpty && trials.allSatisfy { $0.wasCaught && $0.namesLayer } }
+
+  private struct Row {
+    var kind: SeededFault.Kind
+    var trials: [FaultTrial]
+    var caught: Int { trials.count { $0.wasCaught } }
+    var named: Int { trials.count { $0.wasCaught && $0.namesLayer } }
+    var explained: Int { trials.count { $0.diagnosis != nil } }
+  }
+
+  private var rows: [Row] {
+    SeededFault.Kind.allCases.map { kind in Row(kind: kind, trials: trials.filter { $0.fault.kind == kind }) }
+      .filter { !$0.trials.isEmpty }
+  }
+
+  /// A table for people.
+  func text(for console: Console) -> String {
+    var table = TextTable([
+      ("mistake", .left), ("planted", .right), ("found", .right), ("layer named", .right),
+      ("explained", .right),
+    ])
+    for row in rows {
+      table.add(
+        [
+          row.kind.rawValue, "\(row.trials.count)", "\(row.caught)", "\(row.named)",
+          row.kind.hasDiagnosis ? "\(row.explained)" : "",
+        ], style: row.named == row.trials.count ? nil : .red)
+    }
+    let (caught, named) = (trials.count { $0.wasCaught }, trials.count { $0.namesLayer })
+    table.addRule()
+    table.add(["all", "\(trials.count)", "\(caught)", "\(named)"])
+    var lines = [table.rendered(for: console), ""]
+    for trial in trials where !(trial.wasCaught && trial.namesLayer) {
+      lines.append(
+        "missed: \(trial.fault.kind.rawValue) in \(trial.fault.layer)"
+          + (trial.namedLayer.map { ", \($0) was named" } ?? ""))
+    }
+    if skippedCount > 0 { lines.append("\(skippedCount) more would change nothing in this model") }
+    let rate = Double(caught) / Double(max(1, trials.count))
+    lines.append(
+      "\(Format.percent(rate, decimals: rate == 1 ? 0 : 1)) of \(trials.count) planted mistakes found (seed \(seed))"
+    )
+    return lines.joined(separator: "\n")
+  }
+
+  /// The same for scripts.
+  var json: JSONValue {
+    [
+      "ok": .bool(passes), "seed": .integer(Int64(clamping: seed)),
+      "planted": .integer(Int64(trials.count)), "skipped": .integer(Int64(skippedCount)),
+      "found": .integer(Int64(trials.count { $0.wasCaught })),
+      "named": .integer(Int64(trials.count { $0.namesLayer })),
+      "kinds": .array(
+        rows.map { row in
+          [
+            "kind": .string(row.kind.rawValue), "planted": .integer(Int64(row.trials.count)),
+            "found": .integer(Int64(row.caught)), "named": .integer(Int64(row.named)),
+            "explained": .integer(Int64(row.explained)),
+          ]
+        }),
+    ]
+  }
+}

@@ -1,0 +1,150 @@
+internal import CommandLineKit
+internal import VGGEngine
+internal import VGGModel
+internal import VGGVerify
+
+extension VerificationReport {
+  /// The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
+  ///
+  /// - Parameter inputs: What the model is run on for the histograms of its activations.
+  func page(inputs: [FeatureMap]) throws -> String {
+    let verification = verification
+    let title = "\(modelPath): \(verification.verdict.rawValue)"
+    var parts = [
+      "<h1><span class=\"\(verification.verdict == .different ? "bad" : "good")\">"
+        + "\(verification.verdict.rawValue.uppercased())</span> \(escaped(modelPath))</h1>",
+      "<p>\(escaped(verdictText)). Source: \(escaped(sourcePath)), \(escaped(source.provenance.generation)).</p>",
+    ]
+    if !verification.reasons.isEmpty {
+      parts.append("<ul>" + verification.reasons.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>")
+    }
+    if let diagnosis {
+      parts.append(
+        "<p>Because: \(escaped(diagnosis.explanation)).<br>To mend it: <code>\(escaped(diagnosis.command))</code></p>"
+      )
+    }
+    parts += ["<h2>Error of each layer against its bound</h2>", errorPlot, layerTable]
+    if !verification.recorded.isEmpty { parts += ["<h2>Against the recording</h2>", recordedPlot] }
+    parts += ["<h2>Classes</h2>", classTable]
+    parts += ["<h2>Sizes</h2>", sizePlot]
+    parts += ["<h2>Weights</h2>", try weightHistograms()]
+    parts += ["<h2>Activations</h2>", try activationHistograms(inputs)]
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <title>\(escaped(title))</title>
+      <style>\(PageStyle.text)</style>
+      </head>
+      <body>
+      \(parts.joined(separator: "\n"))
+      </body>
+      </html>
+
+      """
+  }
+
+  private var errorPlot: String {
+    let layers = verification.layers
+    return LogarithmicPlot(
+      labels: layers.map(\.layer),
+      series: [
+        .init("local error", color: 1, layers.map(\.local.relativeError)),
+        .init("local bound", color: 1, isBound: true, layers.map(\.local.relativeBound)),
+        .init("accumulated error", color: 2, layers.map(\.accumulated.relativeError)),
+        .init("accumulated bound", color: 2, isBound: true, layers.map(\.accumulated.relativeBound)),
+        .init("fast engine's error", color: 3, layers.map { $0.engine?.relativeError ?? 0 }),
+        .init("fast engine's bound", color: 3, isBound: true, layers.map { $0.engine?.relativeBound ?? 0 }),
+      ]
+    ).svg
+  }
+
+  private var recordedPlot: String {
+    let layers = verification.recorded
+    return LogarithmicPlot(
+      labels: layers.map(\.layer),
+      series: [
+        .init("difference", color: 1, layers.map(\.error.relativeError)),
+        .init("bound", color: 1, isBound: true, layers.map(\.error.relativeBound)),
+      ]
+    ).svg
+  }
+
+  private var layerTable: String {
+    let rows = verification.layers.map { layer in
+      let used = max(layer.local.usedPart, layer.accumulated.usedPart, layer.engine?.usedPart ?? 0)
+      let isCulprit = layer.layer == verification.culpritIfWrong
+      let cells = [
+        Format.scientific(layer.local.relativeError), Format.scientific(layer.local.relativeBound),
+        Format.scientific(layer.accumulated.relativeError),
+        Format.scientific(layer.accumulated.relativeBound),
+        Format.percent(used, decimals: 2),
+      ]
+      let verdict = isCulprit ? "first bad layer" : layer.passes ? "ok" : "wrong"
+      return "<tr\(layer.passes && !isCulprit ? "" : " class=\"bad\"")><th>\(layer.layer)</th>"
+        + cells.map { "<td>\($0)</td>" }.joined() + "<td>\(verdict)</td></tr>"
+    }
+    return """
+      <div class="scroll"><table><tr><th>layer</th><th>local</th><th>bound</th><th>accumulated</th><th>bound</th>
+      <th>used</th><th>verdict</th></tr>
+      \(rows.joined(separator: "\n"))
+      </table></div>
+      """
+  }
+
+  private var classTable: String {
+    guard let classText else { return "<p>The model has no classes.</p>" }
+    let names = verification.certificates.indices.map {
+      inputNames.count == verification.certificates.count ? inputNames[$0] : "\($0 + 1)"
+    }
+    func label(_ index: Int) -> String {
+      model.labels.indices.contains(index) ? "\(index) \(escaped(model.labels[index]))" : "\(index)"
+    }
+    let rows = zip(names, verification.certificates).map { name, item in
+      "<tr\(item.sourceClass == item.modelClass ? "" : " class=\"bad\"")><th>\(escaped(name))</th>"
+        + "<td>\(label(item.sourceClass))</td><td>\(label(item.modelClass))</td>"
+        + "<td>\(Format.significant(item.margin, 3))</td><td>\(Format.significant(item.bound, 2))</td>"
+        + "<td>\(item.isCertified ? "certified" : item.sourceClass == item.modelClass ? "same" : "changed")</td></tr>"
+    }
+    return """
+      <p>\(escaped(classText)).</p>
+      <div class="scroll"><table><tr><th>picture</th><th>source</th><th>model</th><th>lead</th><th>bound</th><th></th></tr>
+      \(rows.joined(separator: "\n"))
+      </table></div>
+      """
+  }
+
+  private var sizePlot: String {
+    let weights = model.tensors.filter { $0.role == .weight }
+    return BarPlot(
+      rows: weights.map { tensor in
+        let before = source.tensor(tensor.name)?.source?.bytes.count ?? tensor.count * 4
+        let after = storedBytes[tensor.name] ?? tensor.count * tensor.encoding.element.byteCount
+        return .init(
+          label: tensor.name, before: Double(before), after: Double(after),
+          text: "\(Format.bytes(before)) → \(Format.bytes(after))")
+      }
+    ).svg
+  }
+
+  private func weightHistograms() throws -> String {
+    let plots = try model.tensors.filter { $0.role == .weight }.map { tensor in
+      try Histogram(of: tensor.values).svg(title: tensor.name)
+    }
+    return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
+  }
+
+  private func activationHistograms(_ inputs: [FeatureMap]) throws -> String {
+    var histograms: [(layer: String, histogram: Histogram)] = []
+    let engine = try EngineOptions(savesMemory: true).engine(for: model)
+    for input in inputs.prefix(1) {
+      _ = try engine.run(input) { layer, output in
+        histograms.append((layer.name, try Histogram(of: MemoryValues(output.values))))
+      }
+    }
+    let plots = histograms.map { $0.histogram.svg(title: $0.layer) }
+    return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
+  }
+}

@@ -1,0 +1,98 @@
+internal import CommandLineKit
+internal import VGGVerify
+
+extension VerificationReport {
+  /// The report for a terminal; tables fit 80 columns.
+  func text(for console: Console) -> String {
+    let verification = verification
+    var lines = [weightText]
+    let pruned = verification.weights.reduce(0) { $0 + $1.prunedCount }
+    if pruned > 0 { lines.append("         \(Format.grouped(pruned)) weights were pruned") }
+    if !verification.layers.isEmpty {
+      lines += ["", "layers, with \(inputText): differences as parts of the largest magnitude", ""]
+      lines += [layerTable(console), ""]
+    }
+    if !verification.recorded.isEmpty, let recordingPath {
+      lines += ["activations recorded in \(recordingPath)", "", recordedTable(console), ""]
+      let looseCount = verification.recorded.reduce(0) { $0 + $1.looseCount }
+      if looseCount > 0 {
+        lines += [
+          "\(Format.grouped(looseCount)) values have too little recorded in front of them for a bound: "
+            + "\(Format.scientific(RecordedVerdict.looseTolerance)) allowed", "",
+        ]
+      }
+    }
+    if let classText { lines.append(classText) }
+    if let tightest {
+      lines.append(
+        "         smallest lead \(Format.significant(tightest.margin, 3)), "
+          + "scores may differ by \(Format.significant(tightest.bound, 2))")
+    }
+    lines += verification.reasons.map { "wrong: \($0)" }
+    if let diagnosis {
+      lines += ["because: \(diagnosis.explanation)", "to mend it: \(diagnosis.command)"]
+    }
+    let name = verification.verdict.rawValue.uppercased()
+    lines.append(
+      console.styled(name, verification.verdict == .different ? .red : .green) + ": " + verdictText)
+    return lines.joined(separator: "\n")
+  }
+
+  private var weightText: String {
+    let checks = verification.weights
+    let wrong = checks.filter { !$0.passes }
+    let compared = Format.grouped(checks.reduce(0) { $0 + $1.comparedCount })
+    let rule =
+      checks.allSatisfy { $0.requirement == .exact } ? "bit for bit" : "against what their encoding can hold"
+    return "weights: \(compared) values of \(checks.count) tensors compared \(rule): "
+      + (wrong.isEmpty ? "all right" : "\(wrong.count) tensors wrong")
+  }
+
+  private var inputText: String {
+    guard let seed else { return inputNames.count == 1 ? "1 input" : "\(inputNames.count) inputs" }
+    return "\(inputNames.joined(separator: ", ")) (seed \(seed))"
+  }
+
+  private func layerTable(_ console: Console) -> String {
+    var table = TextTable([
+      ("layer", .left), ("local", .right), ("bound", .right), ("accumulated", .right), ("bound", .right),
+      ("used", .right), ("verdict", .left),
+    ])
+    for layer in verification.layers {
+      let used = max(layer.local.usedPart, layer.accumulated.usedPart, layer.engine?.usedPart ?? 0)
+      let isCulprit = layer.layer == verification.culpritIfWrong
+      table.add(
+        [
+          layer.layer, Format.scientific(layer.local.relativeError),
+          Format.scientific(layer.local.relativeBound), Format.scientific(layer.accumulated.relativeError),
+          Format.scientific(layer.accumulated.relativeBound),
+          // What only hands differences on uses up its bound by its nature.
+          layer.local.largestBound == 0 && layer.passes ? "" : usedText(used),
+          layer.passes && !isCulprit ? "ok" : isCulprit ? "WRONG: first" : "wrong",
+        ], style: layer.passes && !isCulprit ? nil : .red)
+    }
+    return table.rendered(for: console)
+  }
+
+  private func recordedTable(_ console: Console) -> String {
+    var table = TextTable([
+      ("layer", .left), ("difference", .right), ("bound", .right), ("used", .right), ("verdict", .left),
+    ])
+    for layer in verification.recorded {
+      table.add(
+        [
+          layer.layer, Format.scientific(layer.error.relativeError),
+          Format.scientific(layer.error.relativeBound),
+          layer.layer.hasPrefix("pool") && layer.passes ? "" : usedText(layer.error.usedPart),
+          layer.passes ? "ok" : layer.layer == verification.culpritIfWrong ? "WRONG: first" : "wrong",
+        ], style: layer.passes ? nil : .red)
+    }
+    return table.rendered(for: console)
+  }
+
+  /// What part of its bound a difference is: `12 %`, or `x 340` where it is more than all.
+  private func usedText(_ part: Double) -> String {
+    if part <= 1 { return Format.percent(part, decimals: part < 0.0995 && part > 0 ? 1 : 0) }
+    return part.isFinite ? "x \(Format.significant(part, 2))" : "x inf"
+  }
+}

@@ -1,0 +1,159 @@
+internal import Glibc
+internal import VGGEngine
+internal import VGGModel
+
+/// γ(n) = n u / (1 - n u) with u = 2^-24: what n roundings to float32 can change, as a part of the exact value (Higham,
+/// Accuracy and Stability of Numerical Algorithms, lemma 3.1).
+func roundingFactor(_ depth: Int) -> Double {
+  let sum = Double(depth) * 0x1p-24
+  return sum < 1 ? sum / (1 - sum) : .infinity
+}
+
+/// How two evaluations of a layer are rounded.
+struct RoundingPair {
+  /// The one of the model that is judged.
+  var model: SumRounding
+  /// The one that it is held against.
+  var other: SumRounding
+}
+
+/// Bounds of the errors of a layer with weights: the article of the module derives them.
+struct LayerBound {
+  private let sample: LayerSample
+  private let tensors: LayerTensors
+  private let biasMagnitudes: [Double]
+  private let magnitudes: any Engine
+  private let allowances: (any Engine)?
+
+  /// Prepares the bounds of a sample of a model's layer.
+  ///
+  /// - Parameter source: The model that the weights come from, where it is known.
+  init(
+    _ sample: LayerSample, of model: Model, source: Model?, options: EngineOptions
+  ) throws(EngineError) {
+    self.sample = sample
+    // Sums of magnitudes are float32 sums of numbers that are not negative: their relative error is at most γ.
+    var options = options
+    (options.kind, options.savesMemory) = (.fast, true)
+    tensors = try LayerTensors(of: sample, in: model)
+    biasMagnitudes = tensors.bias.map { Double($0).magnitude }
+    magnitudes = try tensors.mappingWeight { Magnitudes(base: $0) }.engine(
+      sample.layer, sample, options, isLinear: true)
+    guard let weight = model.tensor(sample.layer.weightName), !EncodingAllowance.isZero(for: weight.encoding)
+    else {
+      allowances = nil
+      return
+    }
+    let original = source?.tensor(sample.layer.weightName)?.values
+    let allowance = EncodingAllowance(tensor: weight, source: original)
+    let channelCount = weight.shape[weight.shape.count - 1]
+    allowances = try tensors.mappingWeight { _ in allowance.channels(sample.channels, of: channelCount) }
+      .engine(sample.layer, sample, options, isLinear: true)
+  }
+
+  /// How far the model's layer on `input` may be from the source's layer on an input that differs by `difference`.
+  ///
+  /// - Parameters:
+  ///   - input: What the model's layer gets, in the rows of a band.
+  ///   - difference: How far each value of the other's input may be from it; nil: not at all.
+  ///   - rounding: How both are rounded.
+  /// - Returns: A bound for each value of the sample, in the order of ``LayerSample/outputs(ofBand:_:)``.
+  func bounds(
+    _ band: LayerSample.Band, input: FeatureMap, difference: FeatureMap?, rounding: RoundingPair
+  ) throws(EngineError) -> [Double] {
+    let magnitude = try input.mapping { $0.magnitude }
+    let products = try sums(magnitudes, magnitude, band)
+    let carried = try difference.map { (map) throws(EngineError) in try sums(magnitudes, map, band) }
+    var encoded: [Float]?
+    if let allowances {
+      let reach = try difference.map { (map) throws(EngineError) in try magnitude.adding(map) } ?? magnitude
+      encoded = try sums(allowances, reach, band)
+    }
+    // The sums are too small by their own roundings, at most.
+    let inflation = 1 + 2 * roundingFactor(sample.layer.reductionLength + 2)
+    let (model, other) = (rounding.model.elementwiseFactor, rounding.other.elementwiseFactor)
+    let channelCount = sample.channels.count
+    var bounds = [Double](repeating: 0, count: products.count)
+    // What is below float32's normal range is rounded to multiples of 2^-149.
+    let tiny = Double(sample.layer.reductionLength + 2) * 0x1p-148
+    for index in bounds.indices {
+      let bias = biasMagnitudes.isEmpty ? 0 : biasMagnitudes[index % channelCount]
+      let product = Double(products[index]) * inflation
+      let change =
+        (Double(carried?[index] ?? 0) + Double(encoded?[index] ?? 0)) * inflation
+      bounds[index] = change + model * (product + bias) + other * (product + change + bias) + tiny
+    }
+    try addWinograd(rounding, magnitude, difference, to: &bounds)
+    return bounds
+  }
+
+  /// Winograd's method has one bound for all outputs of a channel.
+  private func addWinograd(
+    _ rounding: RoundingPair, _ magnitude: FeatureMap, _ difference: FeatureMap?, to bounds: inout [Double]
+  ) throws(EngineError) {
+    let factor = rounding.model.winogradFactor + rounding.other.winogradFactor
+    guard factor > 0 else { return }
+    let reach = try difference.map { (map) throws(EngineError) in try magnitude.adding(map) } ?? magnitude
+    var largest = [Float](repeating: 0, count: reach.shape.channels)
+    reach.withValues { values in
+      for (index, value) in values.enumerated() where !(value <= largest[index % largest.count]) {
+        largest[index % largest.count] = value
+      }
+    }
+    let sums = try tensors.weightSums(inputMagnitudes: largest)
+    for index in bounds.indices {
+      let channel = index % sample.channels.count
+      let bias = biasMagnitudes.isEmpty ? 0 : biasMagnitudes[channel]
+      bounds[index] += factor * sums[channel] + roundingFactor(2) * bias
+    }
+  }
+
+  private func sums(
+    _ engine: any Engine, _ input: FeatureMap, _ band: LayerSample.Band
+  ) throws(EngineError) -> [Float] {
+    sample.outputs(ofBand: try engine.evaluate(sample, on: input), band)
+  }
+}
+
+extension SumRounding {
+  /// The factor of the sum of magnitudes in the bound of an error.
+  fileprivate var elementwiseFactor: Double {
+    switch self {
+    case .direct(let depth): roundingFactor(depth)
+    case .winograd: 0
+    }
+  }
+
+  /// The factor of the products of largest magnitudes.
+  fileprivate var winogradFactor: Double {
+    switch self {
+    case .direct: 0
+    case .winograd(let depth, let amplification): roundingFactor(depth) * amplification
+    }
+  }
+}
+
+extension FeatureMap {
+  /// Each value changed.
+  func mapping(_ transform: (Float) -> Float) throws(EngineError) -> FeatureMap {
+    try FeatureMap(count: count, shape: shape, values: withValues { $0.map(transform) })
+  }
+
+  /// The sum of two maps of one shape, rounded up.
+  func adding(_ other: FeatureMap) throws(EngineError) -> FeatureMap {
+    let sums = withValues { left in
+      other.withValues { right in zip(left, right).map { ($0 + $1).nextUp } }
+    }
+    return try FeatureMap(count: count, shape: shape, values: sums)
+  }
+
+  /// The magnitudes of the differences of two maps of one shape, rounded up.
+  func distance(from other: FeatureMap) throws(EngineError) -> FeatureMap {
+    let differences = withValues { left in
+      other.withValues { right in
+        zip(left, right).map { $0 == $1 ? 0 : ($0 - $1).magnitude.nextUp }
+      }
+    }
+    return try FeatureMap(count: count, shape: shape, values: differences)
+  }
+}

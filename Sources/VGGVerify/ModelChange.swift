@@ -1,0 +1,222 @@
+public import VGGModel
+
+/// A change to one layer of a model: what a mistake does to it, and what undoes the mistake.
+public enum ModelChange: Equatable, Sendable {
+  /// Kernels turned by 180 degrees: correlation for convolution.
+  case rotatedKernels
+  /// Rows and columns of kernels exchanged.
+  case transposedKernels
+  /// Input channels in reverse order: BGR for RGB.
+  case reversedInputChannels
+  /// Dense inputs that were flattened as channel, row, column taken for row, column, channel.
+  case flattenedByChannel(channels: Int)
+  /// The same the other way round.
+  case flattenedByPixel(channels: Int)
+  /// Inputs and outputs of a square dense weight exchanged.
+  case transposedDense
+  /// The bias of every output channel is that of the one so many further on.
+  case shiftedBias(by: Int)
+  /// No bias: all zeros.
+  case missingBias
+  /// The bias of another model.
+  case bias([Float])
+  /// Weights and bias exchanged with those of another layer of the same shape.
+  case exchanged(with: String)
+  /// Output channels in another order: each is the one of this index. In the last layer, classes.
+  case permutedOutputs([Int])
+  /// Poolings that round the number of windows in this way.
+  case rounding(Pooling.Rounding)
+  /// Another set of constants.
+  case normalization(LocalResponseNormalization)
+  /// One bit of one stored value changed.
+  case flippedBit(Tensor.Role, index: Int, bit: Int)
+  /// One row of the weight, the weights of one input, all zeros.
+  case zeroedRow(Int)
+  /// The end of the weight from a value on all zeros.
+  case truncated(from: Int)
+
+  /// The model with one of its layers changed.
+  ///
+  /// Values are changed as they are read. Nil where the change does not apply to the layer.
+  public func applied(to layer: Layer, of model: Model) throws(FileError) -> Model? {
+    switch self {
+    case .rounding, .normalization:
+      guard let operation = operation(of: layer) else { return nil }
+      return model.replacing(layer, by: operation)
+    case .exchanged(let name):
+      guard let other = model.network.layers.first(where: { $0.name == name }),
+        other.tensorRequirements.map(\.shape) == layer.tensorRequirements.map(\.shape)
+      else { return nil }
+      return model.mapping { tensor in
+        for (own, theirs) in zip(layer.tensorRequirements, other.tensorRequirements) {
+          if tensor.name == own.name, let source = model.tensor(theirs.name) { return tensor.taking(source) }
+          if tensor.name == theirs.name, let source = model.tensor(own.name) { return tensor.taking(source) }
+        }
+        return tensor
+      }
+    default:
+      var applies = false
+      var failure: FileError?
+      let changed = model.mapping { tensor in
+        guard tensor.name == layer.weightName || tensor.name == layer.biasName else { return tensor }
+        do throws(FileError) {
+          guard let tensor = try self.changed(tensor, of: layer) else { return tensor }
+          applies = true
+          return tensor
+        } catch {
+          failure = error
+          return tensor
+        }
+      }
+      if let failure { throw failure }
+      return applies ? changed : nil
+    }
+  }
+
+  private func operation(of layer: Layer) -> Layer.Operation? {
+    switch (self, layer.operation) {
+    case (.rounding(let rounding), .pooling(var pooling)):
+      guard pooling.rounding != rounding else { return nil }
+      pooling.rounding = rounding
+      return .pooling(pooling)
+    case (.normalization(let constants), .normalization(let own)):
+      return constants == own ? nil : .normalization(constants)
+    default: return nil
+    }
+  }
+
+  /// A tensor of the layer changed; nil where the change leaves it alone.
+  private func changed(_ tensor: Tensor, of layer: Layer) throws(FileError) -> Tensor? {
+    let shape = tensor.shape
+    let outputs = shape[shape.count - 1]
+    switch (self, tensor.role, shape.count) {
+    case (.rotatedKernels, .weight, 4) where shape[0] * shape[1] > 1:
+      let (area, tap) = (shape[0] * shape[1], shape[2] * shape[3])
+      return tensor.rearranged { (area - 1 - $0 / tap) * tap + $0 % tap }
+    case (.transposedKernels, .weight, 4) where shape[0] == shape[1] && shape[0] > 1:
+      let (side, tap) = (shape[0], shape[2] * shape[3])
+      return tensor.rearranged { ($0 / tap % side * side + $0 / tap / side) * tap + $0 % tap }
+    case (.reversedInputChannels, .weight, 4) where shape[2] > 1:
+      let inputs = shape[2]
+      return tensor.rearranged { index in
+        let (row, output) = index.quotientAndRemainder(dividingBy: outputs)
+        return (row / inputs * inputs + inputs - 1 - row % inputs) * outputs + output
+      }
+    case (.flattenedByChannel(let channels), .weight, 2) where shape[0] % channels == 0:
+      let pixels = shape[0] / channels
+      return tensor.rearranged { index in
+        let (row, output) = index.quotientAndRemainder(dividingBy: outputs)
+        return (row % channels * pixels + row / channels) * outputs + output
+      }
+    case (.flattenedByPixel(let channels), .weight, 2) where shape[0] % channels == 0:
+      let pixels = shape[0] / channels
+      return tensor.rearranged { index in
+        let (row, output) = index.quotientAndRemainder(dividingBy: outputs)
+        return (row % pixels * channels + row / pixels) * outputs + output
+      }
+    case (.transposedDense, .weight, 2) where shape[0] == outputs && tensor.encoding.scalesAreShared:
+      return tensor.rearranged { $0 % outputs * outputs + $0 / outputs }
+    case (.permutedOutputs(let order), _, _) where order.count == outputs:
+      return tensor.permutingOutputs(order)
+    case (.shiftedBias(let distance), .bias, _) where outputs > 1:
+      return tensor.rearranged { (($0 + distance) % outputs + outputs) % outputs }
+    case (.missingBias, .bias, _):
+      return tensor.replacing(
+        values: MemoryValues(Array(repeating: 0, count: outputs)), encoding: tensor.encoding)
+    case (.bias(let values), .bias, _) where values.count == outputs:
+      return tensor.replacing(values: MemoryValues(values), encoding: .float32)
+    case (.flippedBit(let role, let index, let bit), tensor.role, _)
+    where role == tensor.role && index < tensor.count:
+      return tensor.overwriting(index..<index + 1) { value, channel in
+        tensor.encoding.element.flipping(bit, of: value, channel: channel)
+      }
+    case (.zeroedRow(let row), .weight, _) where (row + 1) * outputs <= tensor.count:
+      return tensor.overwriting(row * outputs..<(row + 1) * outputs) { _, _ in 0 }
+    case (.truncated(let start), .weight, _) where start < tensor.count:
+      return tensor.overwriting(start..<tensor.count) { _, _ in 0 }
+    default: return nil
+    }
+  }
+}
+
+extension Model {
+  /// The same model with other values of some tensors; it does not say so in its provenance.
+  fileprivate func mapping(_ transform: (Tensor) -> Tensor) -> Model {
+    let changed = mappingTensors(pass: "", transform)
+    var model = changed
+    model.provenance = provenance
+    return model
+  }
+
+  /// The same model with another operation of a layer, which needs the same tensors.
+  fileprivate func replacing(_ layer: Layer, by operation: Layer.Operation) -> Model {
+    var model = self
+    model.network = Network(
+      architecture: network.architecture, inputChannels: network.inputChannels,
+      inputExtent: network.inputExtent,
+      layers: network.layers.map { $0 == layer ? Layer(name: $0.name, operation: operation) : $0 })
+    return model
+  }
+}
+
+extension Tensor {
+  /// The values and the encoding of another tensor of the same shape.
+  fileprivate func taking(_ other: Tensor) -> Tensor {
+    replacing(values: other.values, encoding: other.encoding)
+  }
+
+  fileprivate func rearranged(_ place: @escaping @Sendable (Int) -> Int) -> Tensor {
+    replacing(values: RearrangedValues(base: values, place: place), encoding: encoding)
+  }
+
+  fileprivate func permutingOutputs(_ order: [Int]) -> Tensor {
+    let count = order.count
+    var encoding = encoding
+    if case .int8(let scales) = encoding.element {
+      encoding.element = .int8(scales: order.map { scales[$0] })
+    }
+    return replacing(
+      values: RearrangedValues(base: values) { $0 / count * count + order[$0 % count] }, encoding: encoding)
+  }
+
+  /// Changes some values; the transform gets a value and its output channel.
+  fileprivate func overwriting(
+    _ range: Range<Int>, _ transform: @escaping @Sendable (Float, Int) -> Float
+  ) -> Tensor {
+    replacing(
+      values: OverwrittenValues(
+        base: values, range: range, outputs: shape[shape.count - 1], transform: transform),
+      encoding: encoding)
+  }
+}
+
+extension Encoding {
+  /// Whether values may change their output channel and still be what the encoding can hold.
+  fileprivate var scalesAreShared: Bool {
+    if case .int8 = element { false } else { true }
+  }
+}
+
+extension Encoding.Element {
+  /// What a stored value becomes when one of its bits changes; bits are counted from the lowest one.
+  fileprivate func flipping(_ bit: Int, of value: Float, channel: Int) -> Float {
+    switch self {
+    case .float32: return Float(bitPattern: value.bitPattern ^ (1 << UInt32(bit % 32)))
+    case .bfloat16: return Float(bitPattern: value.bitPattern ^ (1 << UInt32(16 + bit % 16)))
+    case .float16: return Float(halfBits: value.halfBits ^ (1 << UInt16(bit % 16)))
+    case .int8(let scales):
+      let code = Int8(max(-128, min(127, (value / scales[channel]).rounded())))
+      return Float(Int8(bitPattern: UInt8(bitPattern: code) ^ (1 << UInt8(bit % 8)))) * scales[channel]
+    }
+  }
+}
+
+extension Float {
+  /// The bits of a value that binary16 holds exactly.
+  fileprivate var halfBits: UInt16 {
+    let sign = UInt16(bitPattern >> 16 & 0x8000)
+    guard magnitude >= 0x1p-14 else { return sign | UInt16(magnitude * 0x1p24) }
+    guard isFinite else { return sign | 0x7C00 }
+    return sign | UInt16((magnitude.bitPattern - 0x3800_0000) >> 13)
+  }
+}

@@ -1,0 +1,160 @@
+public import VGGEngine
+public import VGGModel
+
+/// A mistake that is planted in a model on purpose, to see whether the verification finds it.
+public struct SeededFault: Sendable {
+  /// What kind of mistake it is, for people and for counting.
+  public var kind: Kind
+  /// The layer that it is planted in.
+  public var layer: String
+  /// What is done to the layer.
+  public var change: ModelChange
+
+  /// The kinds of mistakes.
+  public enum Kind: String, CaseIterable, Sendable {
+    case kernelFlip = "kernel flip"
+    case transposedKernel = "rows and columns swapped"
+    case channelOrder = "BGR for RGB"
+    case flattenOrder = "flatten order"
+    case poolingRounding = "pooling rounding"
+    case normalizationK = "LRN k"
+    case normalizationAlpha = "LRN alpha"
+    case missingBias = "missing bias"
+    case shiftedBias = "shifted bias"
+    case exchangedLayers = "exchanged layers"
+    case permutedClasses = "permuted classes"
+    case swappedChannels = "swapped channels"
+    case flippedBit = "flipped bit"
+    case zeroedRow = "zeroed row"
+    case truncatedTensor = "truncated tensor"
+
+    /// Whether one change of a whole layer undoes it, so that a diagnosis is expected.
+    public var hasDiagnosis: Bool {
+      switch self {
+      case .swappedChannels, .flippedBit, .zeroedRow, .truncatedTensor: false
+      default: true
+      }
+    }
+  }
+
+  /// All mistakes of all kinds that a network offers a place for.
+  ///
+  /// - Parameter seed: Decides which values, rows, channels and bits are concerned.
+  public static func all(for network: Network, seed: UInt64) -> [SeededFault] {
+    var random = SplitMix64(state: seed)
+    func index(below count: Int) -> Int { Int(random.next() % UInt64(max(1, count))) }
+    var faults: [SeededFault] = []
+    func plant(_ kind: Kind, _ layer: Layer, _ change: ModelChange) {
+      faults.append(SeededFault(kind: kind, layer: layer.name, change: change))
+    }
+    let classLayer = network.layers.last { if case .dense = $0.operation { true } else { false } }
+    for (position, layer) in network.layers.enumerated() {
+      switch layer.operation {
+      case .pooling(let pooling):
+        plant(.poolingRounding, layer, .rounding(pooling.rounding == .floor ? .ceiling : .floor))
+      case .normalization(let constants):
+        var wrong = constants
+        wrong.k = constants.k == 1 ? 2 : 1
+        plant(.normalizationK, layer, .normalization(wrong))
+        wrong = constants
+        wrong.scale *= Double(constants.size)
+        plant(.normalizationAlpha, layer, .normalization(wrong))
+      case .softmax: continue
+      case .convolution, .dense:
+        plant(.kernelFlip, layer, .rotatedKernels)
+        plant(.transposedKernel, layer, .transposedKernels)
+        if position == 0 { plant(.channelOrder, layer, .reversedInputChannels) }
+        if let channels = network.flattenedChannels(in: layer) {
+          plant(.flattenOrder, layer, .flattenedByChannel(channels: channels))
+        }
+        plant(.missingBias, layer, .missingBias)
+        plant(.shiftedBias, layer, .shiftedBias(by: 1))
+        let shapes = layer.tensorRequirements.map(\.shape)
+        if let other = network.layers[(position + 1)...].first(where: {
+          $0.tensorRequirements.map(\.shape) == shapes
+        }) {
+          plant(.exchangedLayers, layer, .exchanged(with: other.name))
+        }
+        let outputs = shapes[0][shapes[0].count - 1]
+        var order = Array(0..<outputs)
+        if layer == classLayer {
+          for place in order.indices.dropFirst() { order.swapAt(place, index(below: place + 1)) }
+          plant(.permutedClasses, layer, .permutedOutputs(order))
+        }
+        order = Array(0..<outputs)
+        if outputs > 1 {
+          let first = index(below: outputs - 1)
+          order.swapAt(first, first + 1)
+          plant(.swappedChannels, layer, .permutedOutputs(order))
+        }
+        for needed in layer.tensorRequirements {
+          plant(
+            .flippedBit, layer,
+            .flippedBit(needed.role, index: index(below: needed.shape.reduce(1, *)), bit: index(below: 32)))
+        }
+        let count = shapes[0].reduce(1, *)
+        plant(.zeroedRow, layer, .zeroedRow(index(below: count / outputs)))
+        plant(.truncatedTensor, layer, .truncated(from: count / 3 + index(below: count / 2)))
+      }
+    }
+    return faults
+  }
+}
+
+/// What the verification said of a mistake that was planted.
+public struct FaultTrial: Sendable {
+  /// The mistake.
+  public var fault: SeededFault
+  /// Whether the model was found to be different.
+  public var wasCaught: Bool
+  /// The first bad layer that was named.
+  public var namedLayer: String?
+  /// What was said to explain it.
+  public var diagnosis: Diagnosis?
+
+  /// Whether the layer that the mistake was planted in was named.
+  public var namesLayer: Bool { namedLayer == fault.layer }
+
+  /// Plants a mistake in a model and verifies it.
+  ///
+  /// - Returns: Nil where the mistake changes nothing: a flipped kernel of 1x1, or a bit that the encoding does not hold.
+  public init?(
+    _ fault: SeededFault, in model: Model, source: Model, inputs: [FeatureMap],
+    options: EngineOptions = EngineOptions()
+  ) throws(VerificationError) {
+    guard let layer = model.network.layers.first(where: { $0.name == fault.layer }) else { return nil }
+    let changed: Model?
+    do throws(FileError) {
+      changed = try fault.change.applied(to: layer, of: model)
+      guard let changed, try changed.differs(from: model) else { return nil }
+    } catch {
+      throw .file(error)
+    }
+    guard let changed else { return nil }
+    let verification = try Verification(of: changed, against: source, inputs: inputs, options: options)
+    self.fault = fault
+    wasCaught = verification.verdict == .different
+    namedLayer = verification.culprit
+    diagnosis = verification.diagnosis
+  }
+}
+
+extension Model {
+  /// Whether any value, or what any layer computes for the network's own input, differs.
+  fileprivate func differs(from other: Model) throws(FileError) -> Bool {
+    if !network.differences(from: other.network).isEmpty { return true }
+    for tensor in tensors {
+      guard let theirs = other.tensor(tensor.name) else { return true }
+      let isDifferent = try tensor.values.reducePieces(rowLength: 1, into: false) {
+        (start, values) throws(FileError) -> Bool in
+        try theirs.values.withValues(start..<start + values.count) { (expected) throws(FileError) in
+          zip(values, expected).contains { $0.bitPattern != $1.bitPattern }
+        }
+      } combine: {
+        $0 = $0 || $1
+      }
+      if isDifferent { return true }
+    }
+    return false
+  }
+}

@@ -1,0 +1,86 @@
+import Testing
+import VGGCompress
+import VGGEngine
+import VGGModel
+
+@testable import VGGVerify
+
+/// Mistakes planted on purpose: every one is found, in every precision that can hold it, and its layer is named.
+@Suite struct SeededFaultTests {
+  private func trials(
+    _ architecture: Architecture, _ precision: Precision, seed: UInt64
+  ) throws -> [FaultTrial] {
+    // With 72 pixels a pooling has a row to round.
+    let sample = try Sample(architecture, seed: seed, side: 72)
+    let (model, inputs) = (try sample.native().converted(to: precision), [try sample.inputs().prefix(1)])
+    return try SeededFault.all(for: sample.network, seed: seed).compactMap { fault in
+      try FaultTrial(fault, in: model, source: sample.source(), inputs: inputs)
+    }
+  }
+
+  @Test(arguments: zip([Architecture.c, .aLRN, .d, .a], [Precision.fp32, .int8, .int8, .bf16]))
+  func allAreFoundAndTheirLayersNamed(_ architecture: Architecture, _ precision: Precision) throws {
+    let trials = try trials(architecture, precision, seed: 3)
+    for trial in trials {
+      let fault = trial.fault
+      #expect(trial.wasCaught, "\(fault)")
+      #expect(trial.namesLayer, "\(fault): \(trial.namedLayer ?? "none")")
+      if fault.kind.hasDiagnosis {
+        #expect(
+          trial.diagnosis?.layers.first == fault.layer, "\(fault): \(String(describing: trial.diagnosis))")
+      } else if fault.kind != .swappedChannels {
+        #expect(trial.diagnosis == nil, "\(fault): \(String(describing: trial.diagnosis))")
+      }
+    }
+    var kinds = Set(SeededFault.Kind.allCases)
+    if architecture != .aLRN { kinds.subtract([.normalizationK, .normalizationAlpha]) }
+    // No two layers of these have one shape, with widths that all differ.
+    if architecture != .d { kinds.remove(.exchangedLayers) }
+    #expect(Set(trials.map(\.fault.kind)) == kinds)
+    let bits = trials.filter { $0.fault.kind == .flippedBit }
+    #expect(bits.count >= architecture.weightLayerCount)
+  }
+
+  @Test func aMistakeOfAllKernelsIsExplainedOnce() throws {
+    let sample = try Sample(seed: 4)
+    var model = try sample.native()
+    for layer in sample.network.layers {
+      if case .convolution = layer.operation {
+        model = try #require(try ModelChange.rotatedKernels.applied(to: layer, of: model))
+      }
+    }
+    let verification = try sample.verify(model)
+    let diagnosis = try #require(verification.diagnosis)
+    #expect(diagnosis.change == .rotatedKernels && diagnosis.layers.count == 13)
+    #expect(diagnosis.layers.first == "conv1_1")
+  }
+
+  @Test func changesUndoThemselves() throws {
+    let sample = try Sample(seed: 5, side: 72)
+    let model = try sample.native()
+    let inverses: [(String, ModelChange, ModelChange)] = [
+      ("conv2_1", .rotatedKernels, .rotatedKernels), ("conv2_2", .transposedKernels, .transposedKernels),
+      ("conv1_1", .reversedInputChannels, .reversedInputChannels),
+      ("fc6", .flattenedByChannel(channels: 8), .flattenedByPixel(channels: 8)),
+      ("fc7", .shiftedBias(by: 1), .shiftedBias(by: -1)),
+      ("conv5_2", .exchanged(with: "conv5_3"), .exchanged(with: "conv5_3")),
+      (
+        "fc8", .permutedOutputs([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]),
+        .permutedOutputs([9, 0, 1, 2, 3, 4, 5, 6, 7, 8])
+      ),
+    ]
+    for (name, change, inverse) in inverses {
+      let layer = try #require(sample.network.layers.first { $0.name == name })
+      let changed = try #require(try change.applied(to: layer, of: model))
+      let back = try #require(try inverse.applied(to: layer, of: changed))
+      let tensor = "\(name)/\(name == "fc7" ? "bias" : "weight")"
+      let (before, between, after) = (
+        try model.tensor(tensor)?.values.array(), try changed.tensor(tensor)?.values.array(),
+        try back.tensor(tensor)?.values.array()
+      )
+      #expect(before == after && before != between, "\(change)")
+    }
+    let conv = try #require(sample.network.layers.first)
+    #expect(try ModelChange.transposedDense.applied(to: conv, of: model) == nil)
+  }
+}

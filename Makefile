@@ -4,8 +4,8 @@ PREFIX ?= /usr/local
 BUILD := .build/release
 VGGCONV := $(BUILD)/vggconv
 
-.PHONY: all setup release demo test test-full test-sanitized test-kernels test-neon fuzz fuzz-short format generate \
-  install clean
+.PHONY: all setup release demo test test-full test-sanitized test-kernels test-neon test-recorders fuzz fuzz-short \
+  format generate install clean
 
 all: release
 
@@ -47,6 +47,10 @@ fuzz-short: setup
 
 fuzz: setup
 	Tests/Fuzz/fuzz.sh 3600
+
+# The recorders of activations with real Keras (an environment of 1 GB is made from PyPI).
+test-recorders: release
+	Tests/recorders.sh $(VGGCONV)
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -55,6 +55,9 @@ extension Verification {
   }
 
   private var recordedReasons: [String] {
+    if !recorded.isEmpty, recorded.allSatisfy({ $0.error.comparedCount == 0 }) {
+      return ["recording: too few layers are recorded to judge any value"]
+    }
     guard let layer = recorded.first(where: { !$0.passes }) else { return [] }
     return ["\(layer.layer): differs from the recorded activations" + layer.error.explanation]
   }

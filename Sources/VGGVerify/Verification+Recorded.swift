@@ -10,14 +10,15 @@ public struct RecordedVerdict: Sendable {
   /// The number of values for which so little is recorded in front of them that the derived bound is wider than the
   /// largest magnitude.
   ///
-  /// Where all weights are float32 they are held against ``looseTolerance`` of it instead, which is no derived bound.
+  /// Where all weights are float32 they are held against ``looseTolerance`` of it instead, which is no derived bound; with
+  /// other weights they are not judged.
   public var looseCount = 0
 
   /// What part of the largest magnitude values may differ by for which there is no narrower bound.
   public static let looseTolerance = 1e-3
 
-  /// Whether every difference is within its bound.
-  public var passes: Bool { error.passes }
+  /// Whether every difference that is judged is within its bound.
+  public var passes: Bool { error.passes || error.comparedCount == 0 && looseCount > 0 }
 }
 
 extension Verification {
@@ -66,7 +67,7 @@ struct RecordedChain {
   mutating func judge(
     _ layer: Layer, input: FeatureMap, output: FeatureMap, recorded: FeatureMap?
   ) throws(EngineError) -> RecordedVerdict? {
-    var bounds = try self.bounds(layer, input: input, output: output)
+    let bounds = try self.bounds(layer, input: input, output: output)
     var next = try FeatureMap(
       count: output.count, shape: output.shape, values: bounds.map { Float($0).nextUp })
     defer { difference = next }
@@ -76,22 +77,32 @@ struct RecordedChain {
     var values = next.values
     values.replaceSubrange(0..<recorded.valueCount, with: try part.distance(from: recorded).values)
     next = try FeatureMap(count: output.count, shape: output.shape, values: values)
-    bounds.removeLast(bounds.count - recorded.valueCount)
-    let looseCount = narrow(&bounds, largest: BoundedError(ofBoth: recorded).largestMagnitude)
-    return RecordedVerdict(
-      layer: layer.name, error: BoundedError(seen: part, expected: recorded, bounds: bounds),
-      looseCount: looseCount)
+    return verdict(layer, part.values, recorded.values, bounds)
   }
 
-  /// Replaces bounds that say nothing, and counts them.
-  private func narrow(_ bounds: inout [Double], largest: Double) -> Int {
+  /// Compares what has a bound that says something, and what has none by the tolerance or not at all.
+  private func verdict(
+    _ layer: Layer, _ seen: [Float], _ expected: [Float], _ bounds: [Double]
+  ) -> RecordedVerdict {
     let isFloat32 = model.tensors.allSatisfy { $0.encoding == .float32 }
-    var count = 0
-    for index in bounds.indices where !(bounds[index] < largest) && largest > 0 {
-      count += 1
-      if isFloat32 { bounds[index] = RecordedVerdict.looseTolerance * largest }
+    let largest = expected.reduce(0) { max($0, Double($1).magnitude) }
+    var judged: (seen: [Float], expected: [Float], bounds: [Double]) = ([], [], [])
+    var looseCount = 0
+    for index in expected.indices {
+      var bound = bounds[index]
+      if !(bound < largest), largest > 0 {
+        looseCount += 1
+        guard isFloat32 || !seen[index].isFinite || !expected[index].isFinite else { continue }
+        bound = RecordedVerdict.looseTolerance * largest
+      }
+      judged.seen.append(seen[index])
+      judged.expected.append(expected[index])
+      judged.bounds.append(bound)
     }
-    return count
+    return RecordedVerdict(
+      layer: layer.name,
+      error: BoundedError(seen: judged.seen, expected: judged.expected, bounds: judged.bounds),
+      looseCount: looseCount)
   }
 
   private func bounds(

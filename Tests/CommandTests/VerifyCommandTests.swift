@@ -18,10 +18,12 @@ import Testing
     }
   }
 
-  /// A model whose fc7 weight has one value changed, with digests that fit: only a comparison can tell.
+  /// What `verify --json` says, which always is as the schema says.
   private func report(_ arguments: [String]) throws -> (process: CommandProcess, json: JSONValue) {
     let process = try CommandProcess.run(["verify"] + arguments + ["--json"])
-    return (process, try JSONValue(parsing: Array(process.output.utf8)))
+    let json = try JSONValue(parsing: Array(process.output.utf8))
+    #expect(try JSONSchema("verify.schema.json").problems(of: json) == [])
+    return (process, json)
   }
 
   @Test(arguments: [[], ["--to", "int8"], ["--to", "fp16", "--prune-fc", "0.5"]])

@@ -70,7 +70,8 @@ struct LogarithmicPlot {
         "<text x=\"\(place)\" y=\"\(number(top + height + 14))\" text-anchor=\"end\" "
           + "transform=\"rotate(-45 \(place) \(number(top + height + 14)))\">\(escaped(label))</text>")
     }
-    for (position, series) in shown.enumerated() {
+    let colors = shown.map(\.color).reduce(into: [Int]()) { if !$0.contains($1) { $0.append($1) } }
+    for series in shown {
       let points = series.values.enumerated().filter { $0.element > 0 && $0.element.isFinite }
         .map { (x($0.offset), y($0.element)) }
       let path = points.map { "\(number($0.0)),\(number($0.1))" }.joined(separator: " ")
@@ -81,7 +82,8 @@ struct LogarithmicPlot {
           "<circle class=\"p\(series.color)\" cx=\"\(number($0.0))\" cy=\"\(number($0.1))\" r=\"3\"/>"
         }
       }
-      let (column, row) = (Double(position % 3), Double(position / 3))
+      let column = Double(colors.firstIndex(of: series.color) ?? 0)
+      let row = series.isBound ? 1.0 : 0
       let (keyX, keyY) = (left + column * 190, 12 + row * 16)
       parts.append(
         "<line class=\"line c\(series.color)\(series.isBound ? " bound" : "")\" x1=\"\(number(keyX))\" x2=\"\(number(keyX + 24))\" "

@@ -13,7 +13,7 @@ extension VerificationReport {
     var parts = [
       "<h1><span class=\"\(verification.verdict == .different ? "bad" : "good")\">"
         + "\(verification.verdict.rawValue.uppercased())</span> \(escaped(modelPath))</h1>",
-      "<p>\(escaped(verdictText)). Source: \(escaped(sourcePath)), \(escaped(source.provenance.generation)).</p>",
+      "<p>\(escaped(verdictText.prefix(1).uppercased() + verdictText.dropFirst())). Source: \(escaped(sourcePath)), \(escaped(source.provenance.generation)).</p>",
     ]
     if !verification.reasons.isEmpty {
       parts.append("<ul>" + verification.reasons.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>")
@@ -74,13 +74,12 @@ extension VerificationReport {
 
   private var layerTable: String {
     let rows = verification.layers.map { layer in
-      let used = max(layer.local.usedPart, layer.accumulated.usedPart, layer.engine?.usedPart ?? 0)
       let isCulprit = layer.layer == verification.culpritIfWrong
       let cells = [
         Format.scientific(layer.local.relativeError), Format.scientific(layer.local.relativeBound),
         Format.scientific(layer.accumulated.relativeError),
         Format.scientific(layer.accumulated.relativeBound),
-        Format.percent(used, decimals: 2),
+        usedText(layer),
       ]
       let verdict = isCulprit ? "first bad layer" : layer.passes ? "ok" : "wrong"
       return "<tr\(layer.passes && !isCulprit ? "" : " class=\"bad\"")><th>\(layer.layer)</th>"

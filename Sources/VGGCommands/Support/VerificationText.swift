@@ -18,7 +18,9 @@ extension VerificationReport {
       if looseCount > 0 {
         lines += [
           "\(Format.grouped(looseCount)) values have too little recorded in front of them for a bound: "
-            + "\(Format.scientific(RecordedVerdict.looseTolerance)) allowed", "",
+            + (verification.isUnchanged
+              ? "\(Format.scientific(RecordedVerdict.looseTolerance)) is allowed" : "they are not judged"),
+          "",
         ]
       }
     }
@@ -59,15 +61,13 @@ extension VerificationReport {
       ("used", .right), ("verdict", .left),
     ])
     for layer in verification.layers {
-      let used = max(layer.local.usedPart, layer.accumulated.usedPart, layer.engine?.usedPart ?? 0)
       let isCulprit = layer.layer == verification.culpritIfWrong
       table.add(
         [
           layer.layer, Format.scientific(layer.local.relativeError),
           Format.scientific(layer.local.relativeBound), Format.scientific(layer.accumulated.relativeError),
           Format.scientific(layer.accumulated.relativeBound),
-          // What only hands differences on uses up its bound by its nature.
-          layer.local.largestBound == 0 && layer.passes ? "" : usedText(used),
+          usedText(layer),
           layer.passes && !isCulprit ? "ok" : isCulprit ? "WRONG: first" : "wrong",
         ], style: layer.passes && !isCulprit ? nil : .red)
     }
@@ -89,9 +89,18 @@ extension VerificationReport {
     }
     return table.rendered(for: console)
   }
+}
+
+extension VerificationReport {
+  /// What part of their bounds the differences of a layer use up; nothing where it only hands differences on, which uses
+  /// up the bound by its nature.
+  func usedText(_ layer: LayerVerdict) -> String {
+    if layer.local.largestBound == 0, layer.passes { return "" }
+    return usedText(max(layer.local.usedPart, layer.accumulated.usedPart, layer.engine?.usedPart ?? 0))
+  }
 
   /// What part of its bound a difference is: `12 %`, or `x 340` where it is more than all.
-  private func usedText(_ part: Double) -> String {
+  func usedText(_ part: Double) -> String {
     if part <= 1 { return Format.percent(part, decimals: part < 0.0995 && part > 0 ? 1 : 0) }
     return part.isFinite ? "x \(Format.significant(part, 2))" : "x inf"
   }

@@ -54,14 +54,17 @@ struct LayerBound {
   /// How far the model's layer on `input` may be from the source's layer on an input that differs by `difference`.
   ///
   /// - Parameters:
-  ///   - input: What the model's layer gets, in the rows of a band.
+  ///   - band: The rows that bounds are wanted for.
+  ///   - input: What the model's layer gets, all of it.
   ///   - difference: How far each value of the other's input may be from it; nil: not at all.
   ///   - rounding: How both are rounded.
   /// - Returns: A bound for each value of the sample, in the order of ``LayerSample/outputs(ofBand:_:)``.
   func bounds(
     _ band: LayerSample.Band, input: FeatureMap, difference: FeatureMap?, rounding: RoundingPair
   ) throws(EngineError) -> [Double] {
-    let magnitude = try input.mapping { $0.magnitude }
+    let whole = (input: input, difference: difference)
+    let difference = try difference.map { (map) throws(EngineError) in try sample.input(map, band) }
+    let magnitude = try sample.input(input, band).mapping { $0.magnitude }
     let products = try sums(magnitudes, magnitude, band)
     let carried = try difference.map { (map) throws(EngineError) in try sums(magnitudes, map, band) }
     var encoded: [Float]?
@@ -83,24 +86,19 @@ struct LayerBound {
         (Double(carried?[index] ?? 0) + Double(encoded?[index] ?? 0)) * inflation
       bounds[index] = change + model * (product + bias) + other * (product + change + bias) + tiny
     }
-    try addWinograd(rounding, magnitude, difference, to: &bounds)
+    try addWinograd(rounding, whole.input, whole.difference, to: &bounds)
     return bounds
   }
 
-  /// Winograd's method has one bound for all outputs of a channel.
+  /// Winograd's method has one bound for all outputs of a channel; a tile may reach beyond the rows of a band.
   private func addWinograd(
-    _ rounding: RoundingPair, _ magnitude: FeatureMap, _ difference: FeatureMap?, to bounds: inout [Double]
+    _ rounding: RoundingPair, _ input: FeatureMap, _ difference: FeatureMap?, to bounds: inout [Double]
   ) throws(EngineError) {
     let factor = rounding.model.winogradFactor + rounding.other.winogradFactor
     guard factor > 0 else { return }
-    let reach = try difference.map { (map) throws(EngineError) in try magnitude.adding(map) } ?? magnitude
-    var largest = [Float](repeating: 0, count: reach.shape.channels)
-    reach.withValues { values in
-      for (index, value) in values.enumerated() where !(value <= largest[index % largest.count]) {
-        largest[index % largest.count] = value
-      }
-    }
-    let sums = try tensors.weightSums(inputMagnitudes: largest)
+    let own = input.largestMagnitudes
+    let largest = difference.map { zip(own, $0.largestMagnitudes).map { ($0 + $1).nextUp } } ?? own
+    let sums = try tensors.weightSums(inputMagnitudes: largest, channelCount: sample.channels.count)
     for index in bounds.indices {
       let channel = index % sample.channels.count
       let bias = biasMagnitudes.isEmpty ? 0 : biasMagnitudes[channel]
@@ -134,6 +132,22 @@ extension SumRounding {
 }
 
 extension FeatureMap {
+  /// The largest magnitude of each channel.
+  fileprivate var largestMagnitudes: [Float] {
+    let channels = shape.channels
+    var largest = [Float](repeating: 0, count: channels)
+    largest.withUnsafeMutableBufferPointer { largest in
+      withValues { values in
+        for start in stride(from: 0, to: values.count, by: channels) {
+          for channel in 0..<channels {
+            largest[channel] = max(largest[channel], values[start + channel].magnitude)
+          }
+        }
+      }
+    }
+    return largest
+  }
+
   /// Each value changed.
   func mapping(_ transform: (Float) -> Float) throws(EngineError) -> FeatureMap {
     try FeatureMap(count: count, shape: shape, values: withValues { $0.map(transform) })

@@ -61,10 +61,9 @@ struct LayerTensors {
   }
 
   /// For each output channel, the sum of the magnitudes of its weights times that of their input channel.
-  func weightSums(inputMagnitudes: [Float]) throws(EngineError) -> [Double] {
+  func weightSums(inputMagnitudes: [Float], channelCount outputs: Int) throws(EngineError) -> [Double] {
     let values: [Float]
     do throws(FileError) { values = try weight.array() } catch { throw .weights(error) }
-    let outputs = bias.count
     return values.withUnsafeBufferPointer { values in
       var sums = [Double](repeating: 0, count: outputs)
       for row in 0..<values.count / max(1, outputs) {

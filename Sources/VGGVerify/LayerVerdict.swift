@@ -108,21 +108,20 @@ struct LayerJudge {
         BoundedError(
           seen: seen, expected: expected,
           bounds: try bound.bounds(
-            band, input: input, difference: nil,
+            band, input: step.sourceInput, difference: nil,
             rounding: RoundingPair(model: directRounding, other: referenceRounding))))
       guard let own = step.model else {
         // One computation is both networks': what remains is how far it is from exact arithmetic.
         let seen = sample.outputs(step.sourceOutput, band)
         let bounds = try bound.bounds(
-          band, input: input, difference: nil,
+          band, input: step.sourceInput, difference: nil,
           rounding: RoundingPair(model: engineRounding, other: referenceRounding))
         judged.engine?.include(BoundedError(seen: seen, expected: expected, bounds: bounds))
         judged.bounds += bounds
         continue
       }
       let bounds = try bound.bounds(
-        band, input: try sample.input(own.input, band),
-        difference: try difference.map { (map) throws(EngineError) in try sample.input(map, band) },
+        band, input: own.input, difference: difference,
         rounding: RoundingPair(model: engineRounding, other: sourceEngine.rounding(of: step.original)))
       judged.accumulated?.include(
         BoundedError(

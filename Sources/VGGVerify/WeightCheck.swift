@@ -97,6 +97,7 @@ extension WeightCheck {
     let blockRows = index.firstAxisIsModelsLast ? 16 : max(1, (1 << 18) / rowLength)
     let blockCount = (rowCount + blockRows - 1) / blockRows
     let outputs = source.canonicalShape.last ?? 1
+    let isPlain = source.format == .float32 && source.scaling == nil
     let empty = WeightCheck(tensor: tensor, sourceName: sourceName, requirement: requirement)
     let total = Mutex(self)
     nonisolated(unsafe) let model = model
@@ -106,8 +107,11 @@ extension WeightCheck {
       source.bytes.withBytes { bytes in
         guard let base = bytes.baseAddress else { return }
         func check(_ position: Int, _ native: Int) {
-          let expected = source.value(
-            at: base + position * source.elementStride, outputChannel: native % outputs)
+          let address = base + position * source.elementStride
+          let expected =
+            isPlain
+            ? Float(bitPattern: UInt32(littleEndian: address.loadUnaligned(as: UInt32.self)))
+            : source.value(at: address, outputChannel: native % outputs)
           let seen = model[native]
           part.note(seen, expected: expected, at: native, isRight: seen.bitPattern == expected.bitPattern)
         }
@@ -157,6 +161,7 @@ extension WeightCheck {
 
   private mutating func note(_ value: Float, expected: Float, at index: Int, isRight: Bool) {
     comparedCount += 1
+    if isRight, value.bitPattern == expected.bitPattern { return }
     let error = (Double(value) - Double(expected)).magnitude
     if error > largestError { largestError = error }
     guard !isRight else { return }

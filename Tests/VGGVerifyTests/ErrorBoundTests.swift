@@ -71,6 +71,23 @@ import VGGModel
     }
   }
 
+  /// A tile of Winograd's method reaches beyond the rows that a sample judges, and rounds what it finds there.
+  @Test func samplesOfWinogradKnowTheirTiles() throws {
+    let sample = try Sample(.a, seed: 3, side: 64, widths: [32, 32, 32, 32, 32], dense: [5])
+    var random = SeededGenerator(seed: 3)
+    for period in [5, 7, 11] {
+      let values = (0..<64 * 64 * 3).map { index in
+        Float.random(in: -1...1, using: &random) * (index / (64 * 3) % period == 0 ? 1e6 : 1e-2)
+      }
+      let input = try FeatureMap(
+        count: 1, shape: FeatureShape(extent: Extent(side: 64), channels: 3), values: values)
+      let verification = try Verification(
+        of: sample.native(), against: sample.source(), inputs: [input], budget: 1 << 16)
+      #expect(verification.verdict == .exact, "\(verification.reasons)")
+      #expect(verification.layers.contains { $0.engine != nil })
+    }
+  }
+
   @Test(arguments: zip([4, 5, 6, 7], [176.0, 537, 1565, 7370]))
   func winogradsAmplificationIsThatOfItsMatrices(tile: Int, expected: Double) throws {
     // The numbers were computed apart from this code, with the points of each tile in rational arithmetic.

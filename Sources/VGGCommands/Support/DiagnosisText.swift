@@ -63,10 +63,12 @@ struct DiagnosisText {
     return "\(constants.size),\(alpha),\(constants.beta),\(constants.k)"
   }
 
-  /// The command that mends it: the import with another decision where a recording says so, else the import again.
-  var command: String {
-    let option = isAgainstRecording ? otherDecision : nil
-    return "vggconv import \(source) -o \(model) --force" + (option.map { " " + $0 } ?? "")
+  /// The command that mends it: the import with another decision where a recording says so, else the import again; nil
+  /// where the source itself is wrong and no option of the import makes it right.
+  var command: String? {
+    let command = "vggconv import \(source) -o \(model) --force"
+    guard isAgainstRecording else { return command }
+    return otherDecision.map { "\(command) \($0)" }
   }
 
   private var otherDecision: String? {

@@ -20,7 +20,8 @@ extension VerificationReport {
     }
     if let diagnosis {
       parts.append(
-        "<p>Because: \(escaped(diagnosis.explanation)).<br>To mend it: <code>\(escaped(diagnosis.command))</code></p>"
+        "<p>Because: \(escaped(diagnosis.explanation))."
+          + (diagnosis.command.map { "<br>To mend it: <code>\(escaped($0))</code>" } ?? "") + "</p>"
       )
     }
     parts += ["<h2>Error of each layer against its bound</h2>", errorPlot, layerTable]

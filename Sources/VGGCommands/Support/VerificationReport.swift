@@ -64,7 +64,7 @@ extension VerificationReport {
       "culprit": verification.culpritIfWrong.map { .string($0) } ?? .null,
       "diagnosis": diagnosis.map {
         [
-          "explanation": .string($0.explanation), "command": .string($0.command),
+          "explanation": .string($0.explanation), "command": $0.command.map { .string($0) } ?? .null,
           "layers": .array($0.diagnosis.layers.map { .string($0) }),
         ]
       } ?? .null,

@@ -32,7 +32,8 @@ extension VerificationReport {
     }
     lines += verification.reasons.map { "wrong: \($0)" }
     if let diagnosis {
-      lines += ["because: \(diagnosis.explanation)", "to mend it: \(diagnosis.command)"]
+      lines.append("because: \(diagnosis.explanation)")
+      lines.append("to mend it: \(diagnosis.command ?? "no option of import does, the source is like that")")
     }
     let name = verification.verdict.rawValue.uppercased()
     lines.append(

@@ -80,6 +80,12 @@ import Testing
     }
   }
 
+  @Test(arguments: ["keras_3.15.1_nested_unzipped", "keras_3.15.1_a.weights.json"])
+  func sourcesOfSeveralFilesAreLookedInto(_ name: String) throws {
+    let process = try run("zoo", "identify", fixture("keras_real/\(name)"))
+    #expect(process.status == 0 && process.output.contains("keras-3-"), "\(process.errors)")
+  }
+
   @Test func errorsHaveTheirStatus() throws {
     let (missing, bad, good) = ("/nowhere/vgg.h5", fixture("bad/truncated.h5"), fixture("bad/control_ok.h5"))
     #expect(try run("zoo", "identify", missing).status == 66)

@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGFile
+internal import VGGKeras
 internal import VGGModel
 internal import VGGZoo
 
@@ -92,7 +93,8 @@ private struct IdentityReport {
 
   init(of path: String, _ console: Console) throws(FileError) {
     self.path = path
-    let file = try MappedFile(path: path)
+    // Of an unpacked archive the weights are what may have been published.
+    let file = KerasSource.isFolder(path) ? try KerasSource(folder: path).main : try MappedFile(path: path)
     (name, byteCount) = (file.name, file.bytes.count)
     let progress = console.progress("reading", total: byteCount)
     defer { progress.finish() }

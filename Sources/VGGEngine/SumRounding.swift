@@ -28,8 +28,7 @@ extension Layer {
     case .convolution(let convolution):
       convolution.kernel.height * convolution.kernel.width * convolution.inputChannels
     case .dense(let dense): dense.inputs
-    case .pooling(let pooling): pooling.method == .average ? pooling.kernel.height * pooling.kernel.width : 0
-    case .normalization, .softmax: 0
+    case .pooling, .normalization, .softmax: 0
     }
   }
 

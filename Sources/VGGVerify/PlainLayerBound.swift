@@ -36,7 +36,8 @@ struct PlainLayerBound {
       do throws(ShapeError) { shape = try layer.outputShape(for: input.shape) } catch { throw .shape(error) }
       return Array(repeating: 0, count: input.count * shape.count)
     }
-    let factor = roundingFactor(layer.reductionLength + 2)
+    let window = pooling.isGlobal ? input.shape.extent : pooling.kernel
+    let factor = roundingFactor(window.height * window.width + 2)
     let means = try evaluate(on: input.mapping { $0.magnitude }).values
     return means.enumerated().map { index, mean in
       let change = Double(carried?.valueAt(index) ?? 0) * (1 + 2 * factor)

@@ -133,7 +133,7 @@ import VGGModel
     pooling.kernel = Extent(side: 3)
     let region: LocalResponseNormalization.Region = seed % 2 == 0 ? .acrossChannels : .withinChannel
     let operations: [Layer.Operation] = [
-      .pooling(pooling), .softmax,
+      .pooling(pooling), .pooling(Pooling(global: seed % 2 == 0 ? .average : .maximum)), .softmax,
       .normalization(.init(size: 5, scale: 0.02, beta: 0.75, k: 1, region: region)),
     ]
     for operation in operations {

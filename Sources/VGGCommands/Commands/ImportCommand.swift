@@ -136,8 +136,9 @@ private struct ImportVerification {
   }
 }
 
-/// Multiplications for one picture up to which a written model is run without being asked for: well under a second.
-private let forwardLimit = 1_000_000_000
+/// Multiplications for one picture, and weights, up to which a written model is run without being asked for: well under a
+/// second, and no more memory than an import may take.
+private let forwardLimits = (multiplications: 1_000_000_000, parameters: 4_000_000)
 
 /// Compares all weights of a written model with the source, and runs both if that is quick or wanted.
 private func verification(
@@ -147,7 +148,8 @@ private func verification(
   let extent = model.network.inputExtent ?? Extent(side: 64)
   let cost = (try? model.network.costs(for: extent).multiplyAccumulateCount) ?? .max
   // What is no finite number when it is allowed in cannot be held against a bound.
-  let runs = arguments[forwardVerification] || cost <= forwardLimit && !arguments[ModelOptions.allowNonFinite]
+  let isSmall = cost <= forwardLimits.multiplications && model.parameterCount <= forwardLimits.parameters
+  let runs = arguments[forwardVerification] || isSmall && !arguments[ModelOptions.allowNonFinite]
   guard runs else {
     var checks: [WeightCheck] = []
     for tensor in model.tensors {

@@ -22,7 +22,7 @@ test: setup
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --disable-xctest
 
-# Full-size files (three of 553 MB each are written to a temporary folder): minutes, not seconds.
+# Networks of full size, in a temporary folder of 3 GB; needs python3-h5py.
 test-full: release
 	Tests/full-size.sh $(VGGCONV)
 

@@ -28,7 +28,7 @@ for item in "$@"; do
   [[ $item == *:* ]] && share=${item#*:} || share=1
   found=$root/.build/fuzz-corpus/$target
   mkdir -p "$found" "FailCases/$target"
-  options=(-max_total_time=$((seconds * share / shares + 1)) -max_len=16384 -timeout=10 -rss_limit_mb=1024
+  options=(-max_total_time=$((seconds * share / shares + 1)) -max_len=16384 -timeout=60 -rss_limit_mb=1024
     -malloc_limit_mb=128 -print_final_stats=1 -verbosity=1 -artifact_prefix="FailCases/$target/")
   [ ! -f "Dictionaries/$target" ] || options+=(-dict="Dictionaries/$target")
   printf '\n== %s\n' "$target"

@@ -22,16 +22,6 @@ extension SumRounding {
 }
 
 extension Layer {
-  /// The number of products in one sum of the layer, 0 where there are none.
-  public var reductionLength: Int {
-    switch operation {
-    case .convolution(let convolution):
-      convolution.kernel.height * convolution.kernel.width * convolution.inputChannels
-    case .dense(let dense): dense.inputs
-    case .pooling, .normalization, .softmax: 0
-    }
-  }
-
   /// Sums in float32 in any order: a rounding of the product, one for each other term, one for the bias.
   public var roundingInAnyOrder: SumRounding { .direct(depth: reductionLength + 1) }
 

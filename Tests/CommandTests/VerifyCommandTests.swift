@@ -7,17 +7,6 @@ import Testing
 @Suite struct VerifyCommandTests {
   private let source = fixture("keras/vgg_d_digits.h5")
 
-  private func withModel(
-    _ name: String = "keras/vgg_d_digits.h5", _ extra: [String] = [], _ body: (String, String) throws -> Void
-  ) throws {
-    try withTemporaryFolder { folder in
-      let model = "\(folder)/model.vggw"
-      let imported = try CommandProcess.run(["import", fixture(name), "-o", model] + extra)
-      try #require(imported.status == 0, "\(imported.errors)")
-      try body(model, folder)
-    }
-  }
-
   /// What `verify --json` says, which always is as the schema says.
   private func report(_ arguments: [String]) throws -> (process: CommandProcess, json: JSONValue) {
     let process = try CommandProcess.run(["verify"] + arguments + ["--json"])

@@ -63,13 +63,14 @@ struct OpenedModel {
       return try OpenedModel(KerasSource(file, kind: kind), options: options)
     }
     func hdf5() throws(FileError) -> OpenedModel {
-      // Most are Keras's: what its reader knows nothing of is looked at a second time.
-      if prototxt == nil, mean == nil {
-        do throws(FileError) { return try keras() } catch {
-          guard error.code == "keras.generation" else { throw error }
-        }
+      guard prototxt == nil, mean == nil else {
+        return try CaffeImporter.writesLike(file) ? caffe() : keras()
       }
-      return try CaffeImporter.writesLike(file) ? caffe() : keras()
+      // Most are Keras's: only what its reader knows nothing of is looked at a second time.
+      do throws(FileError) { return try keras() } catch {
+        guard error.code == "keras.generation", try CaffeImporter.writesLike(file) else { throw error }
+        return try caffe()
+      }
     }
     switch kind {
     case .hdf5: self = try hdf5()

@@ -60,7 +60,7 @@ extension Network {
       let cost = LayerCosts(
         layer: layer, output: output,
         parameterCount: layer.tensorRequirements.reduce(0) { $0 + $1.shape.reduce(1, *) },
-        multiplyAccumulateCount: try layer.product(output.count, layer.multiplyAccumulatesPerOutput),
+        multiplyAccumulateCount: try layer.product(output.count, layer.reductionLength),
         receptiveField: field, receptiveFieldStride: stride)
       costs.append(cost)
       total.parameters = try layer.sum(total.parameters, cost.parameterCount)
@@ -88,8 +88,8 @@ extension Layer {
     }
   }
 
-  /// The multiplications with a weight for one output value.
-  fileprivate var multiplyAccumulatesPerOutput: Int {
+  /// The number of products with a weight in one output value's sum, 0 where there are none.
+  public var reductionLength: Int {
     switch operation {
     case .convolution(let convolution):
       convolution.kernel.height * convolution.kernel.width * convolution.inputChannels

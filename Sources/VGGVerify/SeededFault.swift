@@ -115,12 +115,12 @@ public struct FaultTrial: Sendable {
   /// Whether the layer that the mistake was planted in was named.
   public var namesLayer: Bool { namedLayer == fault.layer }
 
-  /// Plants a mistake in a model and verifies it.
+  /// Plants a mistake in a model and verifies it, with a budget as ``Verification`` has.
   ///
   /// - Returns: Nil where the mistake changes nothing: a flipped kernel of 1x1, or a bit that the encoding does not hold.
   public init?(
     _ fault: SeededFault, in model: Model, source: Model, inputs: [FeatureMap],
-    options: EngineOptions = EngineOptions()
+    options: EngineOptions = EngineOptions(), budget: Int = Verification.standardBudget
   ) throws(VerificationError) {
     guard let layer = model.network.layers.first(where: { $0.name == fault.layer }) else { return nil }
     let changed: Model?
@@ -131,7 +131,8 @@ public struct FaultTrial: Sendable {
       throw .file(error)
     }
     guard let changed else { return nil }
-    let verification = try Verification(of: changed, against: source, inputs: inputs, options: options)
+    let verification = try Verification(
+      of: changed, against: source, inputs: inputs, options: options, budget: budget)
     self.fault = fault
     wasCaught = verification.verdict == .different
     namedLayer = verification.culprit

@@ -87,14 +87,17 @@ extension WeightCheck {
 
   /// Walks the source in its own order, on all processors, and looks each value up in the model.
   ///
-  /// Where the source's first axis is the model's last one (the output channel), some of its rows are walked side by
-  /// side, so that neighbours in the model are looked up together.
+  /// Where the source's first axis is the model's last one (the output channel), tiles of rows and columns are turned and
+  /// compared as wholes.
   private mutating func readBack(_ source: SourceTensor, model: UnsafeBufferPointer<Float>) {
     let index = NativeIndex(of: source)
     let rowCount = source.shape.first ?? 0
     guard rowCount > 0, !model.isEmpty else { return }
     let rowLength = model.count / rowCount
-    let blockRows = index.firstAxisIsModelsLast ? 64 : max(1, (1 << 18) / rowLength)
+    // Tiles: each row of the source gives a run of values, each column a run of the model's, and neither is read by
+    // single values that are pages apart. A tile fits the nearest cache.
+    let columnsAtOnce = 64
+    let blockRows = index.firstAxisIsModelsLast ? 128 : max(1, (1 << 18) / rowLength)
     let blockCount = (rowCount + blockRows - 1) / blockRows
     let outputs = source.canonicalShape.last ?? 1
     let isPlain = source.format == .float32 && source.scaling == nil && source.elementStride == 4
@@ -119,14 +122,18 @@ extension WeightCheck {
         if index.isIdentity, source.hasSameBits(as: model, in: positions) {
           part.comparedCount = positions.count
         } else if index.firstAxisIsModelsLast {
-          for column in 0..<rowLength {
-            let first = index(rows.lowerBound * rowLength + column)
-            let start = base + column * 4
-            if isPlain, source.hasSameBits(start, rows, rowLength: rowLength, as: model, at: first) {
-              part.comparedCount += rows.count
+          for start in stride(from: 0, to: rowLength, by: columnsAtOnce) {
+            let columns = start..<min(start + columnsAtOnce, rowLength)
+            if isPlain, source.hasSameBits(columns, rows, rowLength: rowLength, as: model, index) {
+              part.comparedCount += rows.count * columns.count
               continue
             }
-            for row in rows { check(row * rowLength + column, first + row - rows.lowerBound) }
+            for column in columns {
+              for row in rows {
+                let position = row * rowLength + column
+                check(position, index(position))
+              }
+            }
           }
         } else {
           for position in positions { check(position, index(position)) }
@@ -184,21 +191,30 @@ extension WeightCheck {
 }
 
 extension SourceTensor {
-  /// Whether the values of a column in some rows are the same bits as neighbours in the model.
-  ///
-  /// - Parameters:
-  ///   - column: The column's value in the first of all rows; float32.
-  ///   - place: The index of the first one in the model.
-  @inline(__always) fileprivate func hasSameBits(
-    _ column: UnsafeRawPointer, _ rows: Range<Int>, rowLength: Int, as model: UnsafeBufferPointer<Float>,
-    at place: Int
+  /// Whether the values of some columns in some rows are the same bits as those in the model, where the rows of a column
+  /// are neighbours; float32.
+  fileprivate func hasSameBits(
+    _ columns: Range<Int>, _ rows: Range<Int>, rowLength: Int, as model: UnsafeBufferPointer<Float>,
+    _ index: NativeIndex
   ) -> Bool {
-    var differences: UInt32 = 0
-    for row in rows {
-      let bits = UInt32(littleEndian: (column + row * rowLength * 4).loadUnaligned(as: UInt32.self))
-      differences |= bits ^ model[place + row - rows.lowerBound].bitPattern
+    bytes.withBytes { bytes in
+      guard let base = bytes.baseAddress, let model = model.baseAddress else { return false }
+      return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: columns.count * rows.count) { turned in
+        for row in rows {
+          let values = base + (row * rowLength + columns.lowerBound) * 4
+          for column in 0..<columns.count {
+            turned[column * rows.count + row - rows.lowerBound] =
+              UInt32(littleEndian: (values + column * 4).loadUnaligned(as: UInt32.self))
+          }
+        }
+        guard let start = turned.baseAddress else { return false }
+        return columns.allSatisfy { column in
+          let place = index(rows.lowerBound * rowLength + column)
+          let neighbours = start + (column - columns.lowerBound) * rows.count
+          return memcmp(neighbours, model + place, rows.count * 4) == 0
+        }
+      }
     }
-    return differences == 0
   }
 
   /// Whether a range of the values is stored as the same bits in the same order.

@@ -41,6 +41,29 @@ import VGGModel
     #expect(bits.count >= architecture.weightLayerCount)
   }
 
+  /// Networks of full size are judged by samples of their outputs; what these do not show, the weights do.
+  @Test(arguments: [Precision.fp32, .int8]) func allAreFoundBySamplesOfTheOutputs(_ precision: Precision)
+    throws
+  {
+    let sample = try Sample(.a, seed: 6, side: 72, dense: [80])
+    let (model, inputs) = (try sample.native().converted(to: precision), [try sample.inputs().prefix(1)])
+    let budget = 1 << 12
+    let sound = try [Verification.standardBudget, budget].map {
+      try Verification(of: model, against: sample.source(), inputs: inputs, budget: $0)
+    }
+    #expect(sound.allSatisfy { $0.verdict != .different })
+    let counts = sound.map { $0.layers.reduce(into: 0) { $0 += $1.local.comparedCount } }
+    #expect(counts[1] < counts[0])
+
+    let trials = try SeededFault.all(for: sample.network, seed: 6).compactMap { fault in
+      try FaultTrial(fault, in: model, source: sample.source(), inputs: inputs, budget: budget)
+    }
+    #expect(trials.count > SeededFault.Kind.allCases.count)
+    for trial in trials {
+      #expect(trial.wasCaught && trial.namesLayer, "\(trial.fault): \(trial.namedLayer ?? "none")")
+    }
+  }
+
   @Test func aMistakeOfAllKernelsIsExplainedOnce() throws {
     let sample = try Sample(seed: 4)
     var model = try sample.native()

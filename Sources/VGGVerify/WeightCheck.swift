@@ -95,7 +95,7 @@ extension WeightCheck {
     guard rowCount > 0, !model.isEmpty else { return }
     let rowLength = model.count / rowCount
     // Tiles: each row of the source gives a run of values, each column a run of the model's, and neither is read by
-    // single values that are pages apart. A tile fits the nearest cache.
+    // single values that are pages apart. A tile of float32 has 32 KB.
     let columnsAtOnce = 64
     let blockRows = index.firstAxisIsModelsLast ? 128 : max(1, (1 << 18) / rowLength)
     let blockCount = (rowCount + blockRows - 1) / blockRows
@@ -129,10 +129,8 @@ extension WeightCheck {
               continue
             }
             for column in columns {
-              for row in rows {
-                let position = row * rowLength + column
-                check(position, index(position))
-              }
+              let first = index(rows.lowerBound * rowLength + column)
+              for row in rows { check(row * rowLength + column, first + row - rows.lowerBound) }
             }
           }
         } else {

@@ -1,4 +1,4 @@
-/* Pooling, normalisation and softmax of the reference path: little work, so written once, for any machine. */
+/* Pooling, normalisation, softmax and sigmoid of the reference path: little work, so written once, for any machine. */
 #include <math.h>
 
 #include "vgk_reference.h"
@@ -112,4 +112,8 @@ void vgk_reference_softmax(size_t count, const float *input, float *output, size
     for (size_t i = 0; i < count; i++) sum += exp(x[i] - largest);
     for (size_t i = 0; i < count; i++) output[row * count + i] = (float)(exp(x[i] - largest) / sum);
   }
+}
+
+void vgk_reference_sigmoid(size_t count, const float *input, float *output) {
+  for (size_t i = 0; i < count; i++) output[i] = (float)(1 / (1 + exp(-(double)input[i])));
 }

@@ -367,6 +367,51 @@ void   vggw__softmax__free_unpacked
   assert(message->base.descriptor == &vggw__softmax__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__sigmoid__init
+                     (Vggw__Sigmoid         *message)
+{
+  static const Vggw__Sigmoid init_value = VGGW__SIGMOID__INIT;
+  *message = init_value;
+}
+size_t vggw__sigmoid__get_packed_size
+                     (const Vggw__Sigmoid *message)
+{
+  assert(message->base.descriptor == &vggw__sigmoid__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__sigmoid__pack
+                     (const Vggw__Sigmoid *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__sigmoid__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__sigmoid__pack_to_buffer
+                     (const Vggw__Sigmoid *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__sigmoid__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__Sigmoid *
+       vggw__sigmoid__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__Sigmoid *)
+     protobuf_c_message_unpack (&vggw__sigmoid__descriptor,
+                                allocator, len, data);
+}
+void   vggw__sigmoid__free_unpacked
+                     (Vggw__Sigmoid *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__sigmoid__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__tensor__init
                      (Vggw__Tensor         *message)
 {
@@ -888,7 +933,7 @@ const ProtobufCMessageDescriptor vggw__network__descriptor =
   (ProtobufCMessageInit) vggw__network__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__layer__field_descriptors[6] =
+static const ProtobufCFieldDescriptor vggw__layer__field_descriptors[7] =
 {
   {
     "name",
@@ -962,6 +1007,18 @@ static const ProtobufCFieldDescriptor vggw__layer__field_descriptors[6] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sigmoid",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Layer, operation_case),
+    offsetof(Vggw__Layer, sigmoid),
+    &vggw__sigmoid__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__layer__field_indices_by_name[] = {
   1,   /* field[1] = convolution */
@@ -969,12 +1026,13 @@ static const unsigned vggw__layer__field_indices_by_name[] = {
   0,   /* field[0] = name */
   3,   /* field[3] = normalization */
   2,   /* field[2] = pooling */
+  6,   /* field[6] = sigmoid */
   5,   /* field[5] = softmax */
 };
 static const ProtobufCIntRange vggw__layer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor vggw__layer__descriptor =
 {
@@ -984,7 +1042,7 @@ const ProtobufCMessageDescriptor vggw__layer__descriptor =
   "Vggw__Layer",
   "vggw",
   sizeof(Vggw__Layer),
-  6,
+  7,
   vggw__layer__field_descriptors,
   vggw__layer__field_indices_by_name,
   1,  vggw__layer__number_ranges,
@@ -1497,6 +1555,24 @@ const ProtobufCMessageDescriptor vggw__softmax__descriptor =
   vggw__softmax__field_indices_by_name,
   0,  vggw__softmax__number_ranges,
   (ProtobufCMessageInit) vggw__softmax__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define vggw__sigmoid__field_descriptors NULL
+#define vggw__sigmoid__field_indices_by_name NULL
+#define vggw__sigmoid__number_ranges NULL
+const ProtobufCMessageDescriptor vggw__sigmoid__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.Sigmoid",
+  "Sigmoid",
+  "Vggw__Sigmoid",
+  "vggw",
+  sizeof(Vggw__Sigmoid),
+  0,
+  vggw__sigmoid__field_descriptors,
+  vggw__sigmoid__field_indices_by_name,
+  0,  vggw__sigmoid__number_ranges,
+  (ProtobufCMessageInit) vggw__sigmoid__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor vggw__tensor__field_descriptors[13] =

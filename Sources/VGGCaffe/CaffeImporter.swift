@@ -117,7 +117,7 @@ private struct Importation {
   mutating func network() throws(FileError) -> FoundNetwork {
     var found = FoundNetwork(
       convolutions: chain.convolutions, dense: chain.dense, flattenOrder: options.flattenOrder ?? .chw,
-      pooling: pooling(), normalization: normalization(), inputExtent: try inputExtent())
+      poolings: poolings(), normalization: normalization(), inputExtent: try inputExtent())
     for index in found.convolutions.indices {
       found.convolutions[index].weight.isRotated = options.kernelsAreRotated ?? false
     }
@@ -140,11 +140,8 @@ private struct Importation {
         "use_global_stats is false in \(chain.batchStatistics.joined(separator: ", ")), as in training, but one picture has no statistics"
       )
     }
-    if !chain.dense.isEmpty, !chain.hasSoftmax {
-      decide(
-        "softmax", "assumed",
-        chain.trainingLayers.isEmpty
-          ? "the file ends with \(chain.dense.last?.name ?? "")" : "the file ends with layers for training")
+    if chain.hasSoftmax {
+      found.headActivation = FoundNetwork.FoundActivation(.softmax, because: "a Softmax stands behind it")
     }
     if let side = chain.topKernelSide {
       decide(
@@ -153,19 +150,19 @@ private struct Importation {
     return found
   }
 
-  private mutating func pooling() -> [Pooling] {
+  private mutating func poolings() -> FoundNetwork.Poolings {
     guard net.hasStructure else {
       decide(
         "structure", "that of VGG",
         "the file lists only layers with weights; poolings and ReLUs are taken to be where VGG has them")
-      return Array(repeating: Pooling(rounding: .ceiling), count: 5)
+      return .unknown(Pooling(rounding: .ceiling))
     }
-    let pooling = chain.pooling.map(\.settings)
-    let isCeiling = pooling.allSatisfy { $0.rounding == .ceiling }
+    let isCeiling = chain.pooling.allSatisfy { $0.settings.rounding == .ceiling }
     decide(
       "pooling-rounding", isCeiling ? "ceiling" : "as each layer says",
       isCeiling ? "Caffe rounds up" : "round_mode or ceil_mode is given")
-    return pooling
+    return .placed(
+      chain.pooling.map { FoundNetwork.PlacedPooling($0.settings, behind: $0.convolutionCount) })
   }
 
   private mutating func normalization() -> LocalResponseNormalization? {

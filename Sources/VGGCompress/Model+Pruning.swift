@@ -21,12 +21,12 @@ extension Model {
     }
   }
 
-  /// The model without its dense layers: the features that pool5 gives.
+  /// The model without its dense layers: the features in front of them.
   public func droppingDense() throws(FileError) -> Model {
     let layers = network.layers.filter { layer in
       switch layer.operation {
       case .convolution, .pooling, .normalization: true
-      case .dense, .softmax: false
+      case .dense, .softmax, .sigmoid: false
       }
     }
     let features = Network(

@@ -47,18 +47,41 @@ extension Engine {
 
 /// What a network puts out.
 public enum EngineOutput: Sendable {
-  /// With a top: the last dense layer's output for each picture, before and after the softmax.
+  /// Behind a softmax: the last dense layer's output for each picture, and the probabilities of classes of which one is right.
   case classes(logits: FeatureMap, probabilities: FeatureMap)
-  /// Without a top: the output of the last layer.
+  /// Behind a sigmoid: the last dense layer's output for each picture, and a probability for each label by itself.
+  case labels(logits: FeatureMap, probabilities: FeatureMap)
+  /// The values that the last dense layer gives.
+  case values(FeatureMap)
+  /// Without dense layers, or behind the ReLU of the last one: the output of the last layer.
   case features(FeatureMap)
 
-  /// One score for each picture and class: the mean of the map of logits, and the softmax of these means.
+  /// The output of a network from those of its last two layers.
+  init(last: FeatureMap, beforeLast: FeatureMap, head: HeadActivation?) {
+    self =
+      switch head {
+      case .softmax: .classes(logits: beforeLast, probabilities: last)
+      case .sigmoid: .labels(logits: beforeLast, probabilities: last)
+      case .linear: .values(last)
+      case .relu, nil: .features(last)
+      }
+  }
+
+  /// One score for each picture and class: the mean of the map of logits, and the probabilities of these means.
   ///
   /// For pictures of the network's own extent this is the output itself; features are left as they are.
   public func spatialAverage() throws(EngineError) -> EngineOutput {
-    guard case .classes(let logits, _) = self, logits.shape.extent != Extent(side: 1) else { return self }
-    let means = try logits.spatialMean()
-    return .classes(logits: means, probabilities: try means.softmax())
+    let pixel = Extent(side: 1)
+    switch self {
+    case .classes(let logits, _) where logits.shape.extent != pixel:
+      let means = try logits.spatialMean()
+      return .classes(logits: means, probabilities: try means.softmax())
+    case .labels(let logits, _) where logits.shape.extent != pixel:
+      let means = try logits.spatialMean()
+      return .labels(logits: means, probabilities: try means.sigmoid())
+    case .values(let values) where values.shape.extent != pixel: return .values(try values.spatialMean())
+    case .classes, .labels, .values, .features: return self
+    }
   }
 }
 

@@ -112,9 +112,9 @@ public struct FastEngine: Engine {
 
   /// The output from those of the last two layers.
   private func output(_ outputs: [FeatureMap]) -> EngineOutput {
-    let last = outputs.last ?? FeatureMap()
-    guard case .softmax? = layers.last?.prepared.operation, outputs.count > 1 else { return .features(last) }
-    return .classes(logits: outputs[0], probabilities: last)
+    EngineOutput(
+      last: outputs.last ?? FeatureMap(), beforeLast: outputs.first ?? FeatureMap(),
+      head: network.head?.activation)
   }
 
   private func emptyOutput(

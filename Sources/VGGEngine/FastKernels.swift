@@ -40,6 +40,9 @@ struct FastKernels {
         vgk_reference_softmax(
           input.shape.channels, input.base, output.base, rows.lowerBound, rows.upperBound)
       }
+    case .sigmoid:
+      let input = try packed(input)
+      vgk_reference_sigmoid(input.pixelCount * input.shape.channels, input.base, output.base)
     }
   }
 

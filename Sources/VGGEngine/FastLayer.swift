@@ -23,7 +23,7 @@ struct FastLayer: Sendable {
   /// Whether pixels of the output lie without padding, as in a ``FeatureMap``.
   var outputIsPacked: Bool {
     switch prepared.operation {
-    case .dense, .softmax: true
+    case .dense, .softmax, .sigmoid: true
     case .convolution, .pooling, .normalization: false
     }
   }
@@ -93,7 +93,7 @@ struct FastLayer: Sendable {
       method = .dense(
         weights: savesMemory && weight.inMemory == nil
           ? nil : try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads))
-    case .pooling, .normalization, .softmax:
+    case .pooling, .normalization, .softmax, .sigmoid:
       fusesPooling = false
       method = .plain
     }

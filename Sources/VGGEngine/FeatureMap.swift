@@ -105,6 +105,19 @@ public struct FeatureMap: Sendable {
     return result
   }
 
+  /// The logistic function of each value.
+  func sigmoid() throws(EngineError) -> FeatureMap {
+    var result = FeatureMap()
+    try result.reshape(count: count, shape: shape)
+    withValues { source in
+      result.withMutableValues { target in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        vgk_reference_sigmoid(valueCount, source, target)
+      }
+    }
+    return result
+  }
+
   /// Takes the same values for another number of pictures of another shape.
   ///
   /// - Precondition: The number of values stays.

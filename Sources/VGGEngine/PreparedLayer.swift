@@ -9,6 +9,7 @@ struct PreparedLayer: Sendable {
     case normalization(LocalResponseNormalization)
     case dense(Dense, weight: any TensorValues, bias: [Float]?)
     case softmax
+    case sigmoid
   }
 
   let layer: Layer
@@ -42,6 +43,7 @@ struct PreparedLayer: Sendable {
     case .pooling(let pooling): operation = .pooling(pooling)
     case .normalization(let normalization): operation = .normalization(normalization)
     case .softmax: operation = .softmax
+    case .sigmoid: operation = .sigmoid
     }
     if case .dense = operation { self.window = window } else { self.window = nil }
   }

@@ -39,15 +39,12 @@ public struct ReferenceEngine: Engine {
     // Two maps take turns: a layer's input is the memory of the next layer's output.
     var current = input
     var output = FeatureMap()
-    var logits: FeatureMap?
     for prepared in layers {
-      if case .softmax = prepared.operation { logits = current }
       try evaluate(prepared, on: current, into: &output)
       do { try tap(prepared.layer, output) } catch { throw .tap(error) }
       swap(&current, &output)
     }
-    guard let logits else { return .features(current) }
-    return .classes(logits: logits, probabilities: current)
+    return EngineOutput(last: current, beforeLast: output, head: network.head?.activation)
   }
 
   /// Runs one layer, see ``Engine/evaluate(_:on:)``.
@@ -80,6 +77,8 @@ public struct ReferenceEngine: Engine {
       output.relabel(count: input.count, shape: shape)
     case .softmax:
       kernels.softmax(input, into: &output)
+    case .sigmoid:
+      kernels.sigmoid(input, into: &output)
     }
   }
 }

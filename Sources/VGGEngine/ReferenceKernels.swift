@@ -64,6 +64,15 @@ struct ReferenceKernels: Sendable {
     }
   }
 
+  func sigmoid(_ input: FeatureMap, into output: inout FeatureMap) {
+    input.withValues { source in
+      output.withMutableValues { target in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        vgk_reference_sigmoid(input.valueCount, source, target)
+      }
+    }
+  }
+
   func multiply(
     _ dense: Dense, weight: any TensorValues, bias: [Float]?, _ input: FeatureMap,
     into output: inout FeatureMap

@@ -61,7 +61,6 @@ public enum KerasImporter {
       generation: weights.generation.name, decisions: assembly.decisions, dropped: assembly.dropped)
     var model = try Model(
       found, file: path, preprocessing: nil, provenance: provenance, options: options)
-    if let configured = assembly.configured { model.network = configured.withActivations(model.network) }
     assumePreprocessing(of: &model, assembly.configured?.inputScaling, options)
     return model
   }

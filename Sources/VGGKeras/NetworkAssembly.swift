@@ -57,21 +57,23 @@ struct NetworkAssembly {
         configuration: configured), options: options)
     decisions += convention.decisions
     try ShapeCheck(layout: convention.layout).require(convolutions, dense)
-    try requireBlocks(convolutions, convention.layout, hasNormalization: lrn != nil)
     try others?.requireKnownHead(
       weights, dense.first, channels: convolutions.last?.shape[convention.layout == .oihw ? 0 : 3])
     let statistics = try normalizationConvention(layers)
 
     var found = FoundNetwork(
       convolutions: [], dense: [], flattenOrder: convention.flattenOrder,
-      pooling: configured?.pooling ?? Array(repeating: Pooling(rounding: .floor), count: 5),
+      poolings: configured.map { .placed($0.poolings) } ?? .unknown(Pooling(rounding: .floor)),
       normalization: lrn, inputExtent: configured?.inputExtent)
     if let globalPooling, !dense.isEmpty {
-      found.pooling.append(globalPooling.pooling)
+      found.headPooling = globalPooling.pooling
       decisions.append(
         Provenance.Decision(
           "head", "reads the \(globalPooling.pooling.method) of each channel",
           because: "\(globalPooling.name) pools the whole map"))
+    }
+    if configured != nil {
+      found.headActivation = FoundNetwork.FoundActivation(.softmax, because: "the configuration says so")
     }
     for (index, layer) in layers.enumerated() {
       let configuration = configured?.weighted[index].normalization
@@ -87,6 +89,7 @@ struct NetworkAssembly {
       if let normalization = layer.normalization, let statistics {
         foundLayer.batchNormalization = try batchNormalization(normalization, configuration, statistics)
       }
+      if configured?.weighted[index].activation == "linear" { foundLayer.hiddenActivation = Activation.none }
       if layer.isConvolution { found.convolutions.append(foundLayer) } else { found.dense.append(foundLayer) }
     }
     return found
@@ -215,23 +218,6 @@ struct NetworkAssembly {
       .malformed, code: "keras.config.weights", file: file,
       "has other weights than its configuration describes",
       place: place, seen: seen, allowed: allowed)
-  }
-
-  /// Pooling layers stand where the network of these kernels has them.
-  private func requireBlocks(
-    _ convolutions: [StoredLayer], _ layout: SourceLayout, hasNormalization: Bool
-  ) throws(FileError) {
-    guard let configured else { return }
-    let sides = convolutions.map { $0.kernel.shape[layout == .oihw ? 2 : 0] }
-    let found = Architecture(kernelSides: sides, hasNormalization: hasNormalization)
-    guard let found else { return }  // Refused where the model is built, for all importers alike.
-    let blocks = found.kernelSides.map(\.count)
-    guard blocks != configured.blocks else { return }
-    func list(_ blocks: [Int]) -> String { blocks.map(String.init).joined(separator: ", ") }
-    throw FileError(
-      .unsupported, code: "keras.config.blocks", file: file, "is no VGG: its pooling layers stand elsewhere",
-      place: "model_config", seen: "blocks of \(list(configured.blocks)) convolutions",
-      allowed: "\(list(blocks)) in \(found.rawValue)")
   }
 
   // MARK: Layers without weights

@@ -180,7 +180,7 @@ extension Layer {
     switch operation {
     case .pooling(let pooling): return [.rounding(pooling.rounding == .floor ? .ceiling : .floor)]
     case .normalization(let own): return own.suspects
-    case .softmax: return []
+    case .softmax, .sigmoid: return []
     case .convolution, .dense: break
     }
     var suspects: [ModelChange] = [.rotatedKernels, .transposedKernels]
@@ -233,7 +233,7 @@ extension Network {
       case .convolution(let convolution):
         return dense.inputs > convolution.outputChannels ? convolution.outputChannels : nil
       case .dense: return nil
-      case .pooling, .normalization, .softmax: continue
+      case .pooling, .normalization, .softmax, .sigmoid: continue
       }
     }
     return nil

@@ -103,7 +103,7 @@ extension Layer {
   var hasWeights: Bool {
     switch operation {
     case .convolution, .dense: true
-    case .pooling, .normalization, .softmax: false
+    case .pooling, .normalization, .softmax, .sigmoid: false
     }
   }
 }

@@ -87,7 +87,7 @@ extension Layer.Operation {
       dense.outputs = channelCount
       if isLinear { (dense.hasBias, dense.activation) = (false, .none) }
       return .dense(dense)
-    case .pooling, .normalization, .softmax: return self
+    case .pooling, .normalization, .softmax, .sigmoid: return self
     }
   }
 }

@@ -22,6 +22,7 @@ struct PlainLayerBound {
     case .pooling(let pooling): try bounds(pooling, input, difference)
     case .normalization(let normalization): bounds(normalization, input, difference)
     case .softmax: softmaxBounds(input, difference, otherIsForeign: otherIsForeign)
+    case .sigmoid: sigmoidBounds(input, difference, otherIsForeign: otherIsForeign)
     }
   }
 
@@ -111,6 +112,25 @@ struct PlainLayerBound {
       }
     }
     return bounds
+  }
+
+  /// The logistic function has a slope of p (1 - p), which grows by a factor of at most exp(d); it is computed in double
+  /// precision and rounded.
+  private func sigmoidBounds(
+    _ input: FeatureMap, _ difference: FeatureMap?, otherIsForeign: Bool
+  ) -> [Double] {
+    let (x, d) = (input.values, difference?.values)
+    return x.indices.map { index in
+      let probability = 1 / (1 + exp(-Double(x[index])))
+      let slope = probability / (1 + exp(Double(x[index])))
+      let growth = expm1(Double(d?[index] ?? 0))
+      let change = growth.isFinite ? min(1, slope * growth) : 1
+      // Others round the exponential, the sum and the quotient, or take half of 1 + tanh(x / 2).
+      let roundings =
+        otherIsForeign
+        ? roundingFactor(8) * (probability + change) + 0x1p-22 : 3 * 0x1p-24 * (probability + change)
+      return change + roundings + 0x1p-140
+    }
   }
 
   private func evaluate(on input: FeatureMap) throws(EngineError) -> FeatureMap {

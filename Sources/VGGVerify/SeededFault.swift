@@ -59,7 +59,7 @@ public struct SeededFault: Sendable {
         wrong = constants
         wrong.scale *= Double(constants.size)
         plant(.normalizationAlpha, layer, .normalization(wrong))
-      case .softmax: continue
+      case .softmax, .sigmoid: continue
       case .convolution, .dense:
         plant(.kernelFlip, layer, .rotatedKernels)
         plant(.transposedKernel, layer, .transposedKernels)

@@ -79,7 +79,7 @@ extension Verification {
     guard index == network.outputIndex else { return true }
     let output = step.model?.output ?? step.sourceOutput
     outputDistance = max(outputDistance, output.largestCosineDistance(from: step.sourceOutput))
-    if network.hasTop, let bounds {
+    if network.head?.activation == .softmax, let bounds {
       certificates += ClassCertificate.certificates(
         scores: step.sourceOutput, modelScores: output, bounds: bounds)
     }
@@ -88,9 +88,9 @@ extension Verification {
 }
 
 extension Network {
-  /// The index of the layer whose output is the network's: the scores before the softmax, or the features.
+  /// The index of the layer whose output is the network's: the scores in front of `prob`, or the features.
   var outputIndex: Int {
-    layers.lastIndex { if case .softmax = $0.operation { false } else { true } } ?? 0
+    layers.lastIndex { $0.name != "prob" } ?? 0
   }
 }
 

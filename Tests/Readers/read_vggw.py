@@ -48,13 +48,27 @@ def read_manifest(data, schema):
     major, _, mark, features, length, offset, count = struct.unpack_from("<HHIQQQQ", data, 8)
     require(major == 1, f"major version {major}")
     require(mark == 0x01020304, "the byte-order mark is wrong")
-    require(features & ~1 == 0, f"required features {features:#x}")
+    require(features & ~15 == 0, f"required features {features:#x}")
     require(length == len(data), f"{len(data)} bytes, not {length}")
     require(1 <= count <= 1 << 24 and offset + count == length, "the manifest is not at the end")
     require(offset >= 128 and offset % 64 == 0, "the manifest is not aligned")
     require(not any(data[48:64]) and not any(data[96:128]), "a reserved byte is not zero")
     require(hashlib.sha256(data[:64] + data[offset:]).digest() == data[64:96], "the header's digest is wrong")
-    return schema.Manifest.FromString(data[offset:]), offset
+    manifest = schema.Manifest.FromString(data[offset:])
+    require(features == needed_features(manifest.network), f"required features {features:#x}")
+    return manifest, offset
+
+
+def needed_features(network):
+    """The bits that a network needs (FORMAT.md, section 7)."""
+    kinds = {layer.name: layer.WhichOneof("operation") for layer in network.layers}
+    pool6 = [layer.pooling for layer in network.layers if layer.name == "pool6"]
+    return (
+        any(getattr(pool, "global") for pool in pool6)
+        | ("pool5" not in kinds) << 1
+        | ("dense" in kinds.values() and "softmax" not in kinds.values()) << 2
+        | any(not getattr(pool, "global") for pool in pool6) << 3
+    )
 
 
 def needed_tensors(network):

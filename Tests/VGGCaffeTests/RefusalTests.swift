@@ -17,7 +17,7 @@ import VGGModel
       _ apply: @escaping @Sendable (inout TestNet) -> Void
     ) {
       testDescription = name
-      self.code = "caffe.\(code)"
+      self.code = code.hasPrefix("model.") ? code : "caffe.\(code)"
       self.place = place
       self.apply = apply
     }
@@ -126,7 +126,7 @@ import VGGModel
     Change("stochastic pooling", "layer.settings", at: "layer pool2") {
       $0.change("pool2") { $0.extraSettings.varint(1, 2) }
     },
-    Change("pooling too early", "structure", at: "layer pool3") {
+    Change("pooling too early", "model.poolings") {
       let pool = $0.layers.firstIndex { $0.name == "pool3" } ?? 0
       let moved = $0.layers.remove(at: pool)
       $0.layers.insert(moved, at: pool - 2)
@@ -134,9 +134,11 @@ import VGGModel
         $0.layers[index].bottom = ""
       }
     },
-    Change("a pooling missing", "structure") {
-      $0.layers.removeAll { $0.name == "pool5" || $0.name.contains("6") || $0.name.contains("7") }
-      $0.layers.removeAll { ["fc8", "prob"].contains($0.name) }
+    Change("a pooling missing", "model.poolings") {
+      $0.layers.removeAll { $0.name == "pool4" }
+      for index in $0.layers.indices where $0.layers[index].bottom != "data" {
+        $0.layers[index].bottom = ""
+      }
     },
     Change("a sixth pooling", "structure", at: "layer pool6") {
       let index = $0.layers.firstIndex { $0.name == "fc6" } ?? 0

@@ -83,6 +83,15 @@ import VGGModel
     #expect(try engine.evaluate(engine.network.layers[0], on: logits).values == [0.5, 0.5, 0])
   }
 
+  @Test func sigmoidOfAnyLogits() throws {
+    var random = SeededGenerator(seed: 6)
+    try expectFormula(.sigmoid, Extent(height: 2, width: 3), channels: 37, count: 3, &random)
+    let engine = try ReferenceEngine(random.model(.single(.sigmoid, inputChannels: 3)))
+    let logits = try FeatureMap(
+      count: 1, shape: FeatureShape(extent: Extent(side: 1), channels: 3), values: [1e30, 0, -1e30])
+    #expect(try engine.evaluate(engine.network.layers[0], on: logits).values == [1, 0.5, 0])
+  }
+
   private func expectFormula(
     _ operation: Layer.Operation, _ extent: Extent, channels: Int, count: Int = 2,
     _ random: inout SeededGenerator

@@ -90,14 +90,13 @@ extension Network {
     let rounded = Network(architecture: architecture, inputChannels: 3, inputExtent: extent, layers: layers)
     var inputs = try #require(try rounded.outputShapes(for: extent).last).count
     var top: [Dense] = []
-    for (index, outputs) in dense.enumerated() {
-      top.append(
-        Dense(inputs: inputs, outputs: outputs, activation: index == dense.count - 1 ? .none : .relu))
+    for outputs in dense {
+      top.append(Dense(inputs: inputs, outputs: outputs, activation: .relu))
       inputs = outputs
     }
     return Network(
       architecture: architecture, inputChannels: 3, inputExtent: extent,
-      layers: layers + Network.denseLayers(top))
+      layers: layers + (Head(top, activation: .softmax)?.layers ?? []))
   }
 
   /// A network of one layer.

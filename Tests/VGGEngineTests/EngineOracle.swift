@@ -112,6 +112,8 @@ struct Oracle {
       let exponentials = input.values.map { exp(Double($0)) }
       let sum = exponentials.reduce(0, +)
       return { _, _, channel in exponentials[channel] / sum }
+    case .sigmoid:
+      return { row, column, channel in 1 / (1 + exp(-input.value(row, column, channel))) }
     }
   }
 

@@ -106,7 +106,7 @@ import VGGModel
     let network = Network(
       architecture: .a, inputChannels: 3, inputExtent: Extent(side: 96),
       layers: features.layers + [Layer(name: "pool6", operation: .pooling(Pooling(global: method)))]
-        + Network.denseLayers([Dense(inputs: 7, outputs: 5, activation: .none)]))
+        + (Head([Dense(inputs: 7, outputs: 5, activation: .none)], activation: .softmax)?.layers ?? []))
     var random = SeededGenerator(seed: 7)
     let model = try random.model(network)
     for engine in [try ReferenceEngine(model) as any Engine, try FastEngine(model)] {

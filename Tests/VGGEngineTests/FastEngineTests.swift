@@ -257,7 +257,7 @@ struct RoundingBound {
       return (
         error / (unit * Double(min(dense.inputs, 256) + dense.inputs / 256 + 3) * (try sums(positive))), 0.1
       )
-    case .pooling, .softmax: return (error, 0)
+    case .pooling, .softmax, .sigmoid: return (error, 0)
     case .normalization(let constants):
       let s = constants.k + constants.scale * Double(constants.size) * pow(magnitude(input), 2)
       let units = 8 + constants.beta * (Double(constants.size + 3) + 2 * log2(s))
@@ -270,8 +270,9 @@ extension EngineOutput {
   /// The bits of what is put out.
   fileprivate var bits: [UInt32] {
     switch self {
-    case .classes(let logits, let probabilities): logits.bits + probabilities.bits
-    case .features(let features): features.bits
+    case .classes(let logits, let probabilities), .labels(let logits, let probabilities):
+      logits.bits + probabilities.bits
+    case .values(let values), .features(let values): values.bits
     }
   }
 }

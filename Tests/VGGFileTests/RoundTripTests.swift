@@ -63,7 +63,7 @@ import VGGModel
     let network = Network(
       architecture: .a, inputChannels: 3, inputExtent: Extent(side: 96),
       layers: features.layers + [Layer(name: "pool6", operation: .pooling(Pooling(global: method)))]
-        + Network.denseLayers([Dense(inputs: 5, outputs: 4, activation: .none)]))
+        + (Head([Dense(inputs: 5, outputs: 4, activation: .none)], activation: .softmax)?.layers ?? []))
     try withTemporaryFolder { folder in
       let path = "\(folder)/a.vggw"
       for (network, features) in [(plain, UInt64(0)), (network, 1)] {

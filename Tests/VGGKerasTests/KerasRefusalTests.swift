@@ -203,9 +203,11 @@ import VGGModel
       seen: "[3, 3]",
       allowed: "2x2"),
     Refusal(
-      "keras_cases/bad_config_pools_moved.h5", .unsupported, "keras.config.blocks", at: "model_config",
-      seen: "blocks of 1, 1, 1, 3, 2 convolutions",
-      allowed: "1, 1, 2, 2, 2 in A"),
+      "keras_cases/bad_config_pools_moved.h5", .unsupported, "model.poolings", at: nil,
+      seen: "5 poolings behind 1, 2, 3, 6, 8 convolutions, 8 convolutions in all",
+      allowed:
+        "VGG-11 (A): behind 1, 2, 4, 6, 8; VGG-13 (B) up to pool4: behind 2, 4, 6, 8; VGG-16 (D) up to conv4_1: "
+        + "behind 2, 4, 7; VGG-19 (E) up to pool3: behind 2, 4, 8"),
     Refusal(
       "keras_cases/bad_config_stride.h5", .unsupported, "keras.config.value",
       at: "layer block2_conv1, strides",

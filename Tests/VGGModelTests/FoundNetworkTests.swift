@@ -37,7 +37,7 @@ import VGGModel
     }
     return FoundNetwork(
       convolutions: convolutions, dense: layers, flattenOrder: .hwc,
-      pooling: Array(repeating: Pooling(), count: 5),
+      poolings: .unknown(Pooling()),
       normalization: architecture == .aLRN ? .paper : nil)
   }
 

@@ -148,7 +148,7 @@ import VGGModel
     var found = FoundNetworkTests.found(.a, side: 3)
     found.inputExtent = Extent(side: 100)
     #expect(try FoundNetworkTests.model(found).network.inputExtent == Extent(side: 100))
-    found.pooling = Array(repeating: Pooling(rounding: .ceiling), count: 5)
+    found.poolings = .unknown(Pooling(rounding: .ceiling))
     let error = #expect(throws: FileError.self) { try FoundNetworkTests.model(found) }
     #expect(error?.code == "model.flatten")
     #expect(error?.advice == "it would fit if the poolings rounded down, to 3x3 pixels")

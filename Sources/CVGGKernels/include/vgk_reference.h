@@ -133,6 +133,14 @@ void vgk_reference_lrn_within_channel(
  */
 void vgk_reference_softmax(size_t count, const float *input, float *output, size_t rowStart, size_t rowEnd);
 
+/**
+ * Computes the logistic function of each value in double: 1 / (1 + exp(-x)).
+ *
+ * @param count  the number of values
+ * @param output the same number
+ */
+void vgk_reference_sigmoid(size_t count, const float *input, float *output);
+
 #pragma clang assume_nonnull end
 
 #endif

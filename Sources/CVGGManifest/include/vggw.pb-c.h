@@ -23,6 +23,7 @@ typedef struct Vggw__Pooling Vggw__Pooling;
 typedef struct Vggw__Normalization Vggw__Normalization;
 typedef struct Vggw__Dense Vggw__Dense;
 typedef struct Vggw__Softmax Vggw__Softmax;
+typedef struct Vggw__Sigmoid Vggw__Sigmoid;
 typedef struct Vggw__Tensor Vggw__Tensor;
 typedef struct Vggw__Preprocessing Vggw__Preprocessing;
 typedef struct Vggw__Provenance Vggw__Provenance;
@@ -173,7 +174,7 @@ struct  Vggw__Network
   uint32_t input_height;
   uint32_t input_width;
   /*
-   * From the first convolution to the softmax.
+   * From the first convolution to what is applied to the last dense layer.
    */
   size_t n_layers;
   Vggw__Layer **layers;
@@ -189,7 +190,8 @@ typedef enum {
   VGGW__LAYER__OPERATION_POOLING = 3,
   VGGW__LAYER__OPERATION_NORMALIZATION = 4,
   VGGW__LAYER__OPERATION_DENSE = 5,
-  VGGW__LAYER__OPERATION_SOFTMAX = 6
+  VGGW__LAYER__OPERATION_SOFTMAX = 6,
+  VGGW__LAYER__OPERATION_SIGMOID = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__LAYER__OPERATION__CASE)
 } Vggw__Layer__OperationCase;
 
@@ -204,6 +206,10 @@ struct  Vggw__Layer
     Vggw__Normalization *normalization;
     Vggw__Dense *dense;
     Vggw__Softmax *softmax;
+    /*
+     * Since 1.3, required feature 2.
+     */
+    Vggw__Sigmoid *sigmoid;
   };
 };
 #define VGGW__LAYER__INIT \
@@ -302,6 +308,18 @@ struct  Vggw__Softmax
 };
 #define VGGW__SOFTMAX__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__softmax__descriptor) \
+     }
+
+
+/*
+ * 1 / (1 + e^-x) of each value by itself.
+ */
+struct  Vggw__Sigmoid
+{
+  ProtobufCMessage base;
+};
+#define VGGW__SIGMOID__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__sigmoid__descriptor) \
      }
 
 
@@ -622,6 +640,25 @@ Vggw__Softmax *
 void   vggw__softmax__free_unpacked
                      (Vggw__Softmax *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__Sigmoid methods */
+void   vggw__sigmoid__init
+                     (Vggw__Sigmoid         *message);
+size_t vggw__sigmoid__get_packed_size
+                     (const Vggw__Sigmoid   *message);
+size_t vggw__sigmoid__pack
+                     (const Vggw__Sigmoid   *message,
+                      uint8_t             *out);
+size_t vggw__sigmoid__pack_to_buffer
+                     (const Vggw__Sigmoid   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__Sigmoid *
+       vggw__sigmoid__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__sigmoid__free_unpacked
+                     (Vggw__Sigmoid *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__Tensor methods */
 void   vggw__tensor__init
                      (Vggw__Tensor         *message);
@@ -781,6 +818,9 @@ typedef void (*Vggw__Dense_Closure)
 typedef void (*Vggw__Softmax_Closure)
                  (const Vggw__Softmax *message,
                   void *closure_data);
+typedef void (*Vggw__Sigmoid_Closure)
+                 (const Vggw__Sigmoid *message,
+                  void *closure_data);
 typedef void (*Vggw__Tensor_Closure)
                  (const Vggw__Tensor *message,
                   void *closure_data);
@@ -826,6 +866,7 @@ extern const ProtobufCMessageDescriptor vggw__pooling__descriptor;
 extern const ProtobufCMessageDescriptor vggw__normalization__descriptor;
 extern const ProtobufCMessageDescriptor vggw__dense__descriptor;
 extern const ProtobufCMessageDescriptor vggw__softmax__descriptor;
+extern const ProtobufCMessageDescriptor vggw__sigmoid__descriptor;
 extern const ProtobufCMessageDescriptor vggw__tensor__descriptor;
 extern const ProtobufCMessageDescriptor vggw__preprocessing__descriptor;
 extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;

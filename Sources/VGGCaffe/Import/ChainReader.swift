@@ -274,24 +274,6 @@ struct ChainReader {
         "structure", "is built differently than VGG", place: "layer \(last.name)",
         seen: "a ReLU behind the last dense layer", allowed: "none: the class scores may be negative")
     }
-    let sides = convolutions.map { $0.weight.shape[2] }
-    guard let architecture = Architecture(kernelSides: sides, hasNormalization: normalization != nil) else {
-      return  // the model says what is wrong
-    }
-    var expected = 0
-    for (block, kernels) in architecture.kernelSides.enumerated() {
-      expected += kernels.count
-      guard block < pooling.count else {
-        throw file.unsupported(
-          "structure", "is built differently than VGG", seen: "\(pooling.count) poolings",
-          allowed: "5, one at the end of each block")
-      }
-      guard pooling[block].convolutionCount == expected else {
-        throw deviation(
-          pooling[block].layer, seen: "behind \(pooling[block].convolutionCount) convolutions",
-          allowed: "behind \(expected), at the end of block \(block + 1) of network \(architecture.rawValue)")
-      }
-    }
   }
 
   /// Each layer reads what the one before it wrote, where the file says what it reads.

@@ -59,7 +59,7 @@ private struct LayerMeasurement {
       2.0 * Double(batch * output.count) * Double(convolution.kernel.height * convolution.kernel.width)
         * Double(convolution.inputChannels)
     case .dense(let dense): 2 * Double(batch * output.count) * Double(dense.inputs)
-    case .pooling, .normalization, .softmax: 0
+    case .pooling, .normalization, .softmax, .sigmoid: 0
     }
   }
 }

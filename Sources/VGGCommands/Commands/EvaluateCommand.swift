@@ -23,10 +23,7 @@ let evaluateCommand = Command(
   let batchSize = 24
   let (count, labels, batch) = try InputReader(model: model, isChannelsFirst: false)
     .labelledBatches(data, batchSize: batchSize)
-  guard let classCount = model.network.classCount else {
-    throw FileError(
-      .unsupported, code: "evaluate.notop", file: path, "has no dense layers, so it gives no classes")
-  }
+  let classCount = try judgedClassCount(model.network, path)
   if let wrong = labels.first(where: { !(0..<classCount).contains($0) }) {
     throw FileError(
       .malformed, code: "data.labels", file: data, "has a label that is no class", seen: "\(wrong)",
@@ -39,8 +36,7 @@ let evaluateCommand = Command(
     let engine = try EngineArguments.options(arguments).engine(for: model)
     for start in stride(from: 0, to: count, by: batchSize) {
       let range = start..<min(count, start + batchSize)
-      guard case .classes(let logits, _) = try engine.run(try batch(range)).spatialAverage() else { continue }
-      let scores = logits.values
+      let scores = try engine.run(try batch(range)).spatialAverage().classScores
       for index in range {
         let own = scores[(index - start) * classCount..<(index - start + 1) * classCount]
         // The number of classes that are at least as likely as the right one.
@@ -67,4 +63,39 @@ let evaluateCommand = Command(
     "\(path): top 1 \(Format.percent(Double(right) / Double(count))) (\(right) of \(count)), "
       + "top 5 \(Format.percent(Double(rightOfFive) / Double(count)))")
   return .success
+}
+
+/// The number of classes that a network tells apart.
+///
+/// - Throws: `unsupported` where its outputs are no classes of which one is right.
+private func judgedClassCount(_ network: Network, _ path: String) throws(FileError) -> Int {
+  func refusal(_ code: String, _ problem: String, _ advice: String? = nil) -> FileError {
+    FileError(.unsupported, code: "evaluate.\(code)", file: path, problem, advice: advice)
+  }
+  guard let head = network.head else {
+    throw refusal("notop", "has no dense layers, so it gives no classes")
+  }
+  switch head.activation {
+  case .softmax: return head.outputCount
+  case .sigmoid where head.outputCount == 1: return 2
+  case .sigmoid:
+    throw refusal(
+      "labels", "gives \(head.outputCount) probabilities that are independent, so no single class is right")
+  case .linear:
+    throw refusal(
+      "values", "gives values, not classes",
+      "if they are scores of classes, import it with --head-activation softmax")
+  case .relu: throw refusal("features", "gives features, not classes")
+  }
+}
+
+extension EngineOutput {
+  /// The scores of all classes, picture by picture. A single probability of more than half says 1, another one 0.
+  fileprivate var classScores: [Float] {
+    switch self {
+    case .classes(let logits, _): logits.values
+    case .labels(let logits, _): logits.values.flatMap { [0, $0] }
+    case .values, .features: []
+    }
+  }
 }

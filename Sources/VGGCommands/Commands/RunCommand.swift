@@ -79,7 +79,10 @@ let runCommand = Command(
           try NumPyArchive.write(saved, to: activationsPath, overwrite: arguments[ModelOptions.force])
         } catch { throw .tap(error) }
       }
-      results += try report(output, input: input, labels: labels, top: arguments[topOption] ?? 5, console)
+      results += try OutputReport(
+        input: input, labels: labels, top: arguments[topOption] ?? 5, console: console
+      )
+      .report(output)
     }
   } catch {
     throw error.fileError(path)
@@ -94,18 +97,13 @@ enum ArrayLayout: String, CaseIterable, Sendable {
   case nchw
 }
 
-/// A layer's name in files of activations: its own, but the classes before the softmax are `logits`.
+/// A layer's name in files of activations: its own, but the scores in front of `prob` are `logits`.
 private func activationName(_ layer: Layer, in network: Network) -> String {
-  guard let last = network.layers.last, case .softmax = last.operation,
-    layer == network.layers.dropLast().last
-  else {
-    return layer.name
-  }
-  return "logits"
+  network.layers.last?.name == "prob" && layer == network.layers.dropLast().last ? "logits" : layer.name
 }
 
 /// Dense outputs are [N, classes], maps [N, H, W, C].
-private func arrayShape(_ values: FeatureMap) -> [Int] {
+func arrayShape(_ values: FeatureMap) -> [Int] {
   let shape = values.shape
   return shape.extent == Extent(side: 1)
     ? [values.count, shape.channels]
@@ -117,54 +115,4 @@ private func readLabels(_ path: String) throws(FileError) -> [String] {
   return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
     String(line.hasSuffix("\r") ? line.dropLast() : line)
   }
-}
-
-/// Prints the classes of each picture of a batch, or returns them for JSON.
-private func report(
-  _ output: EngineOutput, input: String, labels: [String], top: Int, _ console: Console
-) throws(EngineError) -> [JSONValue] {
-  var scoreMap = Extent(side: 1)
-  if case .classes(let logits, _) = output { scoreMap = logits.shape.extent }
-  switch try output.spatialAverage() {
-  case .features(let features):
-    let shape = arrayShape(features)
-    if !console.isJSON {
-      console.print("\(input): features \(shape.map(String.init).joined(separator: "x"))")
-    }
-    return [["input": .string(input), "featureShape": .array(shape.map { .integer(Int64($0)) })]]
-  case .classes(let logits, let probabilities):
-    let classCount = probabilities.shape.count
-    let (scores, parts) = (logits.values, probabilities.values)
-    return (0..<probabilities.count).map { picture in
-      let offset = picture * classCount
-      let best = (0..<classCount).sorted {
-        (parts[offset + $0], scores[offset + $0], $1) > (parts[offset + $1], scores[offset + $1], $0)
-      }.prefix(top)
-      func label(_ index: Int) -> String { index < labels.count ? labels[index] : "class \(index)" }
-      if !console.isJSON {
-        let name = probabilities.count > 1 ? "\(input) [\(picture)]" : input
-        let map = scoreMap == Extent(side: 1) ? "" : ": mean of \(scoreMap) scores"
-        console.print(console.styled(name, .bold) + map)
-        for index in best {
-          console.print("  \(leftPadded(Format.percent(Double(parts[offset + index])), 8))  \(label(index))")
-        }
-      }
-      return [
-        "input": .string(input), "picture": .integer(Int64(picture)),
-        "scoreMap": [.integer(Int64(scoreMap.height)), .integer(Int64(scoreMap.width))],
-        "top": .array(
-          best.map { index in
-            [
-              "class": .integer(Int64(index)), "label": .string(label(index)),
-              "probability": .number(Double(parts[offset + index])),
-              "logit": .number(Double(scores[offset + index])),
-            ]
-          }),
-      ]
-    }
-  }
-}
-
-private func leftPadded(_ text: String, _ width: Int) -> String {
-  String(repeating: " ", count: max(0, width - text.count)) + text
 }

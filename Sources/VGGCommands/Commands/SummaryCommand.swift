@@ -95,6 +95,7 @@ private func operationText(_ operation: Layer.Operation) -> String {
   case .normalization(let normalization): "response normalisation over \(normalization.size)"
   case .dense(let dense): "dense" + (dense.activation == .relu ? ", ReLU" : "")
   case .softmax: "softmax"
+  case .sigmoid: "sigmoid"
   }
 }
 
@@ -106,6 +107,8 @@ private func json(_ network: Network, _ costs: NetworkCosts) -> JSONValue {
   return [
     "ok": true,
     "architecture": .string(network.architecture.rawValue),
+    "upTo": network.cut.map { .string($0) } ?? .null,
+    "headActivation": network.head.map { .string($0.activation.rawValue) } ?? .null,
     "inputSize": extent(costs.input.extent),
     "inputChannels": number(network.inputChannels),
     "parameterCount": number(costs.parameterCount),

@@ -216,7 +216,7 @@ extension [FileDigest] {
 extension PublishedFile {
   /// `VGG-16 (D)`
   fileprivate var networkText: String {
-    "VGG-\(architecture.weightLayerCount) (\(architecture.rawValue))"
+    architecture.title
       + (hasBatchNormalization ? ", batch-normalised" : "")
   }
 

@@ -44,6 +44,9 @@ enum ModelOptions {
   static let channelOrder = Option<ChannelChoice>(
     choice: "channel-order", valueName: "ORDER",
     help: "The channel order of the pictures that the weights expect")
+  static let headActivation = Option<HeadActivation>(
+    choice: "head-activation", valueName: "WHICH",
+    help: "What is applied to the last dense layer, where the source does not tell, or tells otherwise")
   static let architecture = Option<Architecture>(
     choice: "architecture", valueName: "NET", help: "Refuse a file that holds another network")
 
@@ -63,7 +66,7 @@ enum ModelOptions {
   static let reading: [any OptionDeclaration] = [
     prototxt, mean, allowNonFinite, normalization, normalizationSpread, normalizationEpsilon,
     normalizationFirst,
-    kernelFlip, flattenOrder, channelOrder, architecture,
+    kernelFlip, flattenOrder, channelOrder, headActivation, architecture,
   ]
 
   /// By evidence, or as the user says.
@@ -146,6 +149,7 @@ enum ModelOptions {
     options.allowsNonFinite = arguments[allowNonFinite]
     options.normalization = arguments[normalization]
     options.architecture = arguments[architecture]
+    options.headActivation = arguments[headActivation]
     options.normalizationSpread = arguments[normalizationSpread].flatMap {
       BatchNormalization.Spread(rawValue: $0.rawValue)
     }

@@ -31,12 +31,14 @@ struct ModelReport {
       "format": .string(native == nil ? model.provenance.format : "vggw"),
       "generation": .string(model.provenance.generation),
       "architecture": .string(network.architecture.rawValue),
+      "upTo": network.cut.map { .string($0) } ?? .null,
       "parameterCount": .integer(Int64(model.parameterCount)),
       "classCount": network.classCount.map { .integer(Int64($0)) } ?? .null,
       "inputSize": network.inputExtent.map { [.integer(Int64($0.height)), .integer(Int64($0.width))] }
         ?? .null,
       "inputChannels": .integer(Int64(network.inputChannels)),
       "hasTop": .bool(network.hasTop),
+      "headActivation": network.head.map { .string($0.activation.rawValue) } ?? .null,
       "weightsDigest": .string(weightsDigest.description),
       "preprocessing": model.preprocessing.json,
       "source": [

@@ -3,12 +3,24 @@ internal import Glibc
 internal import VGGFile
 internal import VGGModel
 
-/// `VGG-16 (D), 1000 classes, input 224x224x3`
+/// `VGG-16 (D), 1000 classes, input 224x224x3`; `VGG-16 (D) up to pool4, no top`
 func networkText(_ network: Network) -> String {
-  var text = "VGG-\(network.architecture.weightLayerCount) (\(network.architecture.rawValue))"
-  text += network.classCount.map { ", \($0) classes" } ?? ", no top"
+  var text = network.title + ", " + (network.head?.text ?? "no top")
   if let extent = network.inputExtent { text += ", input \(extent)x\(network.inputChannels)" }
   return text
+}
+
+extension Head {
+  /// What its outputs are: `1000 classes`, `1 probability (sigmoid)`, `4096 features of fc7`.
+  fileprivate var text: String {
+    let plural = outputCount == 1 ? "" : "s"
+    return switch activation {
+    case .softmax: "\(outputCount) class\(outputCount == 1 ? "" : "es")"
+    case .sigmoid: "\(outputCount) \(outputCount == 1 ? "probability" : "labels") (sigmoid)"
+    case .linear: "\(outputCount) value\(plural)"
+    case .relu: "\(outputCount) feature\(plural) of \(layers.last?.name ?? "")"
+    }
+  }
 }
 
 extension Preprocessing {

@@ -12,8 +12,14 @@ struct Header {
   static let byteOrderMark: UInt32 = 0x0102_0304
   /// The feature of a pooling over the whole map.
   static let globalPooling: UInt64 = 1 << 0
+  /// The feature of a network that is only the beginning of one of the six.
+  static let prefix: UInt64 = 1 << 1
+  /// The feature of a head that ends in something other than a softmax.
+  static let otherHead: UInt64 = 1 << 2
+  /// The feature of a `pool6` with a window of its own.
+  static let sixthPooling: UInt64 = 1 << 3
   /// The features that this program knows, bit by bit.
-  static let knownFeatures = globalPooling
+  static let knownFeatures = globalPooling | prefix | otherHead | sixthPooling
   /// The longest manifest: 30 times that of a paper-sized network in int8.
   static let longestManifest = 1 << 24
 
@@ -94,7 +100,7 @@ extension Header {
       let bits = (0..<64).filter { unknown >> $0 & 1 == 1 }.map(String.init).joined(separator: ", ")
       throw failure(
         "features", "needs a feature that this program does not know", kind: .unsupported, offset: 16,
-        "required features", seen: "bits \(bits)", allowed: "none but 0", advice: "use a newer vggconv")
+        "required features", seen: "bits \(bits)", allowed: "0 to 3", advice: "use a newer vggconv")
     }
     let length = try field(24, UInt64.self)
     guard length == UInt64(file.count) else {

@@ -100,6 +100,9 @@ extension MessageArena {
       case .softmax:
         message.operation_case = VGGW__LAYER__OPERATION_SOFTMAX
         message.softmax = make(vggw__softmax__init) { _ in }
+      case .sigmoid:
+        message.operation_case = VGGW__LAYER__OPERATION_SIGMOID
+        message.sigmoid = make(vggw__sigmoid__init) { _ in }
       }
     }
   }

@@ -29,16 +29,20 @@ struct Manifest: Equatable {
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
   var minorVersion: Int {
+    if requiredFeatures & ~Header.globalPooling != 0 { return 3 }
     if requiredFeatures != 0 { return 2 }
     return provenance.companions.isEmpty && provenance.folded.isEmpty ? 0 : 1
   }
 
   /// What a reader must know so as not to get the model wrong.
   var requiredFeatures: UInt64 {
-    let isGlobal = network.layers.contains {
-      if case .pooling(let pooling) = $0.operation { pooling.isGlobal } else { false }
+    var features: UInt64 = 0
+    for case .pooling(let pooling) in network.layers.lazy.filter({ $0.name == "pool6" }).map(\.operation) {
+      features |= pooling.isGlobal ? Header.globalPooling : Header.sixthPooling
     }
-    return isGlobal ? Header.globalPooling : 0
+    if network.cut != nil { features |= Header.prefix }
+    if let head = network.head, head.activation != .softmax { features |= Header.otherHead }
+    return features
   }
 }
 

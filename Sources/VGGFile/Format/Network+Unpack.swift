@@ -22,32 +22,40 @@ extension Network {
     try checkLayers(reader)
   }
 
-  /// Requires exactly the layers of the architecture, under their names and in order, and that they fit together.
+  /// Requires exactly the layers of the architecture or of its beginning, under their names and in order, and that they fit
+  /// together.
   private func checkLayers(_ reader: MessageReader) throws(FileError) {
-    var (convolutions, poolings, dense): ([Convolution], [Pooling], [Dense]) = ([], [], [])
+    var (convolutions, poolings): ([Convolution], [Pooling]) = ([], [])
+    var headPooling: Pooling?
     var normalization: LocalResponseNormalization?
     for layer in layers {
       switch layer.operation {
       case .convolution(let convolution): convolutions.append(convolution)
+      case .pooling(let pooling) where layer.name == "pool6": headPooling = pooling
       case .pooling(let pooling): poolings.append(pooling)
       case .normalization(let found): normalization = found
-      case .dense(let found): dense.append(found)
-      case .softmax: break
+      case .dense, .softmax, .sigmoid: break
       }
     }
     let sides = convolutions.map { $0.kernel.height == $0.kernel.width ? $0.kernel.height : 0 }
-    let isKnown =
-      Architecture(kernelSides: sides, hasNormalization: normalization != nil) == architecture
-      && poolings.prefix(5).allSatisfy { !$0.isGlobal } && dense.count <= 3
-      && (poolings.count == 5 || poolings.count == 6 && poolings[5].isGlobal)
-      && (dense.isEmpty || inputExtent != nil)
-    guard isKnown else {
+    let endsInPooling = [true, false].first {
+      NetworkPrefix(architecture, convolutionCount: convolutions.count, endsInPooling: $0)?.poolingPlaces
+        .count
+        == poolings.count
+    }
+    guard let endsInPooling,
+      let prefix = NetworkPrefix(
+        architecture, convolutionCount: convolutions.count, endsInPooling: endsInPooling),
+      architecture.kernelSides.joined().starts(with: sides),
+      (architecture == .aLRN) == (normalization != nil), poolings.allSatisfy({ !$0.isGlobal }),
+      head == nil || inputExtent != nil
+    else {
       throw reader.failure("layers", "has layers that are not those of network \(architecture.rawValue)")
     }
     let expected =
       Network.featureLayers(
-        architecture, convolutions: convolutions, pooling: poolings, normalization: normalization)
-      + Network.denseLayers(dense)
+        prefix, convolutions: convolutions, poolings: poolings, headPooling: headPooling,
+        normalization: normalization) + (head?.layers ?? [])
     guard layers == expected else {
       let different = zip(layers, expected).first { $0 != $1 }
       throw reader.failure(
@@ -89,6 +97,8 @@ extension Layer {
       .dense(try dense(reader.required(message.dense, "dense"), reader))
     case VGGW__LAYER__OPERATION_SOFTMAX:
       .softmax
+    case VGGW__LAYER__OPERATION_SIGMOID:
+      .sigmoid
     default:
       throw reader.failure("operation", "has a layer of an unknown kind")
     }

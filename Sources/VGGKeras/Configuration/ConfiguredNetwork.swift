@@ -41,10 +41,8 @@ struct ConfiguredNetwork {
 
   /// The layers with weights, in order.
   private(set) var weighted: [Weighted] = []
-  /// The number of convolutions in front of each pooling layer, since the one before.
-  private(set) var blocks: [Int] = []
-  /// The pooling layers.
-  private(set) var pooling: [Pooling] = []
+  /// The poolings and their places.
+  private(set) var poolings: [FoundNetwork.PlacedPooling] = []
   /// The input's extent, where it is fixed.
   private(set) var inputExtent: Extent?
   /// The order of the axes of feature maps.
@@ -110,22 +108,6 @@ struct ConfiguredNetwork {
     weighted.filter { $0.kernel == nil }.dropLast().filter { $0.activation == "linear" }.map(\.name)
   }
 
-  /// A network of these layers with the activations as they are configured: hidden dense layers may have none.
-  func withActivations(_ network: Network) -> Network {
-    guard !linearHiddenLayers.isEmpty else { return network }
-    var dense = weighted.filter { $0.kernel == nil }[...]
-    let layers = network.layers.map { layer -> Layer in
-      guard case .dense(var operation) = layer.operation, dense.popFirst()?.activation == "linear" else {
-        return layer
-      }
-      operation.activation = .none
-      return Layer(name: layer.name, operation: .dense(operation))
-    }
-    return Network(
-      architecture: network.architecture, inputChannels: network.inputChannels,
-      inputExtent: network.inputExtent, layers: layers)
-  }
-
   private mutating func take(_ layer: ModelConfiguration.Layer) throws(FileError) {
     noteInput(layer)
     switch layer.className {
@@ -136,7 +118,7 @@ struct ConfiguredNetwork {
     case "Conv2D", "Convolution2D": try takeConvolution(layer)
     case "MaxPooling2D", "AveragePooling2D": try takePooling(layer)
     case "Flatten":
-      guard pooling.count == 5 else { throw wrongPlace(layer) }
+      guard poolings.count == 5 else { throw wrongPlace(layer) }
       flattenFormat = layer["data_format"]?.string
       hasFlattened = true
     case "Dense": try takeDense(layer)
@@ -144,7 +126,7 @@ struct ConfiguredNetwork {
       try takeNormalization(layer)
     case "Activation", "ReLU", "Softmax": try takeActivation(layer)
     case "GlobalAveragePooling2D", "GlobalMaxPooling2D":
-      guard pooling.count == 5, !hasFlattened, globalPooling == nil, zeros == nil else {
+      guard poolings.count == 5, !hasFlattened, globalPooling == nil, zeros == nil else {
         throw wrongPlace(layer)
       }
       globalPooling = (
@@ -189,7 +171,7 @@ struct ConfiguredNetwork {
       throw LayerName.unknownFunction(layer.name, file: file)
     }
     try requireActivation()
-    guard weighted.count == 1, pooling.isEmpty, normalizationName == nil else { throw wrongPlace(layer) }
+    guard weighted.count == 1, poolings.isEmpty, normalizationName == nil else { throw wrongPlace(layer) }
     normalizationName = layer.name
   }
 
@@ -235,7 +217,7 @@ struct ConfiguredNetwork {
         allowed: "what keeps the extent: same, or as many zeros by ZeroPadding2D")
     }
     zeros = nil
-    guard let outputs = layer["filters", "nb_filter"]?.integer, !hasFlattened, pooling.count < 5
+    guard let outputs = layer["filters", "nb_filter"]?.integer, !hasFlattened, poolings.count < 5
     else { throw wrongPlace(layer) }
     isChannelsFirst =
       layer["data_format"]?.string == "channels_first" || layer["dim_ordering"]?.string == "th"
@@ -248,7 +230,7 @@ struct ConfiguredNetwork {
 
   private mutating func takePooling(_ layer: ModelConfiguration.Layer) throws(FileError) {
     try requireActivation()
-    guard openConvolutions > 0, zeros == nil, pooling.count < 5 else { throw wrongPlace(layer) }
+    guard openConvolutions > 0, zeros == nil, poolings.count < 5 else { throw wrongPlace(layer) }
     for key in ["pool_size", "strides"] {
       guard layer.extent(key) == Extent(side: 2) || (key == "strides" && layer[key] == nil) else {
         throw refusal(layer, key, seen: layer[key], allowed: "2x2")
@@ -262,8 +244,7 @@ struct ConfiguredNetwork {
     default: throw refusal(layer, "padding", seen: mode, allowed: "valid or same")
     }
     if layer.className == "AveragePooling2D" { pool.method = .average }
-    pooling.append(pool)
-    blocks.append(openConvolutions)
+    poolings.append(FoundNetwork.PlacedPooling(pool, behind: weighted.count))
     openConvolutions = 0
   }
 

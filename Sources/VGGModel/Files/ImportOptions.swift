@@ -20,6 +20,8 @@ public struct ImportOptions: Equatable, Sendable {
   public var normalizationEpsilon: Double?
   /// Whether batch normalisations stand in front of the activations even where the source does not tell.
   public var normalizationsPrecedeActivations = false
+  /// What is applied to the last dense layer; nil: decided by evidence.
+  public var headActivation: HeadActivation?
   /// The folder for temporary files, needed only for what cannot be mapped, such as compressed data.
   public var scratchFolder = "/tmp"
 

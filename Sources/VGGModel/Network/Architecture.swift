@@ -41,19 +41,4 @@ public enum Architecture: String, CaseIterable, Sendable {
 
   /// The number of weight layers of the whole network, as in "VGG-16".
   public var weightLayerCount: Int { convolutionCount + 3 }
-
-  /// Finds the network that has these kernels, in order; names and widths do not matter.
-  ///
-  /// A and A-LRN have the same weights, so a normalisation layer tells them apart.
-  ///
-  /// - Parameters:
-  ///   - sides: The sides of the kernels of all convolutions.
-  ///   - hasNormalization: Whether the network has a local response normalisation.
-  public init?(kernelSides sides: [Int], hasNormalization: Bool) {
-    let found = Architecture.allCases.first {
-      $0.kernelSides.joined().elementsEqual(sides) && ($0 == .aLRN) == hasNormalization
-    }
-    guard let found else { return nil }
-    self = found
-  }
 }

@@ -18,6 +18,8 @@ public struct Layer: Equatable, Sendable {
     case normalization(LocalResponseNormalization)
     case dense(Dense)
     case softmax
+    /// The logistic function of each value by itself.
+    case sigmoid
   }
 
   /// The name of the layer's weight tensor, `conv1_1/weight`.

@@ -84,7 +84,7 @@ extension Layer {
     case .normalization(let normalization) where normalization.region == .withinChannel:
       (Extent(side: normalization.size), Extent(side: 1))
     case .dense: (input, Extent(side: 1))
-    case .normalization, .softmax: (Extent(side: 1), Extent(side: 1))
+    case .normalization, .softmax, .sigmoid: (Extent(side: 1), Extent(side: 1))
     }
   }
 
@@ -94,7 +94,7 @@ extension Layer {
     case .convolution(let convolution):
       convolution.kernel.height * convolution.kernel.width * convolution.inputChannels
     case .dense(let dense): dense.inputs
-    case .pooling, .normalization, .softmax: 0
+    case .pooling, .normalization, .softmax, .sigmoid: 0
     }
   }
 

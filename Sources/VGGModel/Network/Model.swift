@@ -99,7 +99,7 @@ extension Layer {
     case .dense(let dense):
       weight = [dense.inputs, dense.outputs]
       bias = dense.hasBias ? dense.outputs : nil
-    case .pooling, .normalization, .softmax:
+    case .pooling, .normalization, .softmax, .sigmoid:
       return []
     }
     return [TensorRequirement(name: weightName, role: .weight, shape: weight)]

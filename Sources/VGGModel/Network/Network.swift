@@ -6,7 +6,7 @@ public struct Network: Equatable, Sendable {
   public let inputChannels: Int
   /// The input's extent; nil where the dense layers are missing and nothing else tells it.
   public let inputExtent: Extent?
-  /// The layers, from the first convolution to the softmax.
+  /// The layers, from the first convolution to what is applied to the last dense layer.
   public let layers: [Layer]
 
   /// Creates a network from layers that fit together.
@@ -17,7 +17,9 @@ public struct Network: Equatable, Sendable {
     self.layers = layers
   }
 
-  /// Creates a network of the paper, with any input, widths and class count; `denseWidths` may be empty ("notop").
+  /// Creates a network of the paper, with any input, widths and class count.
+  ///
+  /// - Parameter denseWidths: The outputs of one to three dense layers; none for features alone ("notop").
   public init(
     _ architecture: Architecture, inputExtent: Extent = Extent(side: 224), inputChannels: Int = 3,
     widths: [Int] = Architecture.paperWidths, denseWidths: [Int] = Architecture.paperDenseWidths
@@ -32,67 +34,44 @@ public struct Network: Equatable, Sendable {
       }
     }
     let features = Network.featureLayers(
-      architecture, convolutions: convolutions, pooling: Array(repeating: Pooling(), count: 5),
+      NetworkPrefix(whole: architecture), convolutions: convolutions,
+      poolings: Array(repeating: Pooling(), count: 5),
       normalization: architecture == .aLRN ? .paper : nil)
     let featureNetwork = Network(
       architecture: architecture, inputChannels: inputChannels, inputExtent: inputExtent, layers: features)
     guard let last = try featureNetwork.outputShapes(for: inputExtent).last else { preconditionFailure() }
     var dense: [Dense] = []
-    for (index, width) in denseWidths.enumerated() {
-      dense.append(
-        Dense(
-          inputs: dense.last?.outputs ?? last.count, outputs: width,
-          activation: index == denseWidths.count - 1 ? .none : .relu))
+    for width in denseWidths {
+      dense.append(Dense(inputs: dense.last?.outputs ?? last.count, outputs: width, activation: .relu))
     }
     self.init(
       architecture: architecture, inputChannels: inputChannels, inputExtent: inputExtent,
-      layers: features + Network.denseLayers(dense))
+      layers: features + (Head(dense, activation: .softmax)?.layers ?? []))
   }
 
-  /// Whether the network ends in dense layers and a softmax, not in pool5.
-  public var hasTop: Bool { layers.contains { if case .dense = $0.operation { true } else { false } } }
-
-  /// The number of classes, nil without a top.
-  public var classCount: Int? {
-    for layer in layers.reversed() {
-      if case .dense(let dense) = layer.operation { return dense.outputs }
-    }
-    return nil
-  }
-
-  /// The layers of the five blocks, under their canonical names, and `pool6`, a pooling over the whole map, where there is one.
+  /// The layers of the features under their canonical names, and `pool6` in front of the dense layers where there is one.
   ///
-  /// - Precondition: As many convolutions as the architecture has, and five or six poolings.
+  /// - Precondition: As many convolutions and poolings as the prefix has.
   package static func featureLayers(
-    _ architecture: Architecture, convolutions: [Convolution], pooling: [Pooling],
+    _ prefix: NetworkPrefix, convolutions: [Convolution], poolings: [Pooling], headPooling: Pooling? = nil,
     normalization: LocalResponseNormalization?
   ) -> [Layer] {
-    precondition(convolutions.count == architecture.convolutionCount && (5...6).contains(pooling.count))
+    precondition(
+      convolutions.count == prefix.convolutionCount && poolings.count == prefix.poolingPlaces.count)
     var layers: [Layer] = []
     var remaining = convolutions[...]
-    for (block, sides) in architecture.kernelSides.enumerated() {
-      for index in sides.indices {
+    for (block, size) in prefix.blockSizes.enumerated() {
+      for index in 0..<size {
         layers.append(
           Layer(name: "conv\(block + 1)_\(index + 1)", operation: .convolution(remaining.removeFirst())))
       }
       if block == 0, let normalization {
         layers.append(Layer(name: "norm1", operation: .normalization(normalization)))
       }
-      layers.append(Layer(name: "pool\(block + 1)", operation: .pooling(pooling[block])))
+      if block < poolings.count {
+        layers.append(Layer(name: "pool\(block + 1)", operation: .pooling(poolings[block])))
+      }
     }
-    return layers + pooling.dropFirst(5).map { Layer(name: "pool6", operation: .pooling($0)) }
-  }
-
-  /// The dense layers under their canonical names, then the softmax. The last one is always `fc8`.
-  package static func denseLayers(_ dense: [Dense]) -> [Layer] {
-    guard !dense.isEmpty else { return [] }
-    let names = denseNames(count: dense.count)
-    return zip(names, dense).map { Layer(name: $0, operation: .dense($1)) }
-      + [Layer(name: "prob", operation: .softmax)]
-  }
-
-  /// The canonical names of one to three dense layers.
-  package static func denseNames(count: Int) -> [String] {
-    ["fc6", "fc7"].prefix(count - 1) + ["fc8"]
+    return layers + (headPooling.map { [Layer(name: "pool6", operation: .pooling($0))] } ?? [])
   }
 }

@@ -81,7 +81,7 @@ extension Layer {
         )
       }
       return FeatureShape(extent: Extent(side: 1), channels: dense.outputs)
-    case .normalization, .softmax:
+    case .normalization, .softmax, .sigmoid:
       return input
     }
   }

@@ -547,6 +547,186 @@ void   vggw__provenance__free_unpacked
   assert(message->base.descriptor == &vggw__provenance__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__pass__init
+                     (Vggw__Pass         *message)
+{
+  static const Vggw__Pass init_value = VGGW__PASS__INIT;
+  *message = init_value;
+}
+size_t vggw__pass__get_packed_size
+                     (const Vggw__Pass *message)
+{
+  assert(message->base.descriptor == &vggw__pass__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__pass__pack
+                     (const Vggw__Pass *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__pass__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__pass__pack_to_buffer
+                     (const Vggw__Pass *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__pass__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__Pass *
+       vggw__pass__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__Pass *)
+     protobuf_c_message_unpack (&vggw__pass__descriptor,
+                                allocator, len, data);
+}
+void   vggw__pass__free_unpacked
+                     (Vggw__Pass *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__pass__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__quantize__init
+                     (Vggw__Quantize         *message)
+{
+  static const Vggw__Quantize init_value = VGGW__QUANTIZE__INIT;
+  *message = init_value;
+}
+size_t vggw__quantize__get_packed_size
+                     (const Vggw__Quantize *message)
+{
+  assert(message->base.descriptor == &vggw__quantize__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__quantize__pack
+                     (const Vggw__Quantize *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__quantize__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__quantize__pack_to_buffer
+                     (const Vggw__Quantize *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__quantize__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__Quantize *
+       vggw__quantize__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__Quantize *)
+     protobuf_c_message_unpack (&vggw__quantize__descriptor,
+                                allocator, len, data);
+}
+void   vggw__quantize__free_unpacked
+                     (Vggw__Quantize *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__quantize__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__prune__init
+                     (Vggw__Prune         *message)
+{
+  static const Vggw__Prune init_value = VGGW__PRUNE__INIT;
+  *message = init_value;
+}
+size_t vggw__prune__get_packed_size
+                     (const Vggw__Prune *message)
+{
+  assert(message->base.descriptor == &vggw__prune__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__prune__pack
+                     (const Vggw__Prune *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__prune__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__prune__pack_to_buffer
+                     (const Vggw__Prune *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__prune__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__Prune *
+       vggw__prune__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__Prune *)
+     protobuf_c_message_unpack (&vggw__prune__descriptor,
+                                allocator, len, data);
+}
+void   vggw__prune__free_unpacked
+                     (Vggw__Prune *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__prune__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__drop_dense__init
+                     (Vggw__DropDense         *message)
+{
+  static const Vggw__DropDense init_value = VGGW__DROP_DENSE__INIT;
+  *message = init_value;
+}
+size_t vggw__drop_dense__get_packed_size
+                     (const Vggw__DropDense *message)
+{
+  assert(message->base.descriptor == &vggw__drop_dense__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__drop_dense__pack
+                     (const Vggw__DropDense *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__drop_dense__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__drop_dense__pack_to_buffer
+                     (const Vggw__DropDense *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__drop_dense__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__DropDense *
+       vggw__drop_dense__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__DropDense *)
+     protobuf_c_message_unpack (&vggw__drop_dense__descriptor,
+                                allocator, len, data);
+}
+void   vggw__drop_dense__free_unpacked
+                     (Vggw__DropDense *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__drop_dense__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__source_file__init
                      (Vggw__SourceFile         *message)
 {
@@ -1846,7 +2026,7 @@ const ProtobufCMessageDescriptor vggw__preprocessing__descriptor =
   (ProtobufCMessageInit) vggw__preprocessing__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[10] =
+static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[11] =
 {
   {
     "source_name",
@@ -1933,12 +2113,12 @@ static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[10] =
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "passes",
+    "pass_texts",
     8,
     PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_STRING,
-    offsetof(Vggw__Provenance, n_passes),
-    offsetof(Vggw__Provenance, passes),
+    offsetof(Vggw__Provenance, n_pass_texts),
+    offsetof(Vggw__Provenance, pass_texts),
     NULL,
     &protobuf_c_empty_string,
     0,             /* flags */
@@ -1968,6 +2148,18 @@ static const ProtobufCFieldDescriptor vggw__provenance__field_descriptors[10] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "passes",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Provenance, n_passes),
+    offsetof(Vggw__Provenance, passes),
+    &vggw__pass__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__provenance__field_indices_by_name[] = {
   8,   /* field[8] = companions */
@@ -1976,7 +2168,8 @@ static const unsigned vggw__provenance__field_indices_by_name[] = {
   9,   /* field[9] = folded */
   3,   /* field[3] = format */
   4,   /* field[4] = generation */
-  7,   /* field[7] = passes */
+  7,   /* field[7] = pass_texts */
+  10,   /* field[10] = passes */
   2,   /* field[2] = source_digest */
   1,   /* field[1] = source_length */
   0,   /* field[0] = source_name */
@@ -1984,7 +2177,7 @@ static const unsigned vggw__provenance__field_indices_by_name[] = {
 static const ProtobufCIntRange vggw__provenance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor vggw__provenance__descriptor =
 {
@@ -1994,11 +2187,195 @@ const ProtobufCMessageDescriptor vggw__provenance__descriptor =
   "Vggw__Provenance",
   "vggw",
   sizeof(Vggw__Provenance),
-  10,
+  11,
   vggw__provenance__field_descriptors,
   vggw__provenance__field_indices_by_name,
   1,  vggw__provenance__number_ranges,
   (ProtobufCMessageInit) vggw__provenance__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[4] =
+{
+  {
+    "quantize",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, quantize),
+    &vggw__quantize__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prune",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, prune),
+    &vggw__prune__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "drop_dense",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, drop_dense),
+    &vggw__drop_dense__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__pass__field_indices_by_name[] = {
+  2,   /* field[2] = drop_dense */
+  1,   /* field[1] = prune */
+  0,   /* field[0] = quantize */
+  3,   /* field[3] = text */
+};
+static const ProtobufCIntRange vggw__pass__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor vggw__pass__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.Pass",
+  "Pass",
+  "Vggw__Pass",
+  "vggw",
+  sizeof(Vggw__Pass),
+  4,
+  vggw__pass__field_descriptors,
+  vggw__pass__field_indices_by_name,
+  1,  vggw__pass__number_ranges,
+  (ProtobufCMessageInit) vggw__pass__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[2] =
+{
+  {
+    "element_type",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, element_type),
+    &vggw__element_type__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kept_layers",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Vggw__Quantize, n_kept_layers),
+    offsetof(Vggw__Quantize, kept_layers),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__quantize__field_indices_by_name[] = {
+  0,   /* field[0] = element_type */
+  1,   /* field[1] = kept_layers */
+};
+static const ProtobufCIntRange vggw__quantize__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor vggw__quantize__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.Quantize",
+  "Quantize",
+  "Vggw__Quantize",
+  "vggw",
+  sizeof(Vggw__Quantize),
+  2,
+  vggw__quantize__field_descriptors,
+  vggw__quantize__field_indices_by_name,
+  1,  vggw__quantize__number_ranges,
+  (ProtobufCMessageInit) vggw__quantize__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__prune__field_descriptors[1] =
+{
+  {
+    "fraction",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Prune, fraction),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__prune__field_indices_by_name[] = {
+  0,   /* field[0] = fraction */
+};
+static const ProtobufCIntRange vggw__prune__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor vggw__prune__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.Prune",
+  "Prune",
+  "Vggw__Prune",
+  "vggw",
+  sizeof(Vggw__Prune),
+  1,
+  vggw__prune__field_descriptors,
+  vggw__prune__field_indices_by_name,
+  1,  vggw__prune__number_ranges,
+  (ProtobufCMessageInit) vggw__prune__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define vggw__drop_dense__field_descriptors NULL
+#define vggw__drop_dense__field_indices_by_name NULL
+#define vggw__drop_dense__number_ranges NULL
+const ProtobufCMessageDescriptor vggw__drop_dense__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.DropDense",
+  "DropDense",
+  "Vggw__DropDense",
+  "vggw",
+  sizeof(Vggw__DropDense),
+  0,
+  vggw__drop_dense__field_descriptors,
+  vggw__drop_dense__field_indices_by_name,
+  0,  vggw__drop_dense__number_ranges,
+  (ProtobufCMessageInit) vggw__drop_dense__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor vggw__source_file__field_descriptors[3] =

@@ -9,9 +9,7 @@ extension Model {
   /// - Parameter kept: The names of layers whose weights stay as they are.
   public func converted(to precision: Precision, keeping kept: [String] = []) throws(FileError) -> Model {
     let keptWeights = Set(kept.map { "\($0)/weight" })
-    let pass =
-      "quantize --to \(precision.rawValue)" + (kept.isEmpty ? "" : " --keep \(kept.joined(separator: ","))")
-    return try mappingTensors(pass: pass) { (tensor) throws(FileError) in
+    return try mappingTensors(pass: .quantize(to: precision, keeping: kept)) { (tensor) throws(FileError) in
       guard tensor.role == .weight, !keptWeights.contains(tensor.name) else { return tensor }
       let element: Encoding.Element
       let values: any TensorValues

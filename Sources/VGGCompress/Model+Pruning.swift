@@ -3,15 +3,13 @@ public import VGGModel
 extension Model {
   /// The model with the smallest weights of each dense layer set to zero and these layers stored sparse.
   ///
-  /// Weights of equal magnitude are kept or dropped together, so never more than the fraction is dropped.
+  /// Weights of equal magnitude are kept or dropped together, so never more than the fraction is dropped. Zeros of either
+  /// sign become +0, which a sparse tensor does not store.
   ///
   /// - Parameter fraction: The part of each dense layer's weights to drop, from 0 to 1.
   public func pruningDense(fraction: Double) throws(FileError) -> Model {
-    let denseWeights = Set(
-      network.layers.compactMap { layer in
-        if case .dense = layer.operation { layer.weightName } else { nil }
-      })
-    return try mappingTensors(pass: "prune --fc \(fraction)") { (tensor) throws(FileError) in
+    let denseWeights = Set(network.layers.filter(\.isDense).map(\.weightName))
+    return try mappingTensors(pass: .prune(fraction: fraction)) { (tensor) throws(FileError) in
       guard denseWeights.contains(tensor.name) else { return tensor }
       let dropCount = Int((Double(tensor.count) * min(max(fraction, 0), 1)).rounded(.down))
       let cut = try tensor.values.magnitude(ofAtMost: dropCount)
@@ -23,19 +21,10 @@ extension Model {
 
   /// The model without its dense layers: the features in front of them.
   public func droppingDense() throws(FileError) -> Model {
-    let layers = network.layers.filter { layer in
-      switch layer.operation {
-      case .convolution, .pooling, .normalization: true
-      case .dense, .softmax, .sigmoid: false
-      }
-    }
-    let features = Network(
-      architecture: network.architecture, inputChannels: network.inputChannels,
-      inputExtent: network.inputExtent,
-      layers: layers)
+    let features = network.withoutDense
     let needed = Set(features.tensorRequirements.map(\.name))
     var provenance = self.provenance
-    provenance.passes.append("prune --drop-fc")
+    provenance.passes.append(.dropDense)
     do throws(ShapeError) {
       return try Model(
         network: features, tensors: tensors.filter { needed.contains($0.name) }, preprocessing: preprocessing,
@@ -56,6 +45,7 @@ private struct PrunedValues: TensorValues {
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     try base.read(range, into: destination)
+    let keptFrom = max(keptFrom, 1)  // a zero is never kept, whatever its sign
     for index in destination.indices where destination[index].magnitudeBits < keptFrom {
       destination[index] = 0
     }

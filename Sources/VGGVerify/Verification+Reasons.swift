@@ -2,30 +2,80 @@ internal import Glibc
 internal import VGGModel
 
 extension Verification {
-  /// Why the verdict is `different`: one line for each reason, the first one nearest to the cause.
-  public var reasons: [String] {
-    weightReasons + networkDifferences + layerReasons + recordedReasons + limitReasons
+  /// Why the verdict is what it is, where it is neither exact nor equivalent: one line for each reason, the first one nearest
+  /// to the cause.
+  public var reasons: [String] { faults + distances }
+
+  /// Why the model is not what its passes make of the source.
+  public var faults: [String] {
+    let serious = differences.filter { !$0.isHarmless }
+    return serious.filter { !$0.isAboutLayer }.map(\.text) + weightReasons
+      + serious.filter(\.isAboutLayer).map(\.text) + layerReasons + recordedReasons
+  }
+
+  /// Why the model is not close to the source.
+  public var distances: [String] {
+    headReasons
+      + distances(
+        distance: limits.outputDistance ?? Closeness.distanceLimit,
+        sameClasses: limits.sameClassFraction ?? Closeness.sameDecisionLimit)
+      // Whatever is stated: a class that has changed is not the same.
+      + (closeness.sameDecisionCount < closeness.decisionCount
+        && limits.sameClassFraction.map { $0 < 1 } == true
+        ? [changedClasses] : [])
+  }
+
+  /// Whether all that keeps the model from being close is that it has no dense layers any more.
+  public var losesNothingButItsHead: Bool { lacksHead && distances == headReasons }
+
+  /// What exceeds a limit that somebody stated.
+  var statedDistances: [String] {
+    distances(distance: limits.outputDistance, sameClasses: limits.sameClassFraction)
+  }
+
+  /// What of the differences leaves the function as it is for pictures of the network's own extent: layers that differ in
+  /// the same way together.
+  public var notes: [String] {
+    var layersByProblem: [(problem: String, layers: [String])] = []
+    for difference in differences where difference.isHarmless {
+      guard case .layer(let layer) = difference.subject else { continue }
+      if let index = layersByProblem.firstIndex(where: { $0.problem == difference.problem }) {
+        layersByProblem[index].layers.append(layer)
+      } else {
+        layersByProblem.append((difference.problem, [layer]))
+      }
+    }
+    return layersByProblem.map { problem, layers in
+      "\(layers.joined(separator: ", ")): \(problem); the same for the network's own input, not for other extents"
+    }
   }
 
   /// The first layer that is wrong by its weights, its settings or what it computes with the right input.
   public var culprit: String? {
     if let check = weights.first(where: { !$0.passes }) { return String(check.tensor.prefix { $0 != "/" }) }
     if let tensor = missingTensors.first { return String(tensor.prefix { $0 != "/" }) }
-    if let difference = networkDifferences.first { return String(difference.prefix { $0 != ":" }) }
+    for difference in differences where !difference.isHarmless {
+      if case .layer(let name) = difference.subject { return name }
+    }
     return layers.first { !$0.local.passes }?.layer ?? layers.first { !$0.passes }?.layer
       ?? recorded.first { !$0.passes }?.layer
   }
 
   private var weightReasons: [String] {
     var reasons = missingTensors.map { "\($0) of the source is not in the model" }
-    if weights.isEmpty { reasons.append("no weights were compared") }
+    if weights.isEmpty, !differences.contains(where: { $0.subject == .network }) {
+      reasons.append("no weights were compared")
+    }
     for check in weights where !check.passes {
       guard check.hasSourcesShape else {
         reasons.append("\(check.tensor): has another shape than the source's")
         continue
       }
+      if let problem = check.encodingProblem { reasons.append("\(check.tensor): \(problem)") }
+      guard check.wrongCount > 0 || check.comparedCount == 0 else { continue }
+      let rule = check.requirement == .exact ? "the source's" : "what the passes make of the source's"
       var reason =
-        "\(check.tensor): \(check.wrongCount) of \(check.comparedCount) values are not the source's"
+        "\(check.tensor): \(check.wrongCount) of \(check.comparedCount) values are not \(rule)"
       if let first = check.firstWrong {
         reason += ", the first at \(first.index): \(first.seen) instead of \(first.expected)"
       }
@@ -36,7 +86,7 @@ extension Verification {
 
   private var layerReasons: [String] {
     var reasons: [String] = []
-    if layers.isEmpty { reasons.append("no layers were compared") }
+    if depth == .layers, layers.isEmpty, isComparable { reasons.append("no layers were compared") }
     if let layer = layers.first(where: { $0.local.comparedCount == 0 }) {
       reasons.append("\(layer.layer): gives another shape than the source's layer")
     } else if let layer = layers.first(where: { !$0.local.passes }) {
@@ -48,7 +98,7 @@ extension Verification {
     if let layer = layers.first(where: { $0.engine?.passes == false }), let error = layer.engine {
       reasons.append("\(layer.layer): the engine differs from exact arithmetic" + error.explanation)
     }
-    if isUnchanged, weights.allSatisfy(\.passes),
+    if isUnchanged, weights.allSatisfy(\.passes), differences.isEmpty,
       let layer = layers.first(where: { $0.accumulated.largestError != 0 })
     {
       reasons.append("\(layer.layer): does not give the source's bits, though all weights are the source's")
@@ -64,7 +114,16 @@ extension Verification {
     return ["\(layer.layer): differs from the recorded activations" + layer.error.explanation]
   }
 
-  private var limitReasons: [String] {
+  private var headReasons: [String] {
+    lacksHead ? ["the dense layers were left out: the model gives features, not classes"] : []
+  }
+
+  private var changedClasses: String {
+    "\(closeness.decisionCount - closeness.sameDecisionCount) of \(closeness.decisionCount) pictures change their class"
+  }
+
+  /// What exceeds limits; one that is nil is not looked at.
+  private func distances(distance: Double?, sameClasses: Double?) -> [String] {
     var reasons: [String] = []
     if let limit = limits.accumulatedError,
       let layer = layers.first(where: { !($0.accumulated.relativeError <= limit) })
@@ -73,19 +132,23 @@ extension Verification {
         "\(layer.layer): differs by \(layer.accumulated.relativeError.shortened) of its largest magnitude, allowed \(limit)"
       )
     }
-    if let limit = limits.outputDistance, !(outputDistance <= limit) {
-      reasons.append("the output's cosine distance is \(outputDistance.shortened), allowed \(limit)")
-    }
-    if let fraction = limits.sameClassFraction,
-      Double(sameClassCount) < fraction * Double(certificates.count) || certificates.isEmpty
-    {
+    if let distance, !(closeness.outputDistance <= distance) {
       reasons.append(
-        certificates.isEmpty
-          ? "no classes were compared"
-          : "\(certificates.count - sameClassCount) of \(certificates.count) pictures change their class")
+        "the output is at a distance of \(closeness.outputDistance.shortened), allowed \(distance)")
+    }
+    if let sameClasses {
+      if let fraction = closeness.sameDecisionFraction {
+        if fraction < sameClasses { reasons.append(changedClasses) }
+      } else if limits.sameClassFraction != nil, judgesCloseness {
+        reasons.append("no classes were compared")
+      }
     }
     return reasons
   }
+}
+
+extension ModelDifference {
+  fileprivate var isAboutLayer: Bool { if case .layer = subject { true } else { false } }
 }
 
 extension BoundedError {
@@ -105,61 +168,4 @@ extension Double {
     // Dividing by a power of ten gives the shortest decimal more often than multiplying by its inverse.
     return unit < 1 ? (self / unit).rounded() / (1 / unit).rounded() : (self / unit).rounded() * unit
   }
-}
-
-extension Network {
-  /// What the layers do in another way than those of the same names in another network.
-  ///
-  /// Poolings that round in different directions are the same where the network's own input leaves nothing to round.
-  func differences(from other: Network) -> [String] {
-    var differences: [String] = []
-    let shapes = inputExtent.flatMap { try? outputShapes(for: $0) }
-    let otherShapes = inputExtent.flatMap { try? other.outputShapes(for: $0) }
-    for (index, layer) in layers.enumerated() {
-      guard let otherIndex = other.layers.firstIndex(where: { $0.name == layer.name }) else {
-        differences.append("\(layer.name): is not in the source")
-        continue
-      }
-      let isSameExtent = shapes?[index] == otherShapes?[otherIndex] && shapes != nil
-      if let difference = layer.operation.difference(
-        from: other.layers[otherIndex].operation, isSameExtent: isSameExtent)
-      {
-        differences.append("\(layer.name): \(difference)")
-      }
-    }
-    return differences
-  }
-}
-
-extension Layer.Operation {
-  fileprivate func difference(from other: Layer.Operation, isSameExtent: Bool) -> String? {
-    switch (self, other) {
-    case (.pooling(var own), .pooling(let theirs)):
-      guard own != theirs else { return nil }
-      let rounding = own.rounding
-      own.rounding = theirs.rounding
-      guard own == theirs else { return "pools in another way than the source's" }
-      return isSameExtent
-        ? nil
-        : "rounds \(rounding == .floor ? "down" : "up"), the source's \(rounding == .floor ? "up" : "down")"
-    case (.normalization(let own), .normalization(let theirs)):
-      return own.isClose(to: theirs)
-        ? nil : "has the constants \(own.description), the source's \(theirs.description)"
-    default: return self == other ? nil : "does not compute what the source's does"
-    }
-  }
-}
-
-extension LocalResponseNormalization {
-  /// Whether the constants are the same up to a rounding to float32, as files store them.
-  fileprivate func isClose(to other: LocalResponseNormalization) -> Bool {
-    func isClose(_ left: Double, _ right: Double) -> Bool {
-      (left - right).magnitude <= max(left.magnitude, right.magnitude) * 0x1p-22
-    }
-    return size == other.size && region == other.region && isClose(scale, other.scale)
-      && isClose(beta, other.beta) && isClose(k, other.k)
-  }
-
-  /// In Caffe's terms: size, alpha of the whole window, beta, k.
-  fileprivate var description: String { "\(size),\(scale * Double(size)),\(beta),\(k)" }
 }

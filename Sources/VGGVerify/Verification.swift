@@ -1,65 +1,95 @@
 public import VGGEngine
 public import VGGModel
 
-/// Whether a model computes what its source computes: what was compared, and what came of it.
+/// Whether a model is what its passes make of its source, and whether it still computes the same: what was compared, and what
+/// came of it.
 public struct Verification: Sendable {
-  /// The model's tensors against the source's.
+  /// The model's tensors against what the passes make of the source's.
   public internal(set) var weights: [WeightCheck] = []
   /// Tensors of the source that the model should have and has not.
   public internal(set) var missingTensors: [String] = []
-  /// What the model's network does in another way than the source's, layer by layer.
-  public internal(set) var networkDifferences: [String] = []
+  /// What else the model does not share with its source.
+  public internal(set) var differences: [ModelDifference] = []
   /// The layers of both run side by side.
   public internal(set) var layers: [LayerVerdict] = []
   /// The model's layers against recorded activations, where there are any.
   public internal(set) var recorded: [RecordedVerdict] = []
   /// The first classes of the model and of the recording, for each picture whose probabilities were recorded.
   public internal(set) var recordedClasses: [(model: Int, recorded: Int)] = []
-  /// For each picture, whether its class can change; none without a top.
+  /// For each picture that was judged layer by layer, whether its class can change; none without a top.
   public internal(set) var certificates: [ClassCertificate] = []
-  /// The largest cosine distance of the outputs for one picture: of the scores before the softmax, or of the features.
-  public internal(set) var outputDistance = 0.0
+  /// How far the outputs are apart.
+  public internal(set) var closeness = Closeness()
+  /// What is said to have been done to the source's weights.
+  public internal(set) var passes: [Pass] = []
+  /// Whether the model has no classes although the source has.
+  public internal(set) var lacksHead = false
   /// What explains the difference, if something does.
   public internal(set) var diagnosis: Diagnosis?
-  /// What is allowed beside what the bounds allow.
+  /// What a close model may differ by.
   public let limits: Limits
+  /// How much was compared.
+  public let depth: Depth
 
-  /// Limits tighter than what arithmetic explains; nil: none.
+  /// What a model that is called close may differ by from its source.
+  ///
+  /// None of it ever comes from the model.
   public struct Limits: Sendable {
-    /// The largest difference from the source's activations, as a part of the layer's largest magnitude.
-    public var accumulatedError: Double?
-    /// The largest cosine distance of the output for one picture.
+    /// The largest distance of the output for one picture; nil: ``Closeness/distanceLimit``.
     public var outputDistance: Double?
-    /// The part of the pictures that must have the same class first.
+    /// The part of the pictures that must have the same class first; nil: ``Closeness/sameDecisionLimit``.
     public var sameClassFraction: Double?
+    /// The largest difference from the source's activations, as a part of the layer's largest magnitude; nil: any that
+    /// arithmetic explains.
+    public var accumulatedError: Double?
 
-    /// No limits but the bounds.
+    /// The limits that hold unless somebody states others.
     public init() {}
+
+    /// Whether somebody stated a limit.
+    public var areStated: Bool {
+      outputDistance != nil || sameClassFraction != nil || accumulatedError != nil
+    }
+  }
+
+  /// How much is compared.
+  public enum Depth: Sendable {
+    /// Weights, and all that is no weight.
+    case weights
+    /// The outputs of both networks too.
+    case outputs
+    /// Each layer of both networks too.
+    case layers
   }
 
   /// What came of the comparison.
   public enum Verdict: String, Sendable {
-    /// All weights are the source's, bit for bit, and so are all activations.
+    /// The model is the source: all weights bit for bit, and everything else.
     case exact
-    /// All weights are what their encoding can hold of the source's, and nothing exceeds its bound.
+    /// The model is what its passes make of the source, and it is close to it.
     case equivalent
-    /// Something is wrong.
+    /// The model is what its passes make of the source, but it does not compute the same any more.
+    case faithfulButNotClose = "faithful but not close"
+    /// The model is not what its passes make of the source.
     case different
   }
 
   /// What came of the comparison.
   public var verdict: Verdict {
-    guard reasons.isEmpty else { return .different }
-    return isUnchanged ? .exact : .equivalent
+    guard faults.isEmpty else { return .different }
+    guard distances.isEmpty else { return .faithfulButNotClose }
+    return isUnchanged && differences.isEmpty ? .exact : .equivalent
   }
 
-  /// Whether every weight is stored with the source's precision and none was pruned.
-  public var isUnchanged: Bool {
-    weights.allSatisfy { $0.requirement == .exact && $0.prunedCount == 0 }
-  }
+  /// Whether every weight is the source's, bit for bit.
+  public var isUnchanged: Bool { weights.allSatisfy(\.isUnchanged) }
 
-  /// The number of pictures whose first class is the same.
-  public var sameClassCount: Int { certificates.count { $0.sourceClass == $0.modelClass } }
+  /// Whether the outputs were compared with the source's.
+  public var judgesCloseness: Bool { closeness.pictureCount > 0 }
+
+  /// Whether the model is what it should be, and within all limits that somebody stated, if anybody did.
+  public var meetsStatedLimits: Bool { faults.isEmpty && limits.areStated && statedDistances.isEmpty }
+
   /// The number of pictures whose class cannot change.
   public var certifiedCount: Int { certificates.count { $0.isCertified } }
 
@@ -67,48 +97,97 @@ public struct Verification: Sendable {
   ///
   /// - Parameters:
   ///   - model: The model to be judged.
-  ///   - source: The source, imported afresh: all its tensors know where they stand in the source file.
+  ///   - source: The source, imported afresh: all its tensors know where they stand in the source file; or the native model
+  ///     that the last passes were applied to.
   ///   - inputs: Batches of preprocessed pictures that both are run with.
+  ///   - data: More batches, of which only the outputs are compared.
   ///   - recording: Activations that another program recorded.
+  ///   - depth: How much is compared.
   ///   - options: How the engine works.
   ///   - budget: How many multiplications of a layer are judged for each picture; beyond that, a sample is.
+  ///   - progress: Called when a step is done, see ``stepCount(for:inputs:data:depth:)``.
   public init(
-    of model: Model, against source: Model, inputs: [FeatureMap], recording: RecordedActivations? = nil,
-    limits: Limits = Limits(), options: EngineOptions = EngineOptions(),
-    budget: Int = Verification.standardBudget
+    of model: Model, against source: Model, inputs: [FeatureMap],
+    data: PictureBatches = .none, recording: RecordedActivations? = nil,
+    limits: Limits = Limits(), depth: Depth = .layers, options: EngineOptions = EngineOptions(),
+    budget: Int = Verification.standardBudget, progress: () -> Void = {}
   ) throws(VerificationError) {
     self.limits = limits
+    self.depth = depth
+    let declared: DeclaredModel
+    passes = model.passes(since: source) ?? []
     do throws(FileError) {
-      try compareWeights(of: model, against: source)
+      declared = try DeclaredModel(source, passes: passes)
+      try compareWeights(of: model, with: declared, source: source, progress)
     } catch {
       throw .file(error)
     }
     do throws(EngineError) {
-      if missingTensors.isEmpty, weights.allSatisfy(\.hasSourcesShape) {
-        networkDifferences = model.network.differences(from: source.network)
-        try compareLayers(of: model, against: source, inputs: inputs, options, budget)
+      if isComparable {
+        let run = VerificationRun(model: model, source: source, declared: declared.model, options: options)
+        switch depth {
+        case .weights: break
+        case .outputs: try compareOutputs(run, PictureBatches(inputs), progress)
+        case .layers: try compareLayers(run, inputs, budget, progress)
+        }
+        try compareOutputs(run, data, progress)
       }
-      if let recording { try compareRecorded(model, source, recording, options) }
+      if let recording { try compareRecorded(model, declared.model, source, recording, options) }
       if verdict == .different {
         diagnosis = try Diagnosis(
-          of: self, model: model, source: source, inputs: inputs, recording: recording, options: options)
+          of: self, model: model, declared: declared, source: source, inputs: inputs, recording: recording,
+          options: options)
       }
     } catch {
       throw .engine(error)
     }
   }
 
+  /// The number of steps that a comparison reports.
+  public static func stepCount(
+    for model: Model, inputs: Int, data: PictureBatches = .none, depth: Depth
+  ) -> Int {
+    let steps = model.tensors.count + data.count
+    return switch depth {
+    case .weights: steps
+    case .outputs: steps + inputs
+    case .layers: steps + inputs * model.network.layers.count
+    }
+  }
+
   /// Multiplications for each picture of a layer up to which all its outputs are judged: all of small networks.
   public static let standardBudget = LayerSample.standardBudget
 
-  private mutating func compareWeights(of model: Model, against source: Model) throws(FileError) {
-    let dropped = model.provenance.passes.contains("prune --drop-fc")
-    for expected in source.tensors {
-      guard let tensor = model.tensor(expected.name) else {
-        if !(dropped && expected.name.hasPrefix("fc")) { missingTensors.append(expected.name) }
+  /// Whether both can be run on the same inputs: weights of the right shapes for the same network.
+  var isComparable: Bool {
+    missingTensors.isEmpty && weights.allSatisfy(\.hasSourcesShape)
+      && !differences.contains { $0.subject == .network }
+  }
+
+  private mutating func compareWeights(
+    of model: Model, with declared: DeclaredModel, source: Model, _ progress: () -> Void
+  ) throws(FileError) {
+    if model.passes(since: source) == nil {
+      differences.append(
+        ModelDifference(
+          subject: .passes,
+          problem: "the model says of itself that it was not made from this source: its passes begin "
+            + "in another way than the source's"))
+    }
+    differences += declared.unknownPasses.map {
+      ModelDifference(
+        subject: .passes, problem: "the model has gone through a pass that cannot be repeated: \($0)")
+    }
+    differences += model.differences(from: declared.model)
+    lacksHead = source.network.hasTop && !model.network.hasTop
+    guard !differences.contains(where: { $0.subject == .network }) else { return }
+    for expected in declared.tensors {
+      guard let tensor = model.tensor(expected.original.name) else {
+        missingTensors.append(expected.original.name)
         continue
       }
       weights.append(try WeightCheck(of: tensor, against: expected))
+      progress()
     }
   }
 }

@@ -256,26 +256,32 @@ import VGGModel
   @Test func prunedModelsShrink() throws {
     try withModel { model, folder in
       let small = "\(folder)/small.vggw"
-      #expect(try run("prune", model, "--fc", "0.9", "-o", small).status == 0)
+      // It is written, but nine of ten weights are more than this network can do without.
+      let pruned = try run("prune", model, "--fc", "0.9", "-o", small)
+      #expect(pruned.status == 1 && pruned.output.contains("FAITHFUL BUT NOT CLOSE"), "\(pruned.output)")
       let tensors = try #require(json(run("inspect", small, "--json"))["tensors"]?.array)
       let fc6 = try #require(tensors.first { $0["name"]?.string == "fc6/weight" })
       // A tenth of the values and a bit for each of them.
       #expect(try #require(fc6["storedBytes"]?.integer) < 256 * 96 * 4 * 14 / 100)
       #expect(fc6["encoding"]?.string == "sparse")
       let features = "\(folder)/features.vggw"
-      #expect(try run("prune", model, "--drop-fc", "-o", features).status == 0)
+      let dropped = try run("prune", model, "--drop-fc", "-o", features)
+      #expect(
+        dropped.status == 0 && dropped.output.contains("features now, not classes"), "\(dropped.output)")
       #expect(try json(run("inspect", features, "--json"))["hasTop"]?.bool == false)
-      #expect(try run("verify", fixture("keras/vgg_d_digits.h5"), features).status == 0)
+      let verified = try run("verify", fixture("keras/vgg_d_digits.h5"), features)
+      #expect(verified.status == 1 && verified.output.contains("FAITHFUL BUT NOT CLOSE"))
     }
   }
 
   @Test func verifyTellsWhatIsDifferent() throws {
     try withModel("keras/vgg_d_digits.h5") { model, folder in
       let same = try run("verify", fixture("caffe/vgg_d_digits_v1.caffemodel"), model)
-      #expect(same.status == 0 && same.output.contains("EXACT"))
-      // A network of the same shapes with other weights, and one of another depth.
+      // Caffe's poolings round up, Keras's down: the same for the network's own input, but not for others.
+      #expect(same.status == 0 && same.output.contains("EQUIVALENT") && same.output.contains("rounds down"))
       let other = try run("verify", fixture("caffe/vgg_b.caffemodel"), model)
-      #expect(other.status == 1 && other.output.contains("DIFFERENT"))
+      #expect(other.status == 1 && other.output.contains("the source is VGG-13 (B), the model is VGG-16 (D)"))
+      #expect(other.output.split(separator: "\n").count == 2, "\(other.output)")
     }
   }
 

@@ -6,7 +6,7 @@ import VGGModel
 @Suite struct ChangeTests {
   private static func change(_ values: [Float], to precision: Precision) throws -> TensorChange {
     var values = values
-    let model = try CompressTests.model().mappingTensors(pass: "test") { tensor in
+    let model = try CompressTests.model().mappingTensors(pass: nil) { tensor in
       guard tensor.name == "fc8/weight" else { return tensor }
       values += Array(repeating: 0.5, count: tensor.count - values.count)
       return tensor.replacing(values: MemoryValues(values), encoding: .float32)
@@ -43,7 +43,7 @@ import VGGModel
 
   /// One huge weight in a channel leaves nothing of its neighbours in int8.
   private static func modelWithOutliers() throws -> Model {
-    try CompressTests.model().mappingTensors(pass: "test") { (tensor) throws(FileError) in
+    try CompressTests.model().mappingTensors(pass: nil) { (tensor) throws(FileError) in
       guard tensor.name == "conv1_1/weight" || tensor.name == "fc7/weight" else { return tensor }
       var values = try tensor.values.array()
       let outputs = tensor.shape[tensor.shape.count - 1]
@@ -79,7 +79,7 @@ import VGGModel
       #expect((after.encoding == before.encoding) == isKept, "\(layer)")
       #expect((try after.values.array() == before.values.array()) == isKept, "\(layer)")
     }
-    #expect(converted.provenance.passes == ["quantize --to \(precision.rawValue) --keep conv1_1,fc8"])
+    #expect(converted.provenance.passes == [.quantize(to: precision, keeping: ["conv1_1", "fc8"])])
   }
 }
 

@@ -36,7 +36,7 @@ import VGGModel
     }
     #expect(half.tensor("fc6/weight")?.encoding == Encoding(.float16))
     #expect(half.tensor("fc6/bias")?.encoding == .float32)
-    #expect(half.provenance.passes == ["quantize --to fp16"])
+    #expect(half.provenance.passes == [.quantize(to: .fp16, keeping: [])])
   }
 
   @Test func bfloat16IsWithinHalfAUnit() throws {
@@ -129,7 +129,7 @@ import VGGModel
   @Test func equalMagnitudesStayTogether() throws {
     let model = try Self.model()
     let name = "fc8/weight"
-    let equal = model.mappingTensors(pass: "equal") { tensor in
+    let equal = model.mappingTensors(pass: nil) { tensor in
       tensor.name == name
         ? tensor.replacing(
           values: MemoryValues((0..<tensor.count).map { $0 % 3 == 0 ? -0.5 : 0.5 }), encoding: .float32)
@@ -141,7 +141,7 @@ import VGGModel
 
   @Test func passesFollowEachOther() throws {
     let small = try Self.model().pruningDense(fraction: 0.8).converted(to: .int8)
-    #expect(small.provenance.passes == ["prune --fc 0.8", "quantize --to int8"])
+    #expect(small.provenance.passes == [.prune(fraction: 0.8), .quantize(to: .int8, keeping: [])])
     let tensor = try #require(small.tensor("fc6/weight"))
     #expect(tensor.encoding.isSparse)
     #expect(try tensor.values.array().filter { $0 == 0 }.count >= tensor.count * 8 / 10)

@@ -47,7 +47,7 @@ extension Model {
 
   /// The same model with weights that do not lie in memory as they are.
   func hidingMemory() -> Model {
-    mappingTensors(pass: "hide") {
+    mappingTensors(pass: nil) {
       $0.replacing(values: HiddenValues(values: $0.values), encoding: $0.encoding)
     }
   }

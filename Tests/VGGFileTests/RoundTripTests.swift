@@ -67,7 +67,8 @@ import VGGModel
     try withTemporaryFolder { folder in
       let path = "\(folder)/a.vggw"
       for (network, features) in [(plain, UInt64(0)), (network, 1)] {
-        let model = try TestModels.model(network)
+        var model = try TestModels.model(network)
+        model.provenance.passes = []
         try VGGWFile.write(model, to: path, overwrite: true)
         #expect(try MappedFile(path: path).bytes.integer(at: 16, as: UInt64.self) == features)
         #expect(try MappedFile(path: path).bytes.integer(at: 10, as: UInt16.self) == (features == 1 ? 2 : 1))
@@ -135,8 +136,11 @@ import VGGModel
   @Test func theVersionIsTheLeastThatWillDo() throws {
     var model = try TestModels.model(TestModels.network())
     try withTemporaryFolder { folder in
-      for (companions, minor) in [(model.provenance.companions, 1), ([], 0)] {
+      for (companions, minor) in [
+        (model.provenance.companions, 3), (model.provenance.companions, 1), ([], 0),
+      ] {
         model.provenance.companions = companions
+        if minor < 3 { model.provenance.passes = [] }
         if minor == 0 { model.provenance.folded = [] }
         try VGGWFile.write(model, to: "\(folder)/a.vggw", overwrite: true)
         #expect(try VGGWFile.open(path: "\(folder)/a.vggw").formatVersion == (1, minor))
@@ -147,9 +151,9 @@ import VGGModel
   /// However they are stored, the same values have the same identity.
   @Test func identityDoesNotDependOnTheEncoding() throws {
     let model = try TestModels.model(TestModels.network())
-    let plain = model.mappingTensors(pass: "plain") { $0.replacing(values: $0.values, encoding: .float32) }
+    let plain = model.mappingTensors(pass: nil) { $0.replacing(values: $0.values, encoding: .float32) }
     #expect(try VGGWFile.weightsDigest(of: plain) == VGGWFile.weightsDigest(of: model))
-    let other = model.mappingTensors(pass: "other") { tensor in
+    let other = model.mappingTensors(pass: nil) { tensor in
       guard tensor.name == "fc8/bias" else { return tensor }
       return tensor.replacing(values: MemoryValues([0, 0, 0, -0.0]), encoding: .float32)
     }

@@ -14,13 +14,20 @@ enum TestModels {
     var provenance = Provenance(
       sourceName: "vgg_ü.caffemodel", sourceByteCount: 123_456, sourceSHA256: Array(0..<32), format: "caffe",
       generation: "caffe-v1", decisions: [.init("flatten-order", "chw", because: "Caffe has no other")],
-      dropped: [.init("loss/label", because: "is no weight")], passes: ["prune 0.5"])
+      dropped: [.init("loss/label", because: "is no weight")], passes: passes)
     provenance.companions = [
       .init("deploy.prototxt", byteCount: 77, sha256: Array(32..<64)), .init("a", byteCount: 0),
     ]
     provenance.folded = [.init("bn1_1/gamma", into: "conv1_1", valuesDigest: Array(64..<96))]
     return provenance
   }()
+
+  /// A pass of each kind.
+  static let passes: [Pass] =
+    Precision.allCases.map { .quantize(to: $0, keeping: []) } + [
+      .quantize(to: .int8, keeping: ["conv1_1", "fc8"]), .prune(fraction: 0.9), .dropDense,
+      .unknown("prune 0.5"),
+    ]
 
   /// A network of a few thousand weights.
   static func network(_ architecture: Architecture = .d) throws -> Network {

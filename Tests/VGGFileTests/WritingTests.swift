@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGFile
+@testable import VGGFile
 import VGGModel
 
 /// A file is complete or not there.
@@ -126,7 +126,7 @@ import VGGModel
   @Test func valuesThatTheirEncodingCannotHoldAreAFault() throws {
     let model = try TestModels.model(TestModels.network())
     for encoding in [Encoding(.float16), Encoding(.float16, isSparse: true)] {
-      let wrong = model.mappingTensors(pass: "wrong") { tensor in
+      let wrong = model.mappingTensors(pass: nil) { tensor in
         guard tensor.name == "fc7/bias" else { return tensor }
         return tensor.replacing(values: MemoryValues([1, 2, 0, 1.00001, 3, 1.00001]), encoding: encoding)
       }
@@ -146,7 +146,7 @@ import VGGModel
         throw FileError(.malformed, code: "test", file: "source", "is broken")
       }
     }
-    let model = try TestModels.model(TestModels.network()).mappingTensors(pass: "broken") {
+    let model = try TestModels.model(TestModels.network()).mappingTensors(pass: nil) {
       $0.replacing(values: Failing(count: $0.count), encoding: .float32)
     }
     try withTemporaryFolder { folder in
@@ -173,5 +173,39 @@ import VGGModel
       #expect(stored.total == file.tensorRecords.reduce(0) { $0 + $1.storedBytes })
     }
     #expect(written.total == 4 * model.parameterCount && checked.total == written.total)
+  }
+}
+
+/// A file that is judged before it gets its name.
+@Suite struct StagedFileTests {
+  @Test func aFileHasNoNameBeforeItIsPublished() throws {
+    let model = try TestModels.model(TestModels.network())
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/a.vggw"
+      try {
+        let staged = try VGGWFile.stage(model, to: path)
+        try staged.file.checkStoredBytes()
+        #expect(try staged.file.weightsDigest == VGGWFile.weightsDigest(of: model))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+      }()
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+      let staged = try VGGWFile.stage(model, to: path)
+      try staged.publish()
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.vggw"])
+      #expect(try VGGWFile.open(path: path).weightsDigest == staged.file.weightsDigest)
+    }
+  }
+
+  @Test(arguments: [
+    ("quantize --to int8", Pass.quantize(to: .int8, keeping: [])),
+    ("quantize --to fp16 --keep conv1_1,fc8", .quantize(to: .fp16, keeping: ["conv1_1", "fc8"])),
+    ("prune --fc 0.9", .prune(fraction: 0.9)), ("prune --drop-fc", .dropDense),
+    ("prune --fc 2", .unknown("prune --fc 2")), ("quantize --to int3", .unknown("quantize --to int3")),
+    ("", .unknown("")), ("quantize", .unknown("quantize")),
+  ])
+  func passesOfOlderFilesAreText(_ text: String, _ pass: Pass) {
+    #expect(Pass(textOfVersion1_2: text) == pass)
+    if case .unknown = pass { return }
+    #expect(pass.description == text)
   }
 }

@@ -34,11 +34,31 @@ import VGGModel
     }
     var kinds = Set(SeededFault.Kind.allCases)
     if architecture != .aLRN { kinds.subtract([.normalizationK, .normalizationAlpha]) }
+    // Floats have no scales of their own, and random ones no zeros.
+    if precision != .int8 { kinds.subtract([.exchangedScales, .wrongPruning]) }
     // No two layers of these have one shape, with widths that all differ.
     if architecture != .d { kinds.remove(.exchangedLayers) }
     #expect(Set(trials.map(\.fault.kind)) == kinds)
     let bits = trials.filter { $0.fault.kind == .flippedBit }
     #expect(bits.count >= architecture.weightLayerCount)
+  }
+
+  /// What is stored sparse has zeros that must stand where the source's smallest weights are.
+  @Test(arguments: [Precision.fp32, .int8]) func allAreFoundInSparseTensors(_ precision: Precision) throws {
+    let sample = try Sample(.a, seed: 8)
+    let model = try sample.native().converted(to: precision).pruningDense(fraction: 0.4)
+    let inputs = [try sample.inputs().prefix(1)]
+    let dense = try SeededFault.all(for: sample.network, seed: 8).filter { $0.layer.hasPrefix("fc") }
+      .compactMap { try FaultTrial($0, in: model, source: sample.source(), inputs: inputs) }
+    for trial in dense {
+      #expect(trial.wasCaught && trial.namesLayer, "\(trial.fault): \(trial.namedLayer ?? "none")")
+    }
+    let kinds = Set(dense.map(\.fault.kind))
+    #expect(
+      kinds.isSuperset(of: [
+        .wrongPruning, .zeroedWeight, .wrongZeroRow, .wrongScale, .wrongScales, .saturated,
+      ]))
+    #expect(kinds.contains(.exchangedScales) == (precision == .int8))
   }
 
   /// Networks of full size are judged by samples of their outputs; what these do not show, the weights do.

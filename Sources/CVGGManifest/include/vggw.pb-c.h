@@ -27,6 +27,10 @@ typedef struct Vggw__Sigmoid Vggw__Sigmoid;
 typedef struct Vggw__Tensor Vggw__Tensor;
 typedef struct Vggw__Preprocessing Vggw__Preprocessing;
 typedef struct Vggw__Provenance Vggw__Provenance;
+typedef struct Vggw__Pass Vggw__Pass;
+typedef struct Vggw__Quantize Vggw__Quantize;
+typedef struct Vggw__Prune Vggw__Prune;
+typedef struct Vggw__DropDense Vggw__DropDense;
 typedef struct Vggw__SourceFile Vggw__SourceFile;
 typedef struct Vggw__FoldedTensor Vggw__FoldedTensor;
 typedef struct Vggw__Decision Vggw__Decision;
@@ -406,10 +410,10 @@ struct  Vggw__Provenance
   size_t n_dropped;
   Vggw__DroppedTensor **dropped;
   /*
-   * Such as "quantize int8", in the order in which they were applied.
+   * Up to 1.2: passes as text, such as "quantize --to int8", in the order in which they were applied.
    */
-  size_t n_passes;
-  char **passes;
+  size_t n_pass_texts;
+  char **pass_texts;
   /*
    * Since 1.1: the other files that the model was made of, such as a prototxt or the shards of an index.
    */
@@ -420,10 +424,91 @@ struct  Vggw__Provenance
    */
   size_t n_folded;
   Vggw__FoldedTensor **folded;
+  /*
+   * Since 1.3: what was done to the imported model, in the order in which it was done.
+   */
+  size_t n_passes;
+  Vggw__Pass **passes;
 };
 #define VGGW__PROVENANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__provenance__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+    , (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
+typedef enum {
+  VGGW__PASS__KIND__NOT_SET = 0,
+  VGGW__PASS__KIND_QUANTIZE = 1,
+  VGGW__PASS__KIND_PRUNE = 2,
+  VGGW__PASS__KIND_DROP_DENSE = 3,
+  VGGW__PASS__KIND_TEXT = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__PASS__KIND__CASE)
+} Vggw__Pass__KindCase;
+
+/*
+ * What a verifier repeats with the source, to see whether the model is what its passes make of it.
+ */
+struct  Vggw__Pass
+{
+  ProtobufCMessage base;
+  Vggw__Pass__KindCase kind_case;
+  union {
+    Vggw__Quantize *quantize;
+    Vggw__Prune *prune;
+    Vggw__DropDense *drop_dense;
+    /*
+     * One that the writer only knew by a text of an older version.
+     */
+    char *text;
+  };
+};
+#define VGGW__PASS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__pass__descriptor) \
+    , VGGW__PASS__KIND__NOT_SET, {0} }
+
+
+/*
+ * Weights rounded to nearest, ties to even. int8: multiples of a scale for each output channel, which is its largest
+ * magnitude over 127, or 1 where that is below the smallest normal float32.
+ */
+struct  Vggw__Quantize
+{
+  ProtobufCMessage base;
+  Vggw__ElementType element_type;
+  /*
+   * The names of the layers whose weights stay as they are.
+   */
+  size_t n_kept_layers;
+  char **kept_layers;
+};
+#define VGGW__QUANTIZE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__quantize__descriptor) \
+    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL }
+
+
+/*
+ * In each dense layer the weights of the smallest magnitudes are zero: as many as the fraction allows, those of equal
+ * magnitude together, and zeros of either sign.
+ */
+struct  Vggw__Prune
+{
+  ProtobufCMessage base;
+  double fraction;
+};
+#define VGGW__PRUNE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__prune__descriptor) \
+    , 0 }
+
+
+/*
+ * The dense layers and what follows them are left out.
+ */
+struct  Vggw__DropDense
+{
+  ProtobufCMessage base;
+};
+#define VGGW__DROP_DENSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__drop_dense__descriptor) \
+     }
 
 
 struct  Vggw__SourceFile
@@ -716,6 +801,82 @@ Vggw__Provenance *
 void   vggw__provenance__free_unpacked
                      (Vggw__Provenance *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__Pass methods */
+void   vggw__pass__init
+                     (Vggw__Pass         *message);
+size_t vggw__pass__get_packed_size
+                     (const Vggw__Pass   *message);
+size_t vggw__pass__pack
+                     (const Vggw__Pass   *message,
+                      uint8_t             *out);
+size_t vggw__pass__pack_to_buffer
+                     (const Vggw__Pass   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__Pass *
+       vggw__pass__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__pass__free_unpacked
+                     (Vggw__Pass *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__Quantize methods */
+void   vggw__quantize__init
+                     (Vggw__Quantize         *message);
+size_t vggw__quantize__get_packed_size
+                     (const Vggw__Quantize   *message);
+size_t vggw__quantize__pack
+                     (const Vggw__Quantize   *message,
+                      uint8_t             *out);
+size_t vggw__quantize__pack_to_buffer
+                     (const Vggw__Quantize   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__Quantize *
+       vggw__quantize__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__quantize__free_unpacked
+                     (Vggw__Quantize *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__Prune methods */
+void   vggw__prune__init
+                     (Vggw__Prune         *message);
+size_t vggw__prune__get_packed_size
+                     (const Vggw__Prune   *message);
+size_t vggw__prune__pack
+                     (const Vggw__Prune   *message,
+                      uint8_t             *out);
+size_t vggw__prune__pack_to_buffer
+                     (const Vggw__Prune   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__Prune *
+       vggw__prune__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__prune__free_unpacked
+                     (Vggw__Prune *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__DropDense methods */
+void   vggw__drop_dense__init
+                     (Vggw__DropDense         *message);
+size_t vggw__drop_dense__get_packed_size
+                     (const Vggw__DropDense   *message);
+size_t vggw__drop_dense__pack
+                     (const Vggw__DropDense   *message,
+                      uint8_t             *out);
+size_t vggw__drop_dense__pack_to_buffer
+                     (const Vggw__DropDense   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__DropDense *
+       vggw__drop_dense__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__drop_dense__free_unpacked
+                     (Vggw__DropDense *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__SourceFile methods */
 void   vggw__source_file__init
                      (Vggw__SourceFile         *message);
@@ -830,6 +991,18 @@ typedef void (*Vggw__Preprocessing_Closure)
 typedef void (*Vggw__Provenance_Closure)
                  (const Vggw__Provenance *message,
                   void *closure_data);
+typedef void (*Vggw__Pass_Closure)
+                 (const Vggw__Pass *message,
+                  void *closure_data);
+typedef void (*Vggw__Quantize_Closure)
+                 (const Vggw__Quantize *message,
+                  void *closure_data);
+typedef void (*Vggw__Prune_Closure)
+                 (const Vggw__Prune *message,
+                  void *closure_data);
+typedef void (*Vggw__DropDense_Closure)
+                 (const Vggw__DropDense *message,
+                  void *closure_data);
 typedef void (*Vggw__SourceFile_Closure)
                  (const Vggw__SourceFile *message,
                   void *closure_data);
@@ -870,6 +1043,10 @@ extern const ProtobufCMessageDescriptor vggw__sigmoid__descriptor;
 extern const ProtobufCMessageDescriptor vggw__tensor__descriptor;
 extern const ProtobufCMessageDescriptor vggw__preprocessing__descriptor;
 extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;
+extern const ProtobufCMessageDescriptor vggw__pass__descriptor;
+extern const ProtobufCMessageDescriptor vggw__quantize__descriptor;
+extern const ProtobufCMessageDescriptor vggw__prune__descriptor;
+extern const ProtobufCMessageDescriptor vggw__drop_dense__descriptor;
 extern const ProtobufCMessageDescriptor vggw__source_file__descriptor;
 extern const ProtobufCMessageDescriptor vggw__folded_tensor__descriptor;
 extern const ProtobufCMessageDescriptor vggw__decision__descriptor;

@@ -244,10 +244,6 @@ extension LayerMeasurement {
   }
 }
 
-extension Layer {
-  fileprivate var isDense: Bool { if case .dense = operation { true } else { false } }
-}
-
 extension FeatureMap {
   /// The part of the values that are not zero.
   fileprivate var nonzeroPart: Double {

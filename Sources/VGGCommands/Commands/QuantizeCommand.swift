@@ -23,6 +23,7 @@ let quantizeCommand = Command(
   ],
   positionals: [modelArgument],
   options: [ModelOptions.precision, ModelOptions.kept, ModelOptions.output, ModelOptions.force]
+    + JudgementOptions.writing
 ) { arguments, console in
   guard let precision = arguments[ModelOptions.precision] else {
     throw UsageError("--to is missing: fp16, bf16 or int8")
@@ -47,6 +48,7 @@ let pruneCommand = Command(
   ],
   positionals: [modelArgument],
   options: [fraction, ModelOptions.dropDense, ModelOptions.output, ModelOptions.force]
+    + JudgementOptions.writing
 ) { arguments, console in
   switch (arguments[fraction], arguments[ModelOptions.dropDense]) {
   case (let fraction?, false):
@@ -58,7 +60,7 @@ let pruneCommand = Command(
   }
 }
 
-/// Opens a native model, runs a pass over it, writes the result, and prints what changed.
+/// Opens a native model, runs a pass over it, judges and writes the result, and prints what changed.
 private func runPass(
   _ arguments: Arguments, _ console: Console, _ pass: (Model) throws -> Model
 ) throws -> ExitStatus {
@@ -67,20 +69,22 @@ private func runPass(
   }
   try requireFree(output, by: arguments)
   let opened = try VGGWFile.open(path: arguments.positionals[0])
-  let written = try write(try pass(opened.model), to: output, by: arguments, console)
+  let (written, judgement) = try writeJudged(
+    try pass(opened.model), madeOf: opened.model, to: output, by: arguments, console)
   let sizes = Dictionary(uniqueKeysWithValues: opened.tensorRecords.map { ($0.name, $0.storedBytes) })
   let changes = try ModelChanges(
     from: opened.model, sizesBefore: sizes, to: written.model, records: written.tensorRecords)
   changes.warn(console)
   if console.isJSON {
-    guard case .object(var fields) = try ModelReport(OpenedModel(output)).json else { return .software }
-    fields.append(("output", .string(output)))
-    fields.append(("changes", changes.json))
+    let fields =
+      try ModelReport(written).fields
+      + [("output", .string(output)), ("changes", changes.json)] + (judgement?.fields ?? [])
     console.print(JSONValue.object(fields).pretty)
-    return .success
+    return judgement?.exitStatus ?? .success
   }
   console.print(changes.text(console))
   console.print(
     "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
-  return .success
+  if let judgement { console.print(judgement.text(for: console)) }
+  return judgement?.exitStatus ?? .success
 }

@@ -5,9 +5,6 @@ internal import VGGFile
 internal import VGGModel
 internal import VGGVerify
 
-private let inputsOption = Option(
-  "inputs", valueName: "FILE", help: "Run both with this picture or array instead of the generated ones",
-  isRepeatable: true)
 private let referenceOption = Option(
   "reference", valueName: "FILE.npz", help: "Compare with activations that another program recorded")
 private let seedOption = Option<Int>(
@@ -15,12 +12,6 @@ private let seedOption = Option<Int>(
 private let maximumErrorOption = Option<Double>(
   "max-error", valueName: "PART",
   help: "Allow no layer to differ more from the source, as a part of its largest magnitude", range: 0...1e9)
-private let maximumDistanceOption = Option<Double>(
-  "max-distance", valueName: "DISTANCE",
-  help: "Allow the output no larger cosine distance from the source's for any picture", range: 0...2)
-private let sameClassOption = Option<Double>(
-  "min-top1-agreement", valueName: "FRACTION", help: "The part of the pictures whose first class must stay",
-  range: 0...1)
 private let junitOption = Option(
   "junit", valueName: "FILE", help: "Write the verdicts as JUnit XML for a CI server")
 private let pageOption = Option(
@@ -53,8 +44,9 @@ let verifyCommand = Command(
     Positional("MODEL", help: "The native model"),
   ],
   options: [
-    inputsOption, referenceOption, seedOption, maximumErrorOption, maximumDistanceOption, sameClassOption,
-    junitOption, pageOption, selfTestSwitch,
+    JudgementOptions.inputs, referenceOption, seedOption, JudgementOptions.distance,
+    JudgementOptions.sameClass, maximumErrorOption, JudgementOptions.explainOnly, junitOption, pageOption,
+    selfTestSwitch,
   ] + EngineArguments.all + ModelOptions.reading
 ) { arguments, console in
   let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
@@ -68,37 +60,43 @@ let verifyCommand = Command(
     options: options
   ).model
 
-  let paths = arguments.all(inputsOption)
-  let seed = UInt64(arguments[seedOption] ?? 2014)
+  let seed = arguments[seedOption].map(UInt64.init) ?? Judgement.seed
   let engineOptions = EngineArguments.options(arguments)
   do {
-    let inputs = try verificationInputs(paths, for: source, seed: seed)
+    let inputs = try JudgementInputs(
+      for: source, paths: arguments.all(JudgementOptions.inputs), seed: seed)
     if arguments[selfTestSwitch] {
       let test = try FaultReport(
-        source: source, model: opened.model, inputs: inputs, seed: seed, options: engineOptions, console)
+        source: source, model: opened.model, inputs: inputs.pictures, seed: seed, options: engineOptions,
+        console)
       console.print(console.isJSON ? test.json.pretty : test.text(for: console))
       return test.passes ? .success : .checkSaidNo
     }
     let recording = try arguments[referenceOption].map { path in
       try RecordedActivations(recordedArrays(path), of: opened.model.network, file: path)
     }
-    var limits = Verification.Limits()
+    var limits = JudgementOptions.limits(arguments)
     limits.accumulatedError = arguments[maximumErrorOption]
-    limits.outputDistance = arguments[maximumDistanceOption]
-    limits.sameClassFraction = arguments[sameClassOption]
+    let steps = Verification.stepCount(
+      for: opened.model, inputs: inputs.pictures.count, data: inputs.data, depth: .layers)
+    let progress = console.progress("verifying", total: steps, unit: .items("steps"))
+    defer { progress.finish() }
     let report = VerificationReport(
       verification: try Verification(
-        of: opened.model, against: source, inputs: inputs, recording: recording, limits: limits,
-        options: engineOptions),
+        of: opened.model, against: source, inputs: inputs.pictures, data: inputs.data, recording: recording,
+        limits: limits, options: engineOptions
+      ) { progress.advance(by: 1) },
       sourcePath: sourcePath, modelPath: modelPath, source: source, model: opened.model,
-      inputNames: paths.isEmpty ? VerificationInputs.names : paths, seed: paths.isEmpty ? seed : nil,
+      inputNames: inputs.names, dataPaths: inputs.dataPaths, seed: seed,
       recordingPath: arguments[referenceOption],
+      isExplainedOnly: arguments[JudgementOptions.explainOnly],
       storedBytes: Dictionary(
         uniqueKeysWithValues: opened.native?.tensorRecords.map { ($0.name, $0.storedBytes) } ?? []))
+    progress.finish()
     if let path = arguments[junitOption] { try writeText(report.junit, to: path) }
-    if let path = arguments[pageOption] { try writeText(try report.page(inputs: inputs), to: path) }
+    if let path = arguments[pageOption] { try writeText(try report.page(inputs: inputs.pictures), to: path) }
     console.print(console.isJSON ? report.json.pretty : report.text(for: console))
-    return report.verification.verdict == .different ? .checkSaidNo : .success
+    return report.passes ? .success : .checkSaidNo
   } catch let error as VerificationError {
     throw error.fileError(modelPath)
   } catch let error as EngineError {
@@ -113,14 +111,4 @@ extension Network {
       if case .normalization(let normalization) = layer.operation { normalization } else { nil }
     }.first
   }
-}
-
-/// The inputs that the user gives, or generated ones.
-private func verificationInputs(_ paths: [String], for model: Model, seed: UInt64) throws -> [FeatureMap] {
-  guard paths.isEmpty else {
-    return try paths.map { try InputReader(model: model, isChannelsFirst: false).read($0) }
-  }
-  return [
-    try VerificationInputs.generated(for: model.network, preprocessing: model.preprocessing, seed: seed)
-  ]
 }

@@ -48,7 +48,9 @@ struct DiagnosisText {
     case .rounding(let rounding): "the pooling must round \(rounding == .floor ? "down" : "up")"
     case .normalization(let constants):
       "the constants must be \(constantsText(constants)) (size, alpha, beta, k in Caffe's terms)"
-    case .flippedBit, .zeroedRow, .truncated: "values are damaged"
+    case .flippedBit, .zeroedRow, .truncated, .scaled, .exchangedScales, .saturated, .zeroedWeight,
+      .exchangedZero, .exchangedRows:
+      "values are damaged"
     }
   }
 

@@ -4,9 +4,10 @@ internal import VGGEngine
 internal import VGGModel
 internal import VGGVerify
 
-/// Mistakes planted in a model and what the verification said of them.
+/// Mistakes planted in a model, ruined models, and what the verification said of them.
 struct FaultReport {
   private let trials: [FaultTrial]
+  private let ruins: [RuinTrial]
   /// The number of mistakes that change nothing in this model, such as a flipped kernel of 1x1.
   private let skippedCount: Int
   private let seed: UInt64
@@ -18,7 +19,10 @@ struct FaultReport {
   ) throws(VerificationError) {
     self.seed = seed
     let faults = SeededFault.all(for: model.network, seed: seed)
-    let progress = console.progress("planting", total: faults.count, unit: .items("mistakes"))
+    let ruined: [RuinedModel]
+    do throws(FileError) { ruined = try RuinedModel.all(of: source) } catch { throw .file(error) }
+    let progress = console.progress(
+      "planting", total: faults.count + ruined.count, unit: .items("mistakes"))
     defer { progress.finish() }
     var trials: [FaultTrial] = []
     for fault in faults {
@@ -29,10 +33,19 @@ struct FaultReport {
     }
     self.trials = trials
     skippedCount = faults.count - trials.count
+    var ruins: [RuinTrial] = []
+    for model in ruined {
+      ruins.append(try RuinTrial(model, source: source, inputs: inputs, options: options))
+      progress.advance(by: 1)
+    }
+    self.ruins = ruins
   }
 
-  /// Whether every mistake was found and its layer named, and there were any.
-  var passes: Bool { !trials.isEmpty && trials.allSatisfy { $0.wasCaught && $0.namesLayer } }
+  /// Whether every mistake was found and its layer named, every ruined model refused, and there were any of both.
+  var passes: Bool {
+    !trials.isEmpty && trials.allSatisfy { $0.wasCaught && $0.namesLayer } && !ruins.isEmpty
+      && ruins.allSatisfy(\.wasRefused)
+  }
 
   private struct Row {
     var kind: SeededFault.Kind
@@ -70,11 +83,20 @@ struct FaultReport {
           + (trial.namedLayer.map { ", \($0) was named" } ?? ""))
     }
     if skippedCount > 0 { lines.append("\(skippedCount) more would change nothing in this model") }
-    let rate = Double(caught) / Double(max(1, trials.count))
-    lines.append(
-      "\(Format.percent(rate, decimals: rate == 1 ? 0 : 1)) of \(trials.count) planted mistakes found (seed \(seed))"
-    )
+    var ruinTable = TextTable([("ruined model", .left), ("verdict", .left)])
+    for ruin in ruins {
+      ruinTable.add([ruin.name, ruin.verdict.rawValue], style: ruin.wasRefused ? nil : .red)
+    }
+    lines += ["", ruinTable.rendered(for: console), ""]
+    lines.append("\(rate(caught, of: trials.count)) planted mistakes found (seed \(seed))")
+    lines.append("\(rate(ruins.count(where: \.wasRefused), of: ruins.count)) ruined models refused")
     return lines.joined(separator: "\n")
+  }
+
+  /// `100 % of 219`
+  private func rate(_ count: Int, of total: Int) -> String {
+    let rate = Double(count) / Double(max(1, total))
+    return "\(Format.percent(rate, decimals: rate == 1 ? 0 : 1)) of \(total)"
   }
 
   /// The same for scripts.
@@ -84,6 +106,14 @@ struct FaultReport {
       "planted": .integer(Int64(trials.count)), "skipped": .integer(Int64(skippedCount)),
       "found": .integer(Int64(trials.count { $0.wasCaught })),
       "named": .integer(Int64(trials.count { $0.namesLayer })),
+      "refused": .integer(Int64(ruins.count(where: \.wasRefused))),
+      "ruined": .array(
+        ruins.map {
+          [
+            "name": .string($0.name), "verdict": .string($0.verdict.rawValue),
+            "refused": .bool($0.wasRefused),
+          ]
+        }),
       "kinds": .array(
         rows.map { row in
           [

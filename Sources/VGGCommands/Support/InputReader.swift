@@ -82,6 +82,17 @@ struct InputReader {
     return (count, try labels.integers(), batch)
   }
 
+  /// The same for a file that holds labelled pictures; nil for any other one.
+  func labelledBatchesIfAny(_ path: String, batchSize: Int) throws -> (
+    count: Int, labels: [Int], batch: (Range<Int>) throws -> FeatureMap
+  )? {
+    let file = try MappedFile(path: path)
+    guard FileKind(of: file.bytes) == .zip else { return nil }
+    let names = try NumPyArchive(file).names
+    guard !names.contains("input"), names.contains("labels") else { return nil }
+    return try labelledBatches(path, batchSize: batchSize)
+  }
+
   private func preprocessed(_ pixel: Float, channel: Int, by preprocessing: Preprocessing?) -> Float {
     guard let preprocessing else { return pixel }
     return Float((Double(pixel) - preprocessing.mean[channel]) * preprocessing.scale[channel])

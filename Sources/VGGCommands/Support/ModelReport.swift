@@ -23,10 +23,22 @@ struct ModelReport {
     folded = try VGGWFile.foldedTensors(of: model)
   }
 
-  /// The object that `inspect --json` prints; its keys are a contract.
-  var json: JSONValue {
+  /// Describes a native file.
+  init(_ native: NativeFile) throws(FileError) {
+    path = native.path
+    model = native.model
+    self.native = native
+    weightsDigest = native.weightsDigest
+    folded = native.model.provenance.folded
+  }
+
+  /// The object that `inspect --json` prints.
+  var json: JSONValue { .object(fields) }
+
+  /// What is in that object; the keys are a contract.
+  var fields: [(String, JSONValue)] {
     let network = model.network
-    return [
+    let object: JSONValue = [
       "ok": true,
       "format": .string(native == nil ? model.provenance.format : "vggw"),
       "generation": .string(model.provenance.generation),
@@ -46,7 +58,7 @@ struct ModelReport {
         "bytes": .integer(Int64(model.provenance.sourceByteCount)),
         "sha256": .string(Digest(model.provenance.sourceSHA256)?.description ?? ""),
       ],
-      "passes": .array(model.provenance.passes.map { .string($0) }),
+      "passes": .array(model.provenance.passes.map { .string($0.description) }),
       "decisions": .array(
         model.provenance.decisions.map {
           ["subject": .string($0.subject), "choice": .string($0.choice), "evidence": .string($0.evidence)]
@@ -69,6 +81,8 @@ struct ModelReport {
         }),
       "tensors": .array(tensors),
     ]
+    guard case .object(let fields) = object else { return [] }
+    return fields
   }
 
   private var tensors: [JSONValue] {

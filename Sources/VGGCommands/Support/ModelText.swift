@@ -34,22 +34,6 @@ extension Preprocessing {
   }
 }
 
-/// Writes a model with a progress bar and opens what was written.
-///
-/// - Parameter sources: The files that the model was imported from just now, whose digests become part of the provenance.
-func write(
-  _ model: Model, from sources: [MappedFile] = [], to output: String, by arguments: Arguments,
-  _ console: Console
-) throws(FileError) -> NativeFile {
-  let progress = console.progress("writing", total: model.parameterCount * MemoryLayout<Float>.size)
-  defer { progress.finish() }
-  try VGGWFile.write(
-    model, to: output, overwrite: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)",
-    sources: sources.map(\.bytes)
-  ) { progress.advance(by: $0) }
-  return try VGGWFile.open(path: output)
-}
-
 /// Refuses an output that exists before hours of work are spent on it.
 func requireFree(_ output: String, by arguments: Arguments) throws(FileError) {
   guard !arguments[ModelOptions.force], access(output, F_OK) == 0 else { return }

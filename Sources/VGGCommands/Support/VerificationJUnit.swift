@@ -34,7 +34,7 @@ extension VerificationReport {
     cases.append(
       (
         "verdict", verification.verdict.rawValue,
-        verification.verdict == .different ? verification.reasons.joined(separator: "\n") : nil
+        passes ? nil : verification.reasons.joined(separator: "\n")
       ))
     let failures = cases.count { $0.failure != nil }
     var lines = [

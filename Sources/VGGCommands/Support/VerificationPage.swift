@@ -11,7 +11,7 @@ extension VerificationReport {
     let verification = verification
     let title = "\(modelPath): \(verification.verdict.rawValue)"
     var parts = [
-      "<h1><span class=\"\(verification.verdict == .different ? "bad" : "good")\">"
+      "<h1><span class=\"\(passes ? "good" : "bad")\">"
         + "\(verification.verdict.rawValue.uppercased())</span> \(escaped(modelPath))</h1>",
       "<p>\(escaped(verdictText.prefix(1).uppercased() + verdictText.dropFirst())). Source: \(escaped(sourcePath)), \(escaped(source.provenance.generation)).</p>",
     ]

@@ -13,12 +13,25 @@ struct VerificationReport {
   let model: Model
   /// What the pictures are called, in order.
   let inputNames: [String]
-  /// The seed of generated pictures, nil where the user gave them.
-  let seed: UInt64?
+  /// Labelled data that outputs were compared for.
+  let dataPaths: [String]
+  /// The seed of the generated pictures.
+  let seed: UInt64
   /// The recording's path, nil without one.
   let recordingPath: String?
+  /// Whether the exit status is 0 even where the model is faithful but not close.
+  let isExplainedOnly: Bool
   /// Bytes of each tensor in the native file, none where the model is no such file.
   let storedBytes: [String: Int]
+
+  /// Whether the exit status is 0.
+  var passes: Bool {
+    switch verification.verdict {
+    case .exact, .equivalent: true
+    case .faithfulButNotClose: isExplainedOnly || verification.meetsStatedLimits
+    case .different: false
+    }
+  }
 
   /// The diagnosis in words, nil without one.
   var diagnosis: DiagnosisText? { verification.diagnosis.map { DiagnosisText(self, $0) } }
@@ -27,8 +40,15 @@ struct VerificationReport {
   var verdictText: String {
     switch verification.verdict {
     case .exact: "the model is the source, bit for bit"
-    case .equivalent: "every weight is what its encoding can hold, and arithmetic explains the rest"
-    case .different: "the model does not compute what the source computes"
+    case .equivalent:
+      verification.isUnchanged
+        ? "all weights are \(verification.weightRule); for pictures of its own size the model is the source"
+        : "all weights are \(verification.weightRule), and the outputs are close"
+    case .faithfulButNotClose:
+      "all weights are \(verification.weightRule), but the model does not compute the same any more"
+    case .different:
+      verification.passes.isEmpty
+        ? "the model is not the source" : "the model is not what its passes make of the source"
     }
   }
 
@@ -36,8 +56,8 @@ struct VerificationReport {
   var classText: String? {
     let certificates = verification.certificates
     guard !certificates.isEmpty else { return nil }
-    let (same, certified) = (verification.sameClassCount, verification.certifiedCount)
-    let count = certificates.count
+    let (same, count) = (verification.closeness.sameDecisionCount, verification.closeness.decisionCount)
+    let certified = verification.certifiedCount
     var text = "classes: the same first class for \(same) of \(count) pictures, certified for \(certified)"
     if certified == count { text += ": no input in this set can change class" }
     return text
@@ -54,12 +74,12 @@ extension VerificationReport {
   var json: JSONValue {
     let verification = verification
     return [
-      "ok": .bool(verification.verdict != .different),
+      "ok": .bool(passes),
       "verdict": .string(verification.verdict.rawValue),
       "source": .string(sourcePath), "model": .string(modelPath),
       "recording": recordingPath.map { .string($0) } ?? .null,
-      "seed": seed.map { .integer(Int64(clamping: $0)) } ?? .null,
-      "inputs": .array(inputNames.map { .string($0) }),
+      "seed": .integer(Int64(clamping: seed)),
+      "inputs": .array((inputNames + dataPaths).map { .string($0) }),
       "reasons": .array(verification.reasons.map { .string($0) }),
       "culprit": verification.culpritIfWrong.map { .string($0) } ?? .null,
       "diagnosis": diagnosis.map {
@@ -68,10 +88,17 @@ extension VerificationReport {
           "layers": .array($0.diagnosis.layers.map { .string($0) }),
         ]
       } ?? .null,
-      "outputDistance": .number(verification.outputDistance),
-      "sameClass": .integer(Int64(verification.sameClassCount)),
+      "outputDistance": .number(verification.closeness.outputDistance),
+      "sameClass": .integer(Int64(verification.closeness.sameDecisionCount)),
       "certified": .integer(Int64(verification.certifiedCount)),
-      "classified": .integer(Int64(verification.certificates.count)),
+      "classified": .integer(Int64(verification.closeness.decisionCount)),
+      "limits": [
+        "maxDistance": .number(verification.limits.outputDistance ?? Closeness.distanceLimit),
+        "minTop1Agreement": .number(verification.limits.sameClassFraction ?? Closeness.sameDecisionLimit),
+        "maxError": verification.limits.accumulatedError.map { .number($0) } ?? .null,
+        "stated": .bool(verification.limits.areStated),
+      ],
+      "notes": .array(verification.notes.map { .string($0) }),
       "classes": .array(
         verification.certificates.map { certificate in
           [
@@ -111,6 +138,7 @@ extension WeightCheck {
       "tensor": .string(tensor), "source": .string(sourceName), "ok": .bool(passes),
       "requirement": .string(requirement.rawValue), "compared": .integer(Int64(comparedCount)),
       "wrong": .integer(Int64(wrongCount)), "pruned": .integer(Int64(prunedCount)),
+      "encodingProblem": encodingProblem.map { .string($0) } ?? .null,
       "maxError": .number(largestError),
     ]
   }

@@ -5,7 +5,7 @@ extension VerificationReport {
   /// The report for a terminal; tables fit 80 columns.
   func text(for console: Console) -> String {
     let verification = verification
-    var lines = [weightText]
+    var lines = verification.weights.isEmpty ? [] : [weightText]
     let pruned = verification.weights.reduce(0) { $0 + $1.prunedCount }
     if pruned > 0 { lines.append("         \(Format.grouped(pruned)) weights were pruned") }
     if !verification.layers.isEmpty {
@@ -30,14 +30,23 @@ extension VerificationReport {
         "         smallest lead \(Format.significant(tightest.margin, 3)), "
           + "scores may differ by \(Format.significant(tightest.bound, 2))")
     }
-    lines += verification.reasons.map { "wrong: \($0)" }
+    if let closenessText = verification.closenessText { lines.append("output:  \(closenessText)") }
+    lines += verification.notes.map { "note: \($0)" }
+    lines += verification.faults.map { "wrong: \($0)" }
+    if verification.differences.contains(where: { $0.subject == .preprocessing }) {
+      lines.append(
+        "if that is meant, give 'verify' the options that 'import' was given, such as --channel-order")
+    }
+    lines += verification.distances.map { "far: \($0)" }
     if let diagnosis {
       lines.append("because: \(diagnosis.explanation)")
       lines.append("to mend it: \(diagnosis.command ?? "no option of import does, the source is like that")")
     }
     let name = verification.verdict.rawValue.uppercased()
-    lines.append(
-      console.styled(name, verification.verdict == .different ? .red : .green) + ": " + verdictText)
+    lines.append(console.styled(name, passes ? .green : .red) + ": " + verdictText)
+    if verification.verdict == .faithfulButNotClose, verification.meetsStatedLimits {
+      lines.append("within the limits that were stated")
+    }
     return lines.joined(separator: "\n")
   }
 
@@ -45,15 +54,16 @@ extension VerificationReport {
     let checks = verification.weights
     let wrong = checks.filter { !$0.passes }
     let compared = Format.grouped(checks.reduce(0) { $0 + $1.comparedCount })
-    let rule =
-      checks.allSatisfy { $0.requirement == .exact } ? "bit for bit" : "against what their encoding can hold"
-    return "weights: \(compared) values of \(checks.count) tensors compared \(rule): "
-      + (wrong.isEmpty ? "all right" : "\(wrong.count) tensors wrong")
+    let values = "weights: \(compared) values of \(checks.count) tensors"
+    return wrong.isEmpty
+      ? "\(values), all of them \(verification.weightRule)" : "\(values), of which \(wrong.count) are wrong"
   }
 
   private var inputText: String {
-    guard let seed else { return inputNames.count == 1 ? "1 input" : "\(inputNames.count) inputs" }
-    return "\(inputNames.joined(separator: ", ")) (seed \(seed))"
+    let generated = VerificationInputs.names
+    let given = inputNames.count - generated.count
+    return "\(generated.joined(separator: ", ")) (seed \(seed))"
+      + (given == 0 ? "" : given == 1 ? " and 1 input" : " and \(given) inputs")
   }
 
   private func layerTable(_ console: Console) -> String {

@@ -190,6 +190,28 @@ extension MessageArena {
     }
   }
 
+  private func message(of pass: Pass) -> UnsafeMutablePointer<Vggw__Pass> {
+    make(vggw__pass__init) { message in
+      switch pass {
+      case .quantize(let precision, let kept):
+        message.kind_case = VGGW__PASS__KIND_QUANTIZE
+        message.quantize = make(vggw__quantize__init) { quantize in
+          quantize.element_type = Manifest.precisions[precision]
+          (quantize.n_kept_layers, quantize.kept_layers) = list(kept, string)
+        }
+      case .prune(let fraction):
+        message.kind_case = VGGW__PASS__KIND_PRUNE
+        message.prune = make(vggw__prune__init) { $0.fraction = fraction }
+      case .dropDense:
+        message.kind_case = VGGW__PASS__KIND_DROP_DENSE
+        message.drop_dense = make(vggw__drop_dense__init) { _ in }
+      case .unknown(let text):
+        message.kind_case = VGGW__PASS__KIND_TEXT
+        message.text = string(text)
+      }
+    }
+  }
+
   func message(of provenance: Provenance) -> UnsafeMutablePointer<Vggw__Provenance> {
     make(vggw__provenance__init) { message in
       message.source_name = string(provenance.sourceName)
@@ -210,7 +232,7 @@ extension MessageArena {
           message.reason = string(dropped.reason)
         }
       }
-      (message.n_passes, message.passes) = list(provenance.passes, string)
+      (message.n_passes, message.passes) = list(provenance.passes, self.message)
       (message.n_companions, message.companions) = list(provenance.companions) { file in
         make(vggw__source_file__init) { message in
           message.name = string(file.name)

@@ -169,6 +169,17 @@ extension Preprocessing {
 }
 
 extension Provenance {
+  /// The passes of a manifest; up to version 1.2 they were text.
+  private static func passes(
+    _ message: Vggw__Provenance, _ reader: MessageReader
+  ) throws(FileError) -> [Pass] {
+    let texts = try reader.strings(message.pass_texts, message.n_pass_texts, "pass_texts")
+    return texts.map(Pass.init(textOfVersion1_2:))
+      + (try reader.list(message.passes, message.n_passes, "passes") { pass throws(FileError) in
+        try Pass(pass, reader)
+      })
+  }
+
   fileprivate init(_ message: Vggw__Provenance, _ reader: MessageReader) throws(FileError) {
     self.init(
       sourceName: try reader.string(message.source_name, "source_name"),
@@ -186,7 +197,7 @@ extension Provenance {
         DroppedTensor(
           try reader.string(dropped.name, "name"), because: try reader.string(dropped.reason, "reason"))
       },
-      passes: try reader.strings(message.passes, message.n_passes, "passes"))
+      passes: try Provenance.passes(message, reader))
     companions = try reader.list(message.companions, message.n_companions, "companions") {
       file throws(FileError) in
       SourceFile(

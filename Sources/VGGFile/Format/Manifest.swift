@@ -29,7 +29,7 @@ struct Manifest: Equatable {
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
   var minorVersion: Int {
-    if requiredFeatures & ~Header.globalPooling != 0 { return 3 }
+    if requiredFeatures & ~Header.globalPooling != 0 || !provenance.passes.isEmpty { return 3 }
     if requiredFeatures != 0 { return 2 }
     return provenance.companions.isEmpty && provenance.folded.isEmpty ? 0 : 1
   }

@@ -4,7 +4,18 @@ public import VGGModel
 
 /// The native format; `schemas/FORMAT.md` specifies it.
 public enum VGGWFile {
-  /// Writes a model to a file, which appears under its name when it is complete and safely on the disk, or not at all.
+  /// Writes a model to a file, which appears under its name when it is complete and safely on the disk, or not at all;
+  /// parameters and errors are those of `stage`.
+  public static func write(
+    _ model: Model, to path: String, overwrite: Bool = false, tool: String = "vggconv",
+    sources: [ByteRegion] = [], progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws(FileError) {
+    try stage(
+      model, to: path, overwrite: overwrite, tool: tool, sources: sources, progress: progress
+    ).publish()
+  }
+
+  /// Writes a model to a file that has no name yet, so that it can be judged before it gets one.
   ///
   /// Equal models give equal bytes. Values are streamed: private memory does not grow with the model. Tensors that
   /// are neither in memory nor stored as raw float32 need temporary space in the same folder, one at a time.
@@ -20,10 +31,10 @@ public enum VGGWFile {
   ///     float32: in all four times `model.parameterCount`.
   /// - Throws: `cannotCreate` where the file exists and is not to be replaced, or its folder takes none; `inputOutput`
   ///   where the disk is full or fails; `fault` where a value cannot be represented in its tensor's encoding.
-  public static func write(
+  public static func stage(
     _ model: Model, to path: String, overwrite: Bool = false, tool: String = "vggconv",
     sources: [ByteRegion] = [], progress: @escaping @Sendable (Int) -> Void = { _ in }
-  ) throws(FileError) {
+  ) throws(FileError) -> StagedFile {
     let output = try AtomicFile(path: path, overwrite: overwrite)
     let sourceDigests = model.provenance.sourceSHA256.isEmpty ? sources.map(DigestInBackground.init) : []
     try output.reserve(leastDataEnd(model))
@@ -59,7 +70,9 @@ public enum VGGWFile {
         try output.write(bytes, at: offset)
       }
     }
-    try output.publish()
+    output.startSync()
+    let contents = try output.contents(header.manifest.upperBound)
+    return StagedFile(file: try open(contents, path: path), output: output)
   }
 
   /// The end of the data area, sparse tensors left out: their size is known only when they have been read.
@@ -75,6 +88,18 @@ public enum VGGWFile {
     }
     return offset
   }
+}
+
+/// A native file that is complete, but does not have its name yet; it is gone when nobody refers to it any more.
+public struct StagedFile: Sendable {
+  /// What was written, read back.
+  public let file: NativeFile
+  private let output: AtomicFile
+
+  fileprivate init(file: NativeFile, output: AtomicFile) { (self.file, self.output) = (file, output) }
+
+  /// Gives the file its name, when it is safely on the disk.
+  public func publish() throws(FileError) { try output.publish() }
 }
 
 extension Manifest {

@@ -67,6 +67,12 @@ package final class AtomicFile: @unchecked Sendable {
     return mapping
   }
 
+  /// Maps what was written so far for reading, before the file has its name.
+  package func contents(_ byteCount: Int) throws(FileError) -> ByteRegion {
+    let mapping = try map(0..<byteCount)
+    return ByteRegion(owner: mapping, bytes: UnsafeRawBufferPointer(mapping.bytes))
+  }
+
   /// Writes bytes at an offset; safe to call from several threads.
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     var written = 0

@@ -22,6 +22,9 @@ public struct Layer: Equatable, Sendable {
     case sigmoid
   }
 
+  /// Whether every output depends on every input.
+  public var isDense: Bool { if case .dense = operation { true } else { false } }
+
   /// The name of the layer's weight tensor, `conv1_1/weight`.
   public var weightName: String { "\(name)/weight" }
   /// The name of the layer's bias tensor, `conv1_1/bias`.

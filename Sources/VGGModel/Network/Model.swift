@@ -58,8 +58,10 @@ public struct Model: Sendable {
   public func tensor(_ name: String) -> Tensor? { indexOfTensor[name].map { tensors[$0] } }
 
   /// A model with each tensor replaced by another one of the same name and shape.
+  ///
+  /// - Parameter pass: What is done, for the provenance; nil: nothing that it is to say.
   public func mappingTensors<Failure: Error>(
-    pass: String, _ transform: (Tensor) throws(Failure) -> Tensor
+    pass: Pass?, _ transform: (Tensor) throws(Failure) -> Tensor
   ) throws(Failure) -> Model {
     var model = self
     var mapped: [Tensor] = []
@@ -69,7 +71,7 @@ public struct Model: Sendable {
       mapped.append(replacement)
     }
     model.tensors = mapped
-    model.provenance.passes.append(pass)
+    if let pass { model.provenance.passes.append(pass) }
     return model
   }
 }

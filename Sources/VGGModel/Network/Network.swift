@@ -49,6 +49,14 @@ public struct Network: Equatable, Sendable {
       layers: features + (Head(dense, activation: .softmax)?.layers ?? []))
   }
 
+  /// The same network without its dense layers and what follows them: it gives the features that they read.
+  public var withoutDense: Network {
+    let end = layers.firstIndex(where: \.isDense) ?? layers.endIndex
+    return Network(
+      architecture: architecture, inputChannels: inputChannels, inputExtent: inputExtent,
+      layers: Array(layers[..<end]))
+  }
+
   /// The layers of the features under their canonical names, and `pool6` in front of the dense layers where there is one.
   ///
   /// - Precondition: As many convolutions and poolings as the prefix has.

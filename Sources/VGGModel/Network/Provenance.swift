@@ -18,8 +18,8 @@ public struct Provenance: Equatable, Sendable {
   public var folded: [FoldedTensor] = []
   /// The other files that the model was made of, such as a prototxt or the shards of an index.
   public var companions: [SourceFile] = []
-  /// The passes that made this model from the imported one, in order, such as `quantize int8`.
-  public var passes: [String]
+  /// The passes that made this model from the imported one, in order.
+  public var passes: [Pass]
 
   /// Something that was decided on evidence.
   public struct Decision: Equatable, Sendable {
@@ -94,7 +94,7 @@ public struct Provenance: Equatable, Sendable {
   /// Creates the provenance of an imported model.
   public init(
     sourceName: String, sourceByteCount: Int, sourceSHA256: [UInt8] = [], format: String, generation: String,
-    decisions: [Decision] = [], dropped: [DroppedTensor] = [], passes: [String] = []
+    decisions: [Decision] = [], dropped: [DroppedTensor] = [], passes: [Pass] = []
   ) {
     self.sourceName = sourceName
     self.sourceByteCount = sourceByteCount

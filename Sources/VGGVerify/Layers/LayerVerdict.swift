@@ -41,6 +41,8 @@ struct LayerStep {
 struct LayerJudge {
   let model: Model
   let source: Model
+  /// What the passes make of the source: what bounds are derived from, never the model that is judged.
+  let declared: Model
   /// The engines that computed the steps.
   let engine: any Engine
   let sourceEngine: any Engine
@@ -88,7 +90,7 @@ struct LayerJudge {
   private func judgeWeights(
     _ step: LayerStep, _ sample: LayerSample, _ difference: FeatureMap?
   ) throws(EngineError) -> Judged {
-    let bound = try LayerBound(sample, of: model, source: source, options: options)
+    let bound = try LayerBound(sample, of: declared, source: source, options: options)
     let direct = try directEngine(step.layer, sample, of: model)
     let reference = try referenceEngine(step.original, sample)
     let directRounding = direct.rounding(of: direct.network.layers[0])

@@ -26,12 +26,14 @@ extension Verification {
   ///
   /// Of the other program no more is assumed than that it sums in float32, in whatever order.
   mutating func compareRecorded(
-    _ model: Model, _ source: Model, _ recording: RecordedActivations, _ options: EngineOptions
+    _ model: Model, _ declared: Model, _ source: Model, _ recording: RecordedActivations,
+    _ options: EngineOptions
   ) throws(EngineError) {
     var options = options
     options.savesMemory = true
     let engine = try options.engine(for: model)
-    var chain = RecordedChain(model: model, source: source, engine: engine, options: options)
+    var chain = RecordedChain(
+      model: model, declared: declared, source: source, engine: engine, options: options)
     var current = recording.input
     for layer in model.network.layers {
       let output = try engine.evaluate(layer, on: current)
@@ -50,14 +52,17 @@ extension Verification {
 /// What is known of the difference between the model's activations and recorded ones, carried from layer to layer.
 struct RecordedChain {
   let model: Model
+  /// What the passes make of the source.
+  let declared: Model
   let source: Model
   let engine: any Engine
   let options: EngineOptions
   /// How far each value in front of the next layer may be from the other program's; nil: it is the same.
   private var difference: FeatureMap?
 
-  init(model: Model, source: Model, engine: any Engine, options: EngineOptions) {
+  init(model: Model, declared: Model, source: Model, engine: any Engine, options: EngineOptions) {
     self.model = model
+    self.declared = declared
     self.source = source
     self.engine = engine
     self.options = options
@@ -115,7 +120,7 @@ struct RecordedChain {
     let sample = LayerSample(
       layer, input: input.shape, output: output.shape, window: model.network.window(of: layer),
       budget: .max, seed: 0)
-    return try LayerBound(sample, of: model, source: source, options: options).bounds(
+    return try LayerBound(sample, of: declared, source: source, options: options).bounds(
       sample.bands[0], input: input, difference: difference,
       rounding: RoundingPair(model: engine.rounding(of: layer), other: layer.roundingInAnyOrder))
   }

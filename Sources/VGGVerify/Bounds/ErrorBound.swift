@@ -25,11 +25,13 @@ struct LayerBound {
   private let magnitudes: any Engine
   private let allowances: (any Engine)?
 
-  /// Prepares the bounds of a sample of a model's layer.
+  /// Prepares the bounds of a sample of a layer.
   ///
-  /// - Parameter source: The model that the weights come from, where it is known.
+  /// - Parameters:
+  ///   - model: What the passes make of the source.
+  ///   - source: The source.
   init(
-    _ sample: LayerSample, of model: Model, source: Model?, options: EngineOptions
+    _ sample: LayerSample, of model: Model, source: Model, options: EngineOptions
   ) throws(EngineError) {
     self.sample = sample
     // Sums of magnitudes are float32 sums of numbers that are not negative: their relative error is at most γ.
@@ -39,13 +41,13 @@ struct LayerBound {
     biasMagnitudes = tensors.bias.map { Double($0).magnitude }
     magnitudes = try tensors.mappingWeight { Magnitudes(base: $0) }.engine(
       sample.layer, sample, options, isLinear: true)
-    guard let weight = model.tensor(sample.layer.weightName), !EncodingAllowance.isZero(for: weight.encoding)
+    guard let weight = model.tensor(sample.layer.weightName), weight.encoding != .float32,
+      let original = source.tensor(sample.layer.weightName)
     else {
       allowances = nil
       return
     }
-    let original = source?.tensor(sample.layer.weightName)?.values
-    let allowance = EncodingAllowance(tensor: weight, source: original)
+    let allowance = Distances(left: weight.values, right: original.values)
     let channelCount = weight.shape[weight.shape.count - 1]
     allowances = try tensors.mappingWeight { _ in allowance.channels(sample.channels, of: channelCount) }
       .engine(sample.layer, sample, options, isLinear: true)

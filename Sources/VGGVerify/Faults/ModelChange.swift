@@ -34,6 +34,18 @@ public enum ModelChange: Equatable, Sendable {
   case zeroedRow(Int)
   /// The end of the weight from a value on all zeros.
   case truncated(from: Int)
+  /// The weights of one output channel, or of all where it is nil, multiplied; of int8 it is the scales that are.
+  case scaled(channel: Int?, by: Float)
+  /// The scales of two channels exchanged, their codes not: int8 alone.
+  case exchangedScales(Int, Int)
+  /// All weights as large as the largest of their channel, with their signs: codes of ±127.
+  case saturated
+  /// The first weight from an index on that is not zero, zero.
+  case zeroedWeight(from: Int)
+  /// The first weight that is zero at the place of the first one that is not, and the other way round, from an index on.
+  case exchangedZero(from: Int)
+  /// Two rows of the weight, the weights of two inputs, exchanged.
+  case exchangedRows(Int, Int)
 
   /// The model with one of its layers changed.
   ///
@@ -134,6 +146,48 @@ public enum ModelChange: Equatable, Sendable {
       return tensor.overwriting(row * outputs..<(row + 1) * outputs) { _, _ in 0 }
     case (.truncated(let start), .weight, _) where start < tensor.count:
       return tensor.overwriting(start..<tensor.count) { _, _ in 0 }
+    default: return tensor.role == .weight ? try changedWeight(tensor) : nil
+    }
+  }
+
+  /// Changes that depend on how a weight is stored, or on which of its values are zero.
+  private func changedWeight(_ tensor: Tensor) throws(FileError) -> Tensor? {
+    let outputs = tensor.shape[tensor.shape.count - 1]
+    switch self {
+    case .scaled(let wanted, let factor) where wanted.map { $0 < outputs } ?? true:
+      let scales = (0..<outputs).map { wanted == nil || wanted == $0 ? factor : 1 }
+      return tensor.scaling(by: scales)
+    case .exchangedScales(let first, let second) where first < outputs && second < outputs:
+      guard case .int8(let scales) = tensor.encoding.element, scales[first] > 0, scales[second] > 0 else {
+        return nil
+      }
+      var factors = [Float](repeating: 1, count: outputs)
+      (factors[first], factors[second]) = (scales[second] / scales[first], scales[first] / scales[second])
+      return tensor.scaling(by: factors)
+    case .saturated:
+      let largest = try tensor.values.reducePieces(
+        rowLength: outputs, into: [Float](repeating: 0, count: outputs)
+      ) { _, values in
+        values.enumerated().reduce(into: [Float](repeating: 0, count: outputs)) { largest, item in
+          largest[item.offset % outputs] = max(largest[item.offset % outputs], item.element.magnitude)
+        }
+      } combine: { total, part in
+        for channel in total.indices { total[channel] = max(total[channel], part[channel]) }
+      }
+      return tensor.overwriting(0..<tensor.count) { value, channel in
+        value == 0 ? 0 : value.sign == .minus ? -largest[channel] : largest[channel]
+      }
+    case .zeroedWeight(let start):
+      guard let index = try tensor.firstIndex(from: start, where: { $0 != 0 }) else { return nil }
+      return tensor.overwriting(index..<index + 1) { _, _ in 0 }
+    case .exchangedZero(let start):
+      guard let zero = try tensor.firstIndex(from: start, where: { $0 == 0 }),
+        let kept = try tensor.firstIndex(from: start, where: { $0 != 0 })
+      else { return nil }
+      return tensor.exchanging(zero..<zero + 1, kept..<kept + 1)
+    case .exchangedRows(let first, let second) where max(first, second) < tensor.count / outputs:
+      return tensor.exchanging(
+        first * outputs..<(first + 1) * outputs, second * outputs..<(second + 1) * outputs)
     default: return nil
     }
   }
@@ -142,10 +196,7 @@ public enum ModelChange: Equatable, Sendable {
 extension Model {
   /// The same model with other values of some tensors; it does not say so in its provenance.
   fileprivate func mapping(_ transform: (Tensor) -> Tensor) -> Model {
-    let changed = mappingTensors(pass: "", transform)
-    var model = changed
-    model.provenance = provenance
-    return model
+    mappingTensors(pass: nil, transform)
   }
 
   /// The same model with another operation of a layer, which needs the same tensors.
@@ -177,6 +228,40 @@ extension Tensor {
     }
     return replacing(
       values: RearrangedValues(base: values) { $0 / count * count + order[$0 % count] }, encoding: encoding)
+  }
+
+  /// The values of each output channel multiplied, and with them the scales that they are stored with.
+  fileprivate func scaling(by factors: [Float]) -> Tensor {
+    guard case .int8(let scales) = encoding.element else {
+      return overwriting(0..<count) { value, channel in value * factors[channel] }
+    }
+    var encoding = encoding
+    let changed = zip(scales, factors).map { $0 * $1 }
+    encoding.element = .int8(scales: changed)
+    let values = OverwrittenValues(base: values, range: 0..<count, outputs: scales.count) { value, channel in
+      // The code stays.
+      (value / scales[channel]).rounded() * changed[channel]
+    }
+    return replacing(values: values, encoding: encoding)
+  }
+
+  /// Two runs of values of the same length exchanged.
+  fileprivate func exchanging(_ first: Range<Int>, _ second: Range<Int>) -> Tensor {
+    rearranged { index in
+      if first.contains(index) { return second.lowerBound + index - first.lowerBound }
+      if second.contains(index) { return first.lowerBound + index - second.lowerBound }
+      return index
+    }
+  }
+
+  /// The first value of a kind from an index on, or from the beginning; nil where there is none among the next 65,536.
+  fileprivate func firstIndex(
+    from start: Int, where isWanted: (Float) -> Bool
+  ) throws(FileError) -> Int? {
+    let range = min(start, count - 1)..<min(count, start + 1 << 16)
+    return try values.withValues(range) { (values) throws(FileError) in
+      values.firstIndex(where: isWanted).map { range.lowerBound + $0 }
+    }
   }
 
   /// Changes some values; the transform gets a value and its output channel.

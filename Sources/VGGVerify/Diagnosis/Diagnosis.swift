@@ -12,17 +12,18 @@ public struct Diagnosis: Sendable {
 extension Diagnosis {
   /// Tries the usual suspects on the first layer that is wrong; nil where none explains it.
   init?(
-    of verification: Verification, model: Model, source: Model, inputs: [FeatureMap],
-    recording: RecordedActivations?, options: EngineOptions
+    of verification: Verification, model: Model, declared: DeclaredModel, source: Model,
+    inputs: [FeatureMap], recording: RecordedActivations?, options: EngineOptions
   ) throws(EngineError) {
     guard let culprit = verification.culprit,
       let layer = model.network.layers.first(where: { $0.name == culprit })
     else { return nil }
     let isAgainstSource =
-      verification.weights.contains { !$0.passes } || !verification.networkDifferences.isEmpty
+      verification.weights.contains { !$0.passes } || !verification.differences.isEmpty
       || verification.layers.contains { !$0.passes }
     if isAgainstSource, let input = inputs.first {
-      let trial = SourceTrial(model: model, source: source, input: input, options: options)
+      let trial = SourceTrial(
+        model: model, declared: declared, source: source, input: input, options: options)
       try self.init(layer, of: model, try trial.suspects(for: layer)) { (change, name) throws(EngineError) in
         try trial.passes(change, layer: name)
       }
@@ -33,7 +34,8 @@ extension Diagnosis {
       return
     }
     guard let recording else { return nil }
-    let trial = RecordingTrial(model: model, source: source, recording: recording, options: options)
+    let trial = RecordingTrial(
+      model: model, declared: declared.model, source: source, recording: recording, options: options)
     try self.init(layer, of: model, try trial.suspects(for: layer)) { (change, name) throws(EngineError) in
       try trial.passes(change, layer: name)
     }
@@ -62,6 +64,7 @@ extension Verification {
 /// Tries changes of a model's layer against the source's layer.
 private struct SourceTrial {
   let model: Model
+  let declared: DeclaredModel
   let source: Model
   let input: FeatureMap
   let options: EngineOptions
@@ -99,7 +102,8 @@ private struct SourceTrial {
     let step = try step(own, original)
     let engine = try ReferenceEngine(changed, options: options)
     return try LayerJudge(
-      model: changed, source: source, engine: engine, sourceEngine: engine, options: options,
+      model: changed, source: source, declared: declared.model, engine: engine, sourceEngine: engine,
+      options: options,
       budget: LayerSample.standardBudget, seed: 1
     ).judge(step).verdict.local.passes && own.outputShapeEquals(original, for: step.sourceInput.shape)
   }
@@ -112,11 +116,11 @@ private struct SourceTrial {
   /// right but for one value is not explained by a change of all of them.
   private func weightsPass(_ model: Model, _ layer: Layer) throws(EngineError) -> Bool {
     for needed in layer.tensorRequirements {
-      guard let tensor = model.tensor(needed.name), let original = source.tensor(needed.name) else {
-        return false
-      }
+      guard let tensor = model.tensor(needed.name),
+        let expected = declared.tensors.first(where: { $0.original.name == needed.name })
+      else { return false }
       do throws(FileError) {
-        guard try WeightCheck(of: tensor, against: original).passes else { return false }
+        guard try WeightCheck(of: tensor, against: expected).passes else { return false }
       } catch {
         throw .weights(error)
       }
@@ -145,6 +149,7 @@ private struct SourceTrial {
 /// Tries changes of a model's layer against what another program recorded.
 private struct RecordingTrial {
   let model: Model
+  let declared: Model
   let source: Model
   let recording: RecordedActivations
   let options: EngineOptions
@@ -161,7 +166,8 @@ private struct RecordingTrial {
     }
     guard let changed else { return false }
     let engine = try options.engine(for: changed)
-    var chain = RecordedChain(model: changed, source: source, engine: engine, options: options)
+    var chain = RecordedChain(
+      model: changed, declared: declared, source: source, engine: engine, options: options)
     var current = recording.input
     for layer in changed.network.layers {
       let output = try engine.evaluate(layer, on: current)

@@ -27,12 +27,23 @@ public struct SeededFault: Sendable {
     case flippedBit = "flipped bit"
     case zeroedRow = "zeroed row"
     case truncatedTensor = "truncated tensor"
+    case wrongScale = "wrong scale of a channel"
+    case wrongScales = "wrong scales of all channels"
+    case exchangedScales = "exchanged scales"
+    case saturated = "saturated codes"
+    case zeroedWeight = "kept weight zeroed"
+    case wrongPruning = "larger weight pruned"
+    case wrongZeroRow = "rows exchanged"
 
     /// Whether one change of a whole layer undoes it, so that a diagnosis is expected.
     public var hasDiagnosis: Bool {
       switch self {
-      case .swappedChannels, .flippedBit, .zeroedRow, .truncatedTensor: false
-      default: true
+      case .kernelFlip, .transposedKernel, .channelOrder, .flattenOrder, .poolingRounding, .normalizationK,
+        .normalizationAlpha, .missingBias, .shiftedBias, .exchangedLayers, .permutedClasses:
+        true
+      case .swappedChannels, .flippedBit, .zeroedRow, .truncatedTensor, .wrongScale, .wrongScales,
+        .exchangedScales, .saturated, .zeroedWeight, .wrongPruning, .wrongZeroRow:
+        false
       }
     }
   }
@@ -95,6 +106,15 @@ public struct SeededFault: Sendable {
         let count = shapes[0].reduce(1, *)
         plant(.zeroedRow, layer, .zeroedRow(index(below: count / outputs)))
         plant(.truncatedTensor, layer, .truncated(from: count / 3 + index(below: count / 2)))
+        let factors: [Float] = [400, 0.02, 1.01, -1]
+        let channel = index(below: outputs)
+        plant(.wrongScale, layer, .scaled(channel: channel, by: factors[index(below: 4)]))
+        plant(.wrongScales, layer, .scaled(channel: nil, by: factors[index(below: 4)]))
+        plant(.exchangedScales, layer, .exchangedScales(channel, (channel + 1) % outputs))
+        plant(.saturated, layer, .saturated)
+        plant(.zeroedWeight, layer, .zeroedWeight(from: index(below: count)))
+        plant(.wrongPruning, layer, .exchangedZero(from: index(below: max(1, count - (1 << 16)))))
+        plant(.wrongZeroRow, layer, .exchangedRows(0, 1 + index(below: count / outputs - 1)))
       }
     }
     return faults
@@ -142,8 +162,9 @@ public struct FaultTrial: Sendable {
 
 extension Model {
   /// Whether any value, or what any layer computes for the network's own input, differs.
-  fileprivate func differs(from other: Model) throws(FileError) -> Bool {
-    if !network.differences(from: other.network).isEmpty { return true }
+  func differs(from other: Model) throws(FileError) -> Bool {
+    if preprocessing != other.preprocessing { return true }
+    if differences(from: other).contains(where: { !$0.isHarmless }) { return true }
     for tensor in tensors {
       guard let theirs = other.tensor(tensor.name) else { return true }
       let isDifferent = try tensor.values.reducePieces(rowLength: 1, into: false) {

@@ -46,56 +46,20 @@ extension TensorValues {
   }
 }
 
-/// How far the values of a tensor may be from their source's, by the encoding: half a step of it.
-struct EncodingAllowance: TensorValues {
-  let tensor: Tensor
-  /// The source's values, where there are any: pruned values and those at the end of a scale are as far as they are.
-  let source: (any TensorValues)?
+/// The distances of the values of two tensors, rounded up.
+struct Distances: TensorValues {
+  let left: any TensorValues
+  let right: any TensorValues
 
-  var count: Int { tensor.count }
-
-  /// Whether an encoding holds every value as it is.
-  static func isZero(for encoding: Encoding) -> Bool { encoding == .float32 }
+  var count: Int { left.count }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    try tensor.values.read(range, into: destination)
-    let outputs = tensor.shape[tensor.shape.count - 1]
-    func fill(_ original: UnsafeBufferPointer<Float>?) {
-      for offset in destination.indices {
-        let (value, channel) = (destination[offset], (range.lowerBound + offset) % outputs)
-        var allowance = tensor.encoding.element.halfStep(at: value, channel: channel)
-        let isPruned = tensor.encoding.isSparse && value == 0
-        if isPruned || tensor.encoding.element.isAtEnd(value, channel: channel), let original {
-          allowance = max(allowance, (original[offset] - value).magnitude.nextUp)
-        }
-        destination[offset] = allowance
+    try left.read(range, into: destination)
+    try right.withValues(range) { (right) throws(FileError) in
+      for index in destination.indices {
+        let (own, other) = (destination[index], right[index])
+        destination[index] = own == other ? 0 : (own - other).magnitude.nextUp
       }
-    }
-    guard let source else { return fill(nil) }
-    try source.withValues(range) { (original) throws(FileError) in fill(original) }
-  }
-}
-
-extension Encoding.Element {
-  /// The largest difference between a value and what was rounded to it.
-  fileprivate func halfStep(at value: Float, channel: Int) -> Float {
-    switch self {
-    case .float32: 0
-    // Half a unit in the last place of 11 or 8 significant bits, and of the subnormal numbers.
-    case .float16: max(value.magnitude * 0x1p-11, 0x1p-25)
-    case .bfloat16: max(value.magnitude * 0x1p-8, 0x1p-134)
-    // Half a step, and the roundings of the quotient and of the product: 3 of 2^-24 of at most 127 steps.
-    case .int8(let scales): scales[channel] * 0.50003
-    }
-  }
-
-  /// Whether a value is the largest that there is, which larger ones become.
-  fileprivate func isAtEnd(_ value: Float, channel: Int) -> Bool {
-    switch self {
-    case .float32: false
-    case .float16: value.magnitude >= 65504
-    case .bfloat16: value.magnitude >= 0x1.fep127
-    case .int8(let scales): value.magnitude >= scales[channel] * 126.5
     }
   }
 }

@@ -1,9 +1,9 @@
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
-public import VGGModel
+internal import VGGModel
 
-/// Whether a tensor of a model is what its source says, as far as its encoding can hold it.
+/// Whether a tensor of a model is what the source and the declared passes make of it.
 public struct WeightCheck: Sendable {
   /// The canonical name.
   public var tensor: String
@@ -13,20 +13,24 @@ public struct WeightCheck: Sendable {
   public var requirement: Requirement
   /// Whether the tensor has the shape that the source's has in the native layout.
   public var hasSourcesShape = true
+  /// What is wrong with the way in which the tensor is stored, such as a scale that does not follow from the source.
+  public var encodingProblem: String?
   /// The number of values compared.
   public var comparedCount = 0
   /// The number of values that are not what is required.
   public var wrongCount = 0
   /// The first of them in the model's order, with what is there and what would be right.
   public var firstWrong: (index: Int, seen: Float, expected: Float)?
-  /// The number of values that are zero because they were pruned.
+  /// The number of values whose bits are not the source's, right or wrong.
+  public var changedCount = 0
+  /// The number of values that are zero and are not in the source.
   public var prunedCount = 0
   /// The largest absolute difference from the source, of all values.
   public var largestError = 0.0
 
-  /// What is required of each value of a tensor, by its encoding.
+  /// What is required of each value of a tensor, by the last pass that changed it.
   public enum Requirement: String, Sendable {
-    /// The source's value, bit for bit.
+    /// The source's value, bit for bit; zero where it was pruned.
     case exact
     /// The source's value, rounded to nearest in a narrower type.
     case rounded
@@ -34,49 +38,36 @@ public struct WeightCheck: Sendable {
     case quantized
   }
 
-  /// Whether all values are right and there were any.
-  public var passes: Bool { wrongCount == 0 && comparedCount > 0 }
+  /// Whether all values and the way they are stored are right, and there were any.
+  public var passes: Bool { wrongCount == 0 && encodingProblem == nil && comparedCount > 0 }
+
+  /// Whether every value is the source's, bit for bit.
+  public var isUnchanged: Bool { changedCount == 0 }
 }
 
 extension WeightCheck {
-  /// Compares a tensor of a model with the tensor of its source.
+  /// Compares a tensor of a model with what it must be.
   ///
-  /// Float32 values are read back in the source's own order: element by element of the source, the place in the model
-  /// is computed here a second time, independently of how the importer did it. Other encodings are compared with what
-  /// they can hold of the source's value. A sparse tensor may also hold zeros.
-  ///
-  /// - Parameters:
-  ///   - tensor: The tensor of the model.
-  ///   - source: The tensor in the source file.
-  public init(of tensor: Tensor, against source: SourceTensor) throws(FileError) {
-    self.init(tensor: tensor.name, sourceName: source.name, requirement: tensor.encoding.requirement)
-    guard tensor.shape == source.canonicalShape else {
+  /// Values that no pass has changed are read back in the source's own order: element by element of the source, the place
+  /// in the model is computed here a second time, independently of how the importer did it.
+  init(of tensor: Tensor, against declared: DeclaredTensor) throws(FileError) {
+    let original = declared.original
+    self.init(
+      tensor: tensor.name, sourceName: original.source?.name ?? original.name,
+      requirement: declared.requirement)
+    guard tensor.shape == original.shape else {
       hasSourcesShape = false
-      (comparedCount, wrongCount) = (tensor.count, tensor.count)
+      (comparedCount, wrongCount, changedCount) = (tensor.count, tensor.count, tensor.count)
       return
     }
-    if tensor.encoding == .float32, let inMemory = tensor.values.inMemory {
+    encodingProblem = tensor.encoding.problem(expected: declared.encoding)
+    if declared.isUnchanged, let source = original.source, let inMemory = tensor.values.inMemory {
       inMemory.withBytes { bytes in
         readBack(source, model: bytes.assumingMemoryBound(to: Float.self))
       }
     } else {
-      try compareInOrder(tensor, with: source.canonicalValues)
+      try compareInOrder(tensor, with: declared)
     }
-  }
-
-  /// Compares a tensor of a model with one that stands in no source file: of another model, or computed on import.
-  public init(of tensor: Tensor, against original: Tensor) throws(FileError) {
-    if let source = original.source {
-      try self.init(of: tensor, against: source)
-      return
-    }
-    self.init(tensor: tensor.name, sourceName: original.name, requirement: tensor.encoding.requirement)
-    guard tensor.shape == original.shape else {
-      hasSourcesShape = false
-      (comparedCount, wrongCount) = (tensor.count, tensor.count)
-      return
-    }
-    try compareInOrder(tensor, with: original.values)
   }
 
   private init(tensor: String, sourceName: String, requirement: Requirement) {
@@ -116,7 +107,7 @@ extension WeightCheck {
             ? Float(bitPattern: UInt32(littleEndian: address.loadUnaligned(as: UInt32.self)))
             : source.value(at: address, outputChannel: native % outputs)
           let seen = model[native]
-          part.note(seen, expected: expected, at: native, isRight: seen.bitPattern == expected.bitPattern)
+          part.note(seen, expected: expected, source: expected, at: native)
         }
         let positions = rows.lowerBound * rowLength..<rows.upperBound * rowLength
         if index.isIdentity, source.hasSameBits(as: model, in: positions) {
@@ -142,24 +133,22 @@ extension WeightCheck {
     self = total.withLock { $0 }
   }
 
-  /// Compares values that an encoding has changed, in the model's order.
-  private mutating func compareInOrder(_ tensor: Tensor, with source: any TensorValues) throws(FileError) {
-    let encoding = tensor.encoding
+  /// Compares values in the model's order, and repeats the passes with the source's values on the way.
+  private mutating func compareInOrder(_ tensor: Tensor, with declared: DeclaredTensor) throws(FileError) {
     let outputs = tensor.shape[tensor.shape.count - 1]
-    let name = self
+    let (name, steps, original) = (self, declared.steps, declared.original.values)
     let result = try tensor.values.reducePieces(rowLength: outputs, into: name) {
       (start, values) throws(FileError) -> WeightCheck in
-      try source.withValues(start..<start + values.count) { (expected) throws(FileError) -> WeightCheck in
+      let expected = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
+      defer { expected.deallocate() }
+      return try original.withValues(start..<start + values.count) { (source) throws(FileError) in
+        // A piece begins with a row, so its first value belongs to the first channel.
+        _ = expected.initialize(from: source)
+        for step in steps { step.apply(to: expected, firstChannel: 0) }
         var part = WeightCheck(
           tensor: name.tensor, sourceName: name.sourceName, requirement: name.requirement)
         for offset in values.indices {
-          let (value, original) = (values[offset], expected[offset])
-          let isPruned = encoding.isSparse && value.bitPattern == 0 && original != 0
-          if isPruned { part.prunedCount += 1 }
-          part.note(
-            value, expected: original, at: start + offset,
-            isRight: isPruned
-              || encoding.element.holds(original, as: value, channel: (start + offset) % outputs))
+          part.note(values[offset], expected: expected[offset], source: source[offset], at: start + offset)
         }
         return part
       }
@@ -169,12 +158,15 @@ extension WeightCheck {
     self = result
   }
 
-  private mutating func note(_ value: Float, expected: Float, at index: Int, isRight: Bool) {
+  private mutating func note(_ value: Float, expected: Float, source: Float, at index: Int) {
     comparedCount += 1
-    if isRight, value.bitPattern == expected.bitPattern { return }
-    let error = (Double(value) - Double(expected)).magnitude
-    if error > largestError { largestError = error }
-    guard !isRight else { return }
+    if value.bitPattern != source.bitPattern {
+      changedCount += 1
+      if value == 0, source != 0 { prunedCount += 1 }
+      let error = (Double(value) - Double(source)).magnitude
+      if error > largestError { largestError = error }
+    }
+    guard value.bitPattern != expected.bitPattern else { return }
     wrongCount += 1
     if index < firstWrong?.index ?? .max { firstWrong = (index, value, expected) }
   }
@@ -182,6 +174,7 @@ extension WeightCheck {
   private mutating func add(_ other: WeightCheck) {
     comparedCount += other.comparedCount
     wrongCount += other.wrongCount
+    changedCount += other.changedCount
     prunedCount += other.prunedCount
     largestError = max(largestError, other.largestError)
     if let first = other.firstWrong, first.index < firstWrong?.index ?? .max { firstWrong = first }
@@ -228,53 +221,34 @@ extension SourceTensor {
   }
 }
 
-extension Encoding {
-  /// What the values of a tensor of this encoding must be.
+extension DeclaredTensor {
+  /// What is required of the values.
   fileprivate var requirement: WeightCheck.Requirement {
-    switch element {
-    case .float32: .exact
-    case .float16, .bfloat16: .rounded
-    case .int8: .quantized
+    for step in steps.reversed() {
+      switch step {
+      case .roundedToHalf, .roundedToBFloat16: return .rounded
+      case .quantized: return .quantized
+      case .pruned: continue
+      }
     }
+    return .exact
   }
 }
 
-extension Encoding.Element {
-  /// Whether a value is what this encoding makes of an original.
-  fileprivate func holds(_ original: Float, as value: Float, channel: Int) -> Bool {
-    switch self {
-    case .float32: value.bitPattern == original.bitPattern
-    case .float16: value.bitPattern == original.roundedToHalf.bitPattern
-    case .bfloat16: value.bitPattern == original.roundedToBFloat16.bitPattern
-    case .int8(let scales):
-      value.bitPattern == (original / scales[channel]).quantized(scale: scales[channel]).bitPattern
+extension Encoding {
+  /// What is wrong with it where another one is expected; nil where it is the same.
+  fileprivate func problem(expected: Encoding) -> String? {
+    guard element.name == expected.element.name, isSparse == expected.isSparse else {
+      return "is stored as \(text), but the passes make it \(expected.text)"
     }
-  }
-}
-
-extension Float {
-  /// The nearest multiple of a scale, at most 127 of them; zero is always +0.
-  fileprivate func quantized(scale: Float) -> Float {
-    let steps = min(max(rounded(.toNearestOrEven), -127), 127)
-    return steps == 0 ? 0 : steps * scale
-  }
-
-  /// The nearest number of 11 significant bits in binary16's range, ties to even.
-  var roundedToHalf: Float {
-    guard isFinite, self != 0 else { return self }
-    // Adding and subtracting a power of two rounds at the bit that binary16 ends with; in Double this is exact.
-    let lastBit = max(exponent, -14) - 10
-    let step = Double(sign: .plus, exponent: Int(lastBit), significand: 1)
-    let steps = (Double(self) / step).rounded(.toNearestOrEven)
-    let result = Float(steps * step)
-    guard result.magnitude < 65520 else { return sign == .minus ? -.infinity : .infinity }
-    return result == 0 ? Float(sign: sign, exponent: 0, significand: 0) : result
+    guard case .int8(let own) = element, case .int8(let scales) = expected.element else { return nil }
+    guard own.count == scales.count else { return "has \(own.count) scales for \(scales.count) channels" }
+    let wrong = scales.indices.filter { own[$0].bitPattern != scales[$0].bitPattern }
+    guard let first = wrong.first else { return nil }
+    return
+      "\(wrong.count) of \(scales.count) scales do not follow from the source, the first that of channel "
+      + "\(first): \(own[first]) instead of \(scales[first])"
   }
 
-  /// The nearest number of 8 significant bits, ties to even.
-  var roundedToBFloat16: Float {
-    guard isFinite else { return self }
-    let kept = bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)
-    return Float(bitPattern: kept & 0xFFFF_0000)
-  }
+  private var text: String { (isSparse ? "sparse " : "") + element.name }
 }

@@ -1,0 +1,187 @@
+internal import VGGModel
+
+/// What the declared passes make of a tensor of the source.
+///
+/// The rules of the passes are stated here a second time, apart from the code that applies them, and every number that
+/// they need (scales, the cut of a pruning) is computed from the source. Nothing is taken from the model that is judged.
+struct DeclaredTensor: Sendable {
+  /// The tensor as the source has it.
+  let original: Tensor
+  /// How the model must store it.
+  private(set) var encoding: Encoding
+  /// What is done to each value, in order.
+  private(set) var steps: [DeclaredStep] = []
+
+  /// Begins with the tensor as it is.
+  init(_ original: Tensor) {
+    self.original = original
+    encoding = original.encoding
+  }
+
+  /// Whether the values are the source's.
+  var isUnchanged: Bool { steps.isEmpty }
+
+  /// The values that the model must have.
+  var values: any TensorValues {
+    isUnchanged ? original.values : DeclaredValues(original: original.values, outputs: outputs, steps: steps)
+  }
+
+  /// The tensor that the model must have.
+  var tensor: Tensor {
+    isUnchanged && encoding == original.encoding
+      ? original : original.replacing(values: values, encoding: encoding)
+  }
+
+  private var outputs: Int { original.shape.last ?? 1 }
+
+  /// Rounds the values to a precision.
+  mutating func quantize(to precision: Precision) throws(FileError) {
+    switch precision {
+    case .fp32: encoding.element = .float32
+    case .fp16:
+      steps.append(.roundedToHalf)
+      encoding.element = .float16
+    case .bf16:
+      steps.append(.roundedToBFloat16)
+      encoding.element = .bfloat16
+    case .int8:
+      let scales = try largestMagnitudes().map { magnitude in
+        let scale = Float(bitPattern: magnitude) / 127
+        return scale >= .leastNormalMagnitude ? scale : 1
+      }
+      steps.append(.quantized(scales: scales))
+      encoding.element = .int8(scales: scales)
+    }
+  }
+
+  /// Makes the smallest values zero.
+  mutating func prune(fraction: Double) throws(FileError) {
+    let allowed = Int((Double(original.count) * fraction).rounded(.down))
+    steps.append(.pruned(below: try smallestKept(dropping: allowed)))
+    encoding.isSparse = true
+  }
+
+  /// The bits of the largest magnitude of each output channel.
+  private func largestMagnitudes() throws(FileError) -> [UInt32] {
+    let outputs = outputs
+    let none = [UInt32](repeating: 0, count: outputs)
+    return try values.reducePieces(rowLength: outputs, into: none) { _, values in
+      var largest = none
+      largest.withUnsafeMutableBufferPointer { largest in
+        for row in stride(from: 0, to: values.count, by: outputs) {
+          for channel in 0..<outputs {
+            largest[channel] = max(largest[channel], values[row + channel].magnitudeBits)
+          }
+        }
+      }
+      return largest
+    } combine: { total, part in
+      for channel in total.indices { total[channel] = max(total[channel], part[channel]) }
+    }
+  }
+
+  /// The bits of the smallest magnitude that stays where all smaller ones, at most so many, are dropped.
+  ///
+  /// Bits of magnitudes are in the order of the magnitudes, so the answer is found digit by digit: how many values share
+  /// the digits that are known and have each possible next one.
+  private func smallestKept(dropping allowed: Int) throws(FileError) -> UInt32 {
+    var (prefix, remaining) = (UInt32(0), allowed)
+    for shift in [21, 11, 0] as [UInt32] {
+      let digits = shift == 0 ? 1 << 11 : 1 << 10
+      let known = shift == 21 ? UInt32(0) : .max << (shift == 11 ? 21 : 11)
+      let expected = prefix
+      let counts = try values.reducePieces(rowLength: 1, into: [Int](repeating: 0, count: digits)) {
+        _, values in
+        var counts = [Int](repeating: 0, count: digits)
+        for value in values where value.magnitudeBits & known == expected & known {
+          counts[Int(value.magnitudeBits >> shift) & (digits - 1)] += 1
+        }
+        return counts
+      } combine: { total, part in
+        for digit in total.indices { total[digit] += part[digit] }
+      }
+      var digit = 0
+      while digit < digits, counts[digit] <= remaining {
+        remaining -= counts[digit]
+        digit += 1
+      }
+      // All values may go; behind the first digit there always is one that may not.
+      if digit == digits { return .max }
+      prefix |= UInt32(digit) << shift
+    }
+    return prefix
+  }
+}
+
+/// What a pass does to a value.
+enum DeclaredStep: Equatable, Sendable {
+  /// The nearest number of binary16, ties to even.
+  case roundedToHalf
+  /// The nearest number of bfloat16, ties to even.
+  case roundedToBFloat16
+  /// The multiple of the output channel's scale that is nearest, ties to even, at most 127 of them; zero is +0.
+  case quantized(scales: [Float])
+  /// +0 where the bits of the magnitude are below a cut, and where the value is a zero.
+  case pruned(below: UInt32)
+
+  /// Does it to some values of a tensor.
+  ///
+  /// - Parameter firstChannel: The output channel of the first value.
+  func apply(to values: UnsafeMutableBufferPointer<Float>, firstChannel: Int) {
+    switch self {
+    case .roundedToHalf: for index in values.indices { values[index] = values[index].roundedToHalf }
+    case .roundedToBFloat16: for index in values.indices { values[index] = values[index].roundedToBFloat16 }
+    case .quantized(let scales):
+      var channel = firstChannel
+      for index in values.indices {
+        let scale = scales[channel]
+        let steps = min(max((values[index] / scale).rounded(.toNearestOrEven), -127), 127)
+        values[index] = steps == 0 ? 0 : steps * scale
+        channel += 1
+        if channel == scales.count { channel = 0 }
+      }
+    case .pruned(let cut):
+      for index in values.indices where values[index].magnitudeBits < cut || values[index] == 0 {
+        values[index] = 0
+      }
+    }
+  }
+}
+
+/// The values of a tensor of the source after the declared passes.
+private struct DeclaredValues: TensorValues {
+  let original: any TensorValues
+  let outputs: Int
+  let steps: [DeclaredStep]
+
+  var count: Int { original.count }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    try original.read(range, into: destination)
+    for step in steps { step.apply(to: destination, firstChannel: range.lowerBound % outputs) }
+  }
+}
+
+extension Float {
+  /// The bits without the sign, which are in the order of the magnitudes.
+  fileprivate var magnitudeBits: UInt32 { bitPattern & 0x7FFF_FFFF }
+
+  /// The nearest number of 11 significant bits in binary16's range, ties to even.
+  var roundedToHalf: Float {
+    guard isFinite, self != 0 else { return self }
+    // Adding and subtracting a power of two rounds at the bit that binary16 ends with; in Double this is exact.
+    let lastBit = max(exponent, -14) - 10
+    let step = Double(sign: .plus, exponent: Int(lastBit), significand: 1)
+    let steps = (Double(self) / step).rounded(.toNearestOrEven)
+    let result = Float(steps * step)
+    guard result.magnitude < 65520 else { return sign == .minus ? -.infinity : .infinity }
+    return result == 0 ? Float(sign: sign, exponent: 0, significand: 0) : result
+  }
+
+  /// The nearest number of 8 significant bits, ties to even.
+  var roundedToBFloat16: Float {
+    guard isFinite else { return self }
+    let kept = bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)
+    return Float(bitPattern: kept & 0xFFFF_0000)
+  }
+}

@@ -1,0 +1,161 @@
+internal import Glibc
+internal import VGGEngine
+internal import VGGModel
+
+/// The models of a comparison and how they are run.
+struct VerificationRun {
+  let model: Model
+  let source: Model
+  /// What the passes make of the source.
+  let declared: Model
+  let options: EngineOptions
+}
+
+extension Verification {
+  /// Runs both networks, and judges each layer by itself and by what reaches it.
+  ///
+  /// Where the weights are proven to be the source's, bit for bit, and the layers are the same, one computation is both
+  /// networks; it is held against double precision.
+  mutating func compareLayers(
+    _ run: VerificationRun, _ inputs: [FeatureMap], _ budget: Int, _ progress: () -> Void
+  ) throws(EngineError) {
+    let (model, source) = (run.model, run.source)
+    let isSame = isOneComputation(run)
+    var options = run.options
+    // Two models at once: without second copies of their weights, and with sums whose bound is small.
+    if !isSame { options.savesMemory = true }
+    let engine = try options.engine(for: model)
+    let judge = LayerJudge(
+      // The same bits, but where they lie in the order of the kernels.
+      model: model, source: isSame ? model : source, declared: isSame ? model : run.declared, engine: engine,
+      sourceEngine: isSame ? engine : try options.engine(for: source), options: options, budget: budget,
+      seed: UInt64(inputs.count))
+    for input in inputs {
+      if isSame {
+        try runOnce(judge, input, progress)
+      } else {
+        try runSideBySide(judge, input, progress)
+      }
+    }
+  }
+
+  /// Runs both networks on batches of which only the outputs are compared.
+  mutating func compareOutputs(
+    _ run: VerificationRun, _ batches: PictureBatches, _ progress: () -> Void
+  ) throws(EngineError) {
+    var engines: (model: any Engine, source: any Engine)?
+    for index in 0..<batches.count {
+      let batch = try batches.batch(index)
+      if engines == nil {
+        var options = run.options
+        options.extent = batch.shape.extent
+        // Side by side, so that memory does not grow with the model.
+        options.savesMemory = true
+        engines = (try options.engine(for: run.model), try options.engine(for: run.source))
+      }
+      guard let engines else { continue }
+      let seen = try engines.model.run(batch).scores
+      let expected =
+        isOneComputation(run)
+        ? seen : try engines.source.output(of: run.model.network.outputLayerName, on: batch)
+      closeness.take(seen, expected: expected, of: run.model.network)
+      progress()
+    }
+  }
+
+  private func isOneComputation(_ run: VerificationRun) -> Bool {
+    isUnchanged && weights.allSatisfy(\.passes)
+      && run.model.network.layers.allSatisfy { run.source.network.layers.contains($0) }
+  }
+
+  private mutating func runOnce(
+    _ judge: LayerJudge, _ input: FeatureMap, _ progress: () -> Void
+  ) throws(EngineError) {
+    var (current, index) = (input, 0)
+    var failure: EngineError?
+    var pending = self
+    do throws(EngineError) {
+      _ = try judge.engine.run(input) { layer, output in
+        let step = LayerStep(
+          layer: layer, original: layer, sourceInput: current, sourceOutput: output, model: nil)
+        do throws(EngineError) {
+          _ = try pending.take(step, index, judge)
+        } catch {
+          failure = error
+          throw error
+        }
+        (current, index) = (output, index + 1)
+        progress()
+      }
+    } catch {
+      throw failure ?? error
+    }
+    self = pending
+  }
+
+  private mutating func runSideBySide(
+    _ judge: LayerJudge, _ input: FeatureMap, _ progress: () -> Void
+  ) throws(EngineError) {
+    var (seen, expected) = (input, input)
+    for (index, layer) in judge.model.network.layers.enumerated() {
+      guard let original = judge.source.network.layers.first(where: { $0.name == layer.name }) else { return }
+      let output = try judge.engine.evaluate(layer, on: seen)
+      let sourceOutput = try judge.sourceEngine.evaluate(original, on: expected)
+      let step = LayerStep(
+        layer: layer, original: original, sourceInput: expected, sourceOutput: sourceOutput,
+        model: (seen, output))
+      // Layers behind one of another shape would only stumble over it.
+      guard try take(step, index, judge) else { return }
+      (seen, expected) = (output, sourceOutput)
+      progress()
+    }
+  }
+
+  /// Judges a step and keeps what came of it; false where layers behind it cannot be compared.
+  private mutating func take(
+    _ step: LayerStep, _ index: Int, _ judge: LayerJudge
+  ) throws(EngineError) -> Bool {
+    let (verdict, bounds) = try judge.judge(step)
+    if index < layers.count { layers[index].include(verdict) } else { layers.append(verdict) }
+    guard verdict.local.comparedCount > 0 else { return false }
+    let network = judge.model.network
+    guard index == network.outputIndex else { return true }
+    let output = step.model?.output ?? step.sourceOutput
+    closeness.take(output, expected: step.sourceOutput, of: network)
+    if network.head?.activation == .softmax, let bounds {
+      certificates += ClassCertificate.certificates(
+        scores: step.sourceOutput, modelScores: output, bounds: bounds)
+    }
+    return true
+  }
+}
+
+extension EngineOutput {
+  /// The scores before the softmax, or the features.
+  fileprivate var scores: FeatureMap {
+    switch self {
+    case .classes(let logits, _), .labels(let logits, _): logits
+    case .values(let values): values
+    case .features(let features): features
+    }
+  }
+}
+
+extension Network {
+  fileprivate var outputLayerName: String { layers[outputIndex].name }
+}
+
+extension Engine {
+  /// What a layer of the network gives when the whole network is run.
+  fileprivate func output(of name: String, on input: FeatureMap) throws(EngineError) -> FeatureMap {
+    if layerIsLast(name) { return try run(input).scores }
+    var found: FeatureMap?
+    _ = try run(input) { layer, output in
+      if layer.name == name { found = output }
+    }
+    guard let found else { throw .shape(ShapeError(layer: name, problem: "is no layer of the source")) }
+    return found
+  }
+
+  private func layerIsLast(_ name: String) -> Bool { network.layers[network.outputIndex].name == name }
+}

@@ -1,0 +1,25 @@
+public import VGGEngine
+
+/// Batches of preprocessed pictures that are read one at a time, as many as there are.
+public struct PictureBatches {
+  /// The number of batches.
+  public let count: Int
+  /// Reads the batch of an index.
+  public let batch: (Int) throws(EngineError) -> FeatureMap
+
+  /// Describes batches.
+  ///
+  /// - Parameter batch: Reads the batch of an index.
+  public init(count: Int, batch: @escaping (Int) throws(EngineError) -> FeatureMap) {
+    self.count = count
+    self.batch = batch
+  }
+
+  /// Batches that are in memory.
+  init(_ batches: [FeatureMap]) {
+    self.init(count: batches.count) { batches[$0] }
+  }
+
+  /// No pictures.
+  public static var none: PictureBatches { PictureBatches([]) }
+}

@@ -1,0 +1,228 @@
+import TestSupport
+import Testing
+import VGGCompress
+import VGGEngine
+import VGGModel
+
+@testable import VGGVerify
+
+/// What a model says of itself is a claim: tensors must be what the declared passes make of the source's.
+@Suite struct FaithfulnessTests {
+  /// Chains of passes, applied by the code that applies them, are what the verifier's own rules give, bit for bit.
+  @Test(arguments: [
+    [Pass.quantize(to: .int8, keeping: [])], [.quantize(to: .fp16, keeping: ["conv1_1", "fc8"])],
+    [.prune(fraction: 0.3)], [.prune(fraction: 0)], [.prune(fraction: 1)],
+    [.quantize(to: .int8, keeping: []), .prune(fraction: 0.5)],
+    [.prune(fraction: 0.5), .quantize(to: .int8, keeping: ["fc6"])],
+    [.quantize(to: .bf16, keeping: []), .prune(fraction: 0.1), .quantize(to: .int8, keeping: [])],
+    [.quantize(to: .int8, keeping: []), .quantize(to: .fp32, keeping: [])],
+    [.quantize(to: .int8, keeping: []), .dropDense],
+  ])
+  func repeatedPassesGiveTheSameBits(_ passes: [Pass]) throws {
+    for seed in 1...3 as ClosedRange<UInt64> {
+      let sample = try Sample(Architecture.allCases[Int(seed)], seed: seed)
+      // Equal magnitudes, zeros of both signs and subnormal numbers among the weights.
+      func strange(_ name: String, _ values: inout [Float]) {
+        guard name.hasSuffix("weight") else { return }
+        for index in values.indices where index % 7 < 3 {
+          values[index] = [0.0, -0.0, 0x1p-140][index % 7 % 3] as Float
+        }
+        for index in values.indices where index % 5 == 0 { values[index] = index % 2 == 0 ? 0.25 : -0.25 }
+      }
+      let source = try sample.native(strange)
+      var model = source
+      for pass in passes {
+        switch pass {
+        case .quantize(let precision, let kept): model = try model.converted(to: precision, keeping: kept)
+        case .prune(let fraction): model = try model.pruningDense(fraction: fraction)
+        case .dropDense: model = try model.droppingDense()
+        case .unknown: break
+        }
+      }
+      #expect(model.provenance.passes == passes)
+      let verification = try Verification(
+        of: model, against: source, inputs: [sample.inputs().prefix(1)], depth: .outputs)
+      #expect(verification.faults == [], "\(passes)")
+      #expect(verification.weights.count == model.tensors.count)
+    }
+  }
+
+  /// A pass that is declared and was not applied, was applied and is not declared, or was applied to other layers.
+  @Test(arguments: [
+    ([Pass.prune(fraction: 0.5)], [Pass]()), ([], [.prune(fraction: 0.5)]),
+    ([.prune(fraction: 0.5)], [.prune(fraction: 0.4)]),
+    ([.quantize(to: .int8, keeping: [])], [.quantize(to: .fp16, keeping: [])]),
+    ([.quantize(to: .int8, keeping: ["fc8"])], [.quantize(to: .int8, keeping: [])]),
+    (
+      [.quantize(to: .int8, keeping: []), .prune(fraction: 0.5)],
+      [.prune(fraction: 0.5), .quantize(to: .int8, keeping: [])]
+    ),
+    ([.dropDense], []), ([.unknown("improve")], []),
+  ])
+  func falseClaimsAreFound(_ declared: [Pass], _ applied: [Pass]) throws {
+    let sample = try Sample(seed: 5)
+    var model = try sample.native()
+    for pass in applied {
+      switch pass {
+      case .quantize(let precision, let kept): model = try model.converted(to: precision, keeping: kept)
+      case .prune(let fraction): model = try model.pruningDense(fraction: fraction)
+      case .dropDense, .unknown: break
+      }
+    }
+    model.provenance.passes = declared
+    let verification = try sample.verify(model)
+    #expect(verification.verdict == .different, "\(declared), \(applied)")
+    #expect(!verification.faults.isEmpty)
+  }
+
+  @Test func scalesFollowFromTheSource() throws {
+    let sample = try Sample(seed: 6)
+    let model = try sample.native().converted(to: .int8)
+    let fc7 = try #require(sample.network.layers.first { $0.name == "fc7" })
+    for change in [
+      ModelChange.scaled(channel: 3, by: 400), .scaled(channel: nil, by: 0.02), .exchangedScales(1, 2),
+      // One unit in the last place of one scale.
+      .scaled(channel: 3, by: Float(1).nextUp),
+    ] {
+      let wrong = try #require(try change.applied(to: fc7, of: model))
+      let verification = try sample.verify(wrong)
+      #expect(verification.verdict == .different && verification.culprit == "fc7", "\(change)")
+      #expect(
+        verification.faults.contains { $0.hasPrefix("fc7/weight: ") && $0.contains("scales do not follow") },
+        "\(change): \(verification.faults)")
+    }
+  }
+
+  /// Passes that came after those of the model it is compared with are repeated with that one.
+  @Test func aModelIsJudgedAgainstTheOneItWasMadeOf() throws {
+    let sample = try Sample(seed: 7)
+    let int8 = try sample.native().converted(to: .int8)
+    let pruned = try int8.pruningDense(fraction: 0.2)
+    let inputs = [try sample.inputs()]
+    let verification = try Verification(of: pruned, against: int8, inputs: inputs)
+    #expect(verification.faults == [] && verification.passes == [.prune(fraction: 0.2)])
+    // The other way round it was made of something else.
+    let reversed = try Verification(of: int8, against: pruned, inputs: inputs)
+    #expect(reversed.verdict == .different && reversed.differences.contains { $0.subject == .passes })
+  }
+}
+
+/// What differs besides weights is said.
+@Suite struct DifferenceTests {
+  private func verdict(
+    _ sample: Sample, _ change: (inout Model) -> Void
+  ) throws -> (verdict: Verification.Verdict, reasons: [String], notes: [String]) {
+    var model = try sample.native()
+    change(&model)
+    let verification = try sample.verify(model)
+    return (verification.verdict, verification.reasons, verification.notes)
+  }
+
+  @Test func preprocessingIsCompared() throws {
+    let sample = try Sample(seed: 1)
+    for (change, word) in [
+      ({ $0.preprocessing?.channelOrder = .rgb }, "channel order rgb, the source's bgr"),
+      ({ $0.preprocessing?.mean[1] += 1 }, "mean"), ({ $0.preprocessing?.scale[2] = 0.5 }, "scale"),
+      ({ $0.preprocessing?.resize = .stretch }, "resizing stretch"), ({ $0.preprocessing = nil }, "unknown"),
+    ] as [((inout Model) -> Void, String)] {
+      let (verdict, reasons, _) = try verdict(sample, change)
+      #expect(verdict == .different && reasons.first?.contains(word) == true, "\(reasons)")
+    }
+  }
+
+  @Test func labelsAreComparedWhereTheSourceHasSome() throws {
+    let sample = try Sample(seed: 1)
+    #expect(try verdict(sample) { $0.labels = ["a"] }.verdict == .exact)
+    var source = try sample.source()
+    source.labels = (0..<10).map { "class \($0)" }
+    var model = try sample.native()
+    for labels in [[], ["class 0"], source.labels.reversed()] {
+      model.labels = labels
+      let verification = try Verification(of: model, against: source, inputs: [sample.inputs()])
+      #expect(verification.verdict == .different && verification.faults.count == 1)
+    }
+    model.labels = source.labels
+    #expect(try Verification(of: model, against: source, inputs: [sample.inputs()]).verdict == .exact)
+  }
+
+  /// With 64 pixels nothing is rounded, with 72 it is.
+  @Test(arguments: [64, 72]) func poolingsThatRoundOtherwiseAreNeverExact(_ side: Int) throws {
+    let sample = try Sample(seed: 1, side: side)
+    let result = try verdict(sample) { model in
+      model.network = Network(
+        architecture: .d, inputChannels: 3, inputExtent: Extent(side: side),
+        layers: model.network.layers.map { layer in
+          guard case .pooling(var pooling) = layer.operation else { return layer }
+          pooling.rounding = .ceiling
+          return Layer(name: layer.name, operation: .pooling(pooling))
+        })
+    }
+    #expect(result.verdict == (side == 64 ? .equivalent : .different))
+    #expect(result.notes.count == (side == 64 ? 1 : 0))
+    #expect((result.notes + result.reasons).contains { $0.contains("rounds up, the source's down") })
+  }
+
+  @Test func anotherNetworkIsOneDifference() throws {
+    let model = try Sample(.b, seed: 1).native()
+    let verification = try Sample(.d, seed: 1).verify(model)
+    #expect(verification.verdict == .different)
+    #expect(verification.reasons == ["the source is VGG-16 (D), the model is VGG-13 (B)"])
+  }
+}
+
+/// Models that are of no use any more, whatever they say of themselves.
+@Suite struct RuinedModelTests {
+  @Test(arguments: Architecture.allCases) func allAreRefused(_ architecture: Architecture) throws {
+    let sample = try Sample(architecture, seed: 9)
+    let source = try sample.source()
+    let ruined = try RuinedModel.all(of: source)
+    #expect(ruined.count >= 13)
+    for model in ruined {
+      let trial = try RuinTrial(model, source: source, inputs: [sample.inputs()])
+      #expect(trial.wasRefused, "\(model.name): \(trial.verdict)")
+    }
+  }
+
+  /// One output is a number, and a direction says nothing of it.
+  @Test(arguments: [HeadActivation.sigmoid, .linear]) func oneOutputIsJudgedByItsValue(
+    _ activation: HeadActivation
+  ) throws {
+    let sample = try Sample(.a, seed: 4, dense: [12, 1])
+    func headed(_ model: Model) throws -> Model {
+      let dense = try #require(model.network.head).dense
+      var model = model
+      model.network = Network(
+        architecture: .a, inputChannels: 3, inputExtent: Extent(side: 64),
+        layers: model.network.withoutDense.layers + (try #require(Head(dense, activation: activation))).layers
+      )
+      return model
+    }
+    let source = try headed(sample.source())
+    let inputs = [try sample.inputs()]
+    let int8 = try Verification(
+      of: headed(sample.native().converted(to: .int8)), against: source, inputs: inputs)
+    #expect(int8.verdict == .equivalent, "\(int8.reasons)")
+    let pruned = try Verification(
+      of: headed(sample.native().pruningDense(fraction: 0.95)), against: source, inputs: inputs)
+    #expect(pruned.verdict == .faithfulButNotClose && pruned.closeness.outputDistance > 0.02)
+    #expect(pruned.closeness.decisionCount == (activation == .sigmoid ? 3 : 0))
+  }
+
+  /// A stated limit is what counts for the exit status, but a class that changed is never called equivalent.
+  @Test func aChangedClassIsNeverEquivalent() throws {
+    var limits = Verification.Limits()
+    limits.outputDistance = 2
+    limits.sameClassFraction = 0
+    // Biases alone may well give the same class to all three pictures.
+    let judged = try (1...8 as ClosedRange<UInt64>).map { seed in
+      let sample = try Sample(seed: seed)
+      let model = try sample.native().pruningDense(fraction: 1)
+      return (stated: try sample.verify(model, limits: limits), standard: try sample.verify(model))
+    }.filter { $0.stated.closeness.sameDecisionCount < 3 }
+    #expect(!judged.isEmpty)
+    for (stated, standard) in judged {
+      #expect(stated.verdict == .faithfulButNotClose && stated.meetsStatedLimits)
+      #expect(standard.verdict == .faithfulButNotClose && !standard.meetsStatedLimits)
+    }
+  }
+}

@@ -7,12 +7,12 @@ internal import VGGModel
 struct NetworkAssembly {
   private let files: [KerasFile]
   private let weights: KerasWeights
-  private let options: ImportOptions
+  let options: ImportOptions
   /// The path of the source, for errors.
-  private let file: String
+  let file: String
   /// What the configuration says, where there is one.
   let configured: ConfiguredNetwork?
-  private(set) var decisions: [Provenance.Decision]
+  var decisions: [Provenance.Decision]
   private(set) var dropped: [Provenance.DroppedTensor] = []
 
   init(
@@ -38,45 +38,46 @@ struct NetworkAssembly {
         .unsupported, code: "keras.empty", file: file, "has no weights",
         seen: "\(weights.layers.count) layers")
     }
+    guard layers.contains(where: \.isConvolution) else {
+      throw FileError(
+        .unsupported, code: "keras.top", file: file, "is only the top of a network, without convolutions",
+        seen: "\(layers.count) dense layers", allowed: "a network with its convolutions",
+        advice: "put it behind the network that gave the features, and save both as one model")
+    }
     try unpackQuantized(&layers)
     try requireAgreement(with: configured, layers)
     try requireBiases(layers)
     for file in files { dropped += try sorting.ledger.dropped(from: file) }
     let others = try weightlessLayers()
     let lrn = try localNormalization(others?.normalizationName ?? configured?.normalizationName)
-    let globalPooling = configured?.globalPooling ?? others?.globalPooling
-
-    let convolutions = layers.filter(\.isConvolution)
-    let dense = layers.filter { !$0.isConvolution }
+    let headPooling = configured?.headPooling ?? others?.headPooling
     try requireConvolutionsFirst(layers)
+    let kernels = layers.filter(\.isConvolution).map { ($0.kernel.shape, $0.kernel.name) }
+    markHead(&layers, KernelConvention.layout(of: kernels).value, others?.poolings)
+    let head = layers.filter(\.isHead)
+    try requirePoolingInFront(of: head, others?.headPooling?.name)
     let convention = KernelConvention(
       KernelConvention.Evidence(
-        writer: weights.generation.writer, backend: weights.backend,
-        kernels: convolutions.map { ($0.kernel.shape, $0.kernel.name) },
-        flattens: !dense.isEmpty && globalPooling == nil,
+        writer: weights.generation.writer, backend: weights.backend, kernels: kernels,
+        flattens: head.first?.isConvolution == false && headPooling?.pooling.isGlobal != true,
         configuration: configured), options: options)
     decisions += convention.decisions
-    try ShapeCheck(layout: convention.layout).require(convolutions, dense)
+    try ShapeCheck(layout: convention.layout).require(layers)
     try others?.requireKnownHead(
-      weights, dense.first, channels: convolutions.last?.shape[convention.layout == .oihw ? 0 : 3])
+      weights, head.first.flatMap { $0.isConvolution ? nil : $0 },
+      channels: layers.last(where: { !$0.isHead })?.sizes(convention.layout).outputs)
     let statistics = try normalizationConvention(layers)
 
     var found = FoundNetwork(
       convolutions: [], dense: [], flattenOrder: convention.flattenOrder,
-      poolings: configured.map { .placed($0.poolings) } ?? .unknown(Pooling(rounding: .floor)),
+      poolings: configured.map { .placed($0.poolings) } ?? others?.poolings
+        ?? .unknown(Pooling(rounding: .floor)),
       normalization: lrn, inputExtent: configured?.inputExtent)
-    if let globalPooling, !dense.isEmpty {
-      found.headPooling = globalPooling.pooling
-      decisions.append(
-        Provenance.Decision(
-          "head", "reads the \(globalPooling.pooling.method) of each channel",
-          because: "\(globalPooling.name) pools the whole map"))
-    }
-    if configured != nil {
-      found.headActivation = FoundNetwork.FoundActivation(.softmax, because: "the configuration says so")
-    }
+    found.blockSizes = others?.blockSizes
+    found.headActivation = try headActivation(head, others)
+    take(headPooling, into: &found)
     for (index, layer) in layers.enumerated() {
-      let configuration = configured?.weighted[index].normalization
+      let configuration = configured?.weighted[index]
       var weight =
         if let quantization = layer.quantization {
           try quantization.tensor(of: layer.kernel, options)
@@ -84,13 +85,15 @@ struct NetworkAssembly {
           try layer.kernel.tensor(layer.isConvolution ? convention.layout : .inOut, options)
         }
       weight.isRotated = layer.isConvolution && convention.isRotated
+      if layer.isHead, layer.isConvolution { weight = try denseWeight(weight, of: layer) }
       var foundLayer = FoundNetwork.WeightedLayer(
         name: layer.name, weight: weight, bias: try vector(layer.bias))
       if let normalization = layer.normalization, let statistics {
-        foundLayer.batchNormalization = try batchNormalization(normalization, configuration, statistics)
+        foundLayer.batchNormalization = try batchNormalization(
+          normalization, configuration?.normalization, statistics)
       }
-      if configured?.weighted[index].activation == "linear" { foundLayer.hiddenActivation = Activation.none }
-      if layer.isConvolution { found.convolutions.append(foundLayer) } else { found.dense.append(foundLayer) }
+      if configuration?.activation == "linear" { foundLayer.hiddenActivation = Activation.none }
+      if layer.isHead { found.dense.append(foundLayer) } else { found.convolutions.append(foundLayer) }
     }
     return found
   }

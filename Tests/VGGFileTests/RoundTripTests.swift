@@ -55,6 +55,40 @@ import VGGModel
     }
   }
 
+  /// Beginnings of networks, heads without a softmax and a sixth pooling: what an older reader would refuse or get wrong sets
+  /// a bit of the header, and a file of them says 1.3.
+  @Test(arguments: [
+    (8, HeadActivation.sigmoid, nil as Pooling?, UInt64(0b110)), (8, .softmax, nil, 0b010),
+    (10, .linear, nil, 0b100), (10, .relu, nil, 0b100), (10, .softmax, Pooling(), 0b1000),
+    (8, .relu, Pooling(global: .average), 0b111),
+  ])
+  func partsOfNetworksAndOtherHeads(
+    _ count: Int, _ activation: HeadActivation, _ sixth: Pooling?, _ bits: UInt64
+  ) throws {
+    let whole = try Network(.b, inputExtent: Extent(side: 64), widths: [2, 3, 4, 3, 5], denseWidths: [])
+    let end = try #require(whole.layers.firstIndex { $0.name == "pool\(count / 2)" })
+    let features = Network(
+      architecture: .b, inputChannels: 3, inputExtent: Extent(side: 64),
+      layers: whole.layers[...end] + (sixth.map { [Layer(name: "pool6", operation: .pooling($0))] } ?? []))
+    let inputs = try #require(try features.outputShapes(for: Extent(side: 64)).last).count
+    let dense = [
+      Dense(inputs: inputs, outputs: 4, activation: .relu), Dense(inputs: 4, outputs: 3, activation: .relu),
+    ]
+    let network = Network(
+      architecture: .b, inputChannels: 3, inputExtent: Extent(side: 64),
+      layers: features.layers + (Head(dense, activation: activation)?.layers ?? []))
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/a.vggw"
+      try VGGWFile.write(try TestModels.model(network), to: path)
+      let bytes = try MappedFile(path: path).bytes
+      #expect(bytes.integer(at: 16, as: UInt64.self) == bits)
+      #expect(bytes.integer(at: 10, as: UInt16.self) == 3)
+      let read = try VGGWFile.open(path: path).model.network
+      #expect(read == network && read.head?.activation == activation)
+      #expect(read.cut == (count == 8 ? "pool4" : nil))
+    }
+  }
+
   /// A reader that does not know it would take the wrong window, so the header must say that it is there.
   @Test(arguments: [Pooling.Method.average, .maximum])
   func poolingsOverTheWholeMapAreARequiredFeature(_ method: Pooling.Method) throws {

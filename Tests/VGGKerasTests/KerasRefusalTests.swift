@@ -181,11 +181,6 @@ import VGGModel
       "keras_cases/bad_config_json.h5", .malformed, "keras.config", at: "model_config, character 40",
       allowed: "JSON"),
     Refusal(
-      "keras_cases/bad_config_last_relu.h5", .unsupported, "keras.config.value",
-      at: "layer predictions, activation",
-      seen: "relu",
-      allowed: "softmax or linear in the last layer"),
-    Refusal(
       "keras_cases/bad_config_layer.h5", .unsupported, "keras.layer", at: "layer fc1", seen: "no Flatten",
       allowed: "Flatten or a pooling over the whole map in front of it"),
     Refusal(

@@ -57,7 +57,7 @@ import VGGModel
     #expect(LayerName.isForeign("add") && LayerName.isForeign("add_12") && LayerName.isForeign("merge_1"))
     #expect(!LayerName.isForeign("address") && !LayerName.isForeign("add_noise"))
     #expect(LayerName.isLambda("lambda_1") && !LayerName.isLambda("lambda_conv"))
-    #expect(LayerName.isGlobalPooling("global_average_pooling2d_3"))
+    #expect(LayerName.pooling("global_average_pooling2d_3") == Pooling(global: .average))
   }
 
   @Test func modelsInModelsKeepOrderAndPlaces() throws {

@@ -20,10 +20,10 @@ let evaluateCommand = Command(
 ) { arguments, console in
   let (path, data) = (arguments.positionals[0], arguments.positionals[1])
   let model = try OpenedModel(path).model
+  let classCount = try judgedClassCount(model.network, path)
   let batchSize = 24
   let (count, labels, batch) = try InputReader(model: model, isChannelsFirst: false)
     .labelledBatches(data, batchSize: batchSize)
-  let classCount = try judgedClassCount(model.network, path)
   if let wrong = labels.first(where: { !(0..<classCount).contains($0) }) {
     throw FileError(
       .malformed, code: "data.labels", file: data, "has a label that is no class", seen: "\(wrong)",

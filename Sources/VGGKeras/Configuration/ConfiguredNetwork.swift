@@ -8,10 +8,12 @@ struct ConfiguredNetwork {
     var name: String
     /// Rows and columns of the kernel; nil for a dense layer.
     var kernel: Extent?
+    /// Whether it is part of the head: a dense layer, or a convolution over all that is left of the map.
+    var isHead: Bool
     /// Output channels, or outputs.
     var outputs: Int
     var hasBias: Bool
-    /// `relu`, `softmax`, or `linear` where there is none (yet).
+    /// `relu`, `softmax`, `sigmoid`, or `linear` where there is none (yet).
     var activation: String
     /// How a dense layer is quantised, such as `int8`; nil: not, as far as it is said.
     var quantization: String?
@@ -40,19 +42,19 @@ struct ConfiguredNetwork {
   }
 
   /// The layers with weights, in order.
-  private(set) var weighted: [Weighted] = []
+  var weighted: [Weighted] = []
   /// The poolings and their places.
-  private(set) var poolings: [FoundNetwork.PlacedPooling] = []
-  /// The input's extent, where it is fixed.
-  private(set) var inputExtent: Extent?
-  /// The order of the axes of feature maps.
-  private(set) var isChannelsFirst = false
+  var poolings: [FoundNetwork.PlacedPooling] = []
+  /// The shape of the input without the batch; nil for an axis that is not fixed.
+  private var inputShape: [Int?]?
+  /// The order of the axes of feature maps, where a layer says it.
+  private var dataFormat: String?
   /// What `Flatten` says of the order of axes, nil where it says nothing or there is none.
   private(set) var flattenFormat: String?
   /// The name of the layer in the place of A-LRN's normalisation.
   private(set) var normalizationName: String?
-  /// The pooling over the whole map behind the blocks.
-  private(set) var globalPooling: (name: String, pooling: Pooling)?
+  /// The pooling behind the blocks that belongs to none of them: over the whole map, or one more.
+  var headPooling: (name: String, pooling: Pooling)?
   /// What is done to pictures in front of the first convolution.
   var inputScaling: InputScaling?
   /// What was passed over, and why.
@@ -60,10 +62,10 @@ struct ConfiguredNetwork {
 
   let file: String
   private let takesLambdaForNormalization: Bool
-  private var openConvolutions = 0
-  private var hasFlattened = false
+  var openConvolutions = 0
+  var hasFlattened = false
   /// The zeros that a padding layer has added in front of the next convolution.
-  private var zeros: Extent?
+  var zeros: Extent?
 
   /// Goes through the layers.
   ///
@@ -72,40 +74,49 @@ struct ConfiguredNetwork {
     self.file = file
     takesLambdaForNormalization = options.normalization != nil
     for layer in configuration.layers { try take(layer) }
-    if let last = weighted.last, last.kernel == nil {
-      guard last.activation != "relu" else {
-        throw wrongActivation(of: last, allowed: "softmax or linear in the last layer")
-      }
-      if last.activation == "linear" {
-        decisions.append(
-          Provenance.Decision(
-            "softmax", "added", because: "\(last.name) is the last layer and has no activation"))
-      }
-    } else {
-      try requireActivation()
-    }
+    if weighted.last?.isHead != true { try requireActivation() }
+    if zeros != nil, let last = configuration.layers.last { throw wrongPlace(last) }
     if !linearHiddenLayers.isEmpty {
       decisions.append(
         Provenance.Decision(
           "activation", "none behind \(linearHiddenLayers.joined(separator: ", "))",
           because: "so it is configured"))
     }
-    if let globalPooling, !weighted.contains(where: { $0.kernel == nil }) {
-      decisions.append(
-        Provenance.Decision(
-          "head", "ends at pool5",
-          because: "\(globalPooling.name) behind it has no weights and is left out"))
-    }
   }
+
+  /// Whether the channels come first in feature maps.
+  var isChannelsFirst: Bool { dataFormat == "channels_first" }
+
+  /// The input's extent, where it is fixed.
+  var inputExtent: Extent? {
+    guard let shape = inputShape, let height = shape[isChannelsFirst ? 1 : 0],
+      let width = shape[isChannelsFirst ? 2 : 1]
+    else { return nil }
+    return Extent(height: height, width: width)
+  }
+
+  /// What is applied to the last layer of the head; nil without a head.
+  var headActivation: FoundNetwork.FoundActivation? {
+    guard let last = weighted.last, last.isHead else { return nil }
+    guard let activation = HeadActivation(rawValue: last.activation) else { return nil }
+    return FoundNetwork.FoundActivation(
+      activation,
+      because: activation == .linear
+        ? "\(last.name) is the last layer and has no activation; --head-activation softmax, if it gives scores of classes"
+        : "so \(last.name) is configured")
+  }
+
+  /// Whether a layer of the head has come.
+  var hasHead: Bool { weighted.last?.isHead ?? false }
 
   /// The names of all layers with weights in order, normalisations included.
   var namesOfLayersWithWeights: [String] {
     weighted.flatMap { [$0.name, $0.normalization?.name].compactMap(\.self) }
   }
 
-  /// The dense layers, the last one left out, that have no activation.
+  /// The layers of the head, the last one left out, that have no activation.
   private var linearHiddenLayers: [String] {
-    weighted.filter { $0.kernel == nil }.dropLast().filter { $0.activation == "linear" }.map(\.name)
+    weighted.filter(\.isHead).dropLast().filter { $0.activation == "linear" }.map(\.name)
   }
 
   private mutating func take(_ layer: ModelConfiguration.Layer) throws(FileError) {
@@ -117,19 +128,19 @@ struct ConfiguredNetwork {
     case "ZeroPadding2D": try takePadding(layer)
     case "Conv2D", "Convolution2D": try takeConvolution(layer)
     case "MaxPooling2D", "AveragePooling2D": try takePooling(layer)
-    case "Flatten":
-      guard poolings.count == 5 else { throw wrongPlace(layer) }
-      flattenFormat = layer["data_format"]?.string
-      hasFlattened = true
+    case "Flatten": try takeFlatten(layer)
     case "Dense": try takeDense(layer)
     case "BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization":
       try takeNormalization(layer)
     case "Activation", "ReLU", "Softmax": try takeActivation(layer)
     case "GlobalAveragePooling2D", "GlobalMaxPooling2D":
-      guard poolings.count == 5, !hasFlattened, globalPooling == nil, zeros == nil else {
+      try requireActivation()
+      try takeFormat(layer)
+      guard !weighted.isEmpty else { throw topOnly(layer) }
+      guard !hasHead, !hasFlattened, headPooling == nil, zeros == nil else {
         throw wrongPlace(layer)
       }
-      globalPooling = (
+      headPooling = (
         layer.name, Pooling(global: layer.className == "GlobalMaxPooling2D" ? .maximum : .average)
       )
     case "Rescaling", "Normalization": try takeInputScaling(layer)
@@ -144,15 +155,51 @@ struct ConfiguredNetwork {
 
   /// Where the input's shape is noted: in the input layer, or in the first layer of a sequential model.
   private mutating func noteInput(_ layer: ModelConfiguration.Layer) {
-    let shape = layer["batch_shape", "batch_input_shape"]
-    guard weighted.isEmpty, inputExtent == nil, let sizes = shape?.array?.map(\.integer), sizes.count == 4
+    guard weighted.isEmpty, inputShape?.contains(nil) ?? true,
+      let sizes = layer["batch_shape", "batch_input_shape"]?.array?.map(\.integer), sizes.count == 4
     else { return }
-    // An input has few channels and many rows, so the axes tell themselves apart here.
-    let isChannelsFirst = (sizes[1] ?? .max) <= 4 && (sizes[3] ?? .max) > 4
-    guard let height = sizes[isChannelsFirst ? 2 : 1], let width = sizes[isChannelsFirst ? 3 : 2] else {
-      return
+    inputShape = Array(sizes.dropFirst())
+  }
+
+  /// The order of axes, which all layers must agree on.
+  mutating func takeFormat(_ layer: ModelConfiguration.Layer) throws(FileError) {
+    let format: String
+    switch layer["data_format", "dim_ordering"]?.string {
+    case "channels_first", "th": format = "channels_first"
+    case "channels_last", "tf": format = "channels_last"
+    case nil, "default": return
+    default:
+      throw refusal(layer, "data_format", seen: layer["data_format"], allowed: "channels_last or _first")
     }
-    inputExtent = Extent(height: height, width: width)
+    if let dataFormat, dataFormat != format {
+      throw refusal(
+        layer, "data_format", seen: .string(format), allowed: "\(dataFormat), as in the layers before it")
+    }
+    dataFormat = format
+  }
+
+  private mutating func takeFlatten(_ layer: ModelConfiguration.Layer) throws(FileError) {
+    guard !weighted.isEmpty else { throw topOnly(layer) }
+    guard zeros == nil else { throw wrongPlace(layer) }
+    let format = layer["data_format"]?.string
+    if format == "channels_first", dataFormat == "channels_last", headPooling?.pooling.isGlobal != true,
+      !hasHead
+    {
+      throw refusal(
+        layer, "data_format", seen: layer["data_format"],
+        allowed: "channels_last, as in the layers before it: otherwise rows and channels change places")
+    }
+    if !hasFlattened { flattenFormat = format }
+    hasFlattened = true
+  }
+
+  /// The layers that people train on the features of a VGG, without it.
+  func topOnly(_ layer: ModelConfiguration.Layer) -> FileError {
+    FileError(
+      .unsupported, code: "keras.top", file: file, "is only the top of a network, without convolutions",
+      place: "layer \(layer.name)", seen: "\(layer.className) in front of the first convolution",
+      allowed: "a network with its convolutions",
+      advice: "put it behind the network that gave the features, and save both as one model")
   }
 
   /// Local response normalisation, for which Keras has no class: users make one, or a Lambda.
@@ -175,100 +222,8 @@ struct ConfiguredNetwork {
     normalizationName = layer.name
   }
 
-  private mutating func takePadding(_ layer: ModelConfiguration.Layer) throws(FileError) {
-    guard let sides = layer["padding"]?.integers, let first = sides.first,
-      sides.allSatisfy({ $0 == first }), zeros == nil
-    else {
-      throw refusal(
-        layer, "padding", seen: layer["padding"], allowed: "the same number of zeros on each side")
-    }
-    zeros = Extent(side: first)
-  }
-
-  private mutating func takeConvolution(_ layer: ModelConfiguration.Layer) throws(FileError) {
-    try requireActivation()
-    let kernel =
-      layer.extent("kernel_size")
-      ?? layer["nb_row"]?.integer.flatMap { rows in
-        layer["nb_col"]?.integer.map { Extent(height: rows, width: $0) }
-      }
-    guard let kernel, kernel == Extent(side: 3) || kernel == Extent(side: 1) else {
-      throw refusal(layer, "kernel_size", seen: layer["kernel_size", "nb_row"], allowed: "3x3 or 1x1")
-    }
-    for key in ["strides", "subsample", "dilation_rate"] {
-      guard layer[key] == nil || layer.extent(key) == Extent(side: 1) else {
-        throw refusal(layer, key, seen: layer[key], allowed: "1x1")
-      }
-    }
-    guard layer["groups"] == nil || layer["groups"]?.integer == 1 else {
-      throw refusal(layer, "groups", seen: layer["groups"], allowed: "1")
-    }
-    let mode = layer["padding", "border_mode"]
-    let paddingOfValid = zeros ?? Extent(side: 0)
-    let isPadded =
-      switch mode?.string {
-      case "same": zeros == nil || zeros == Extent(side: 0)
-      case "valid": paddingOfValid == Extent(height: kernel.height / 2, width: kernel.width / 2)
-      default: false
-      }
-    guard isPadded else {
-      throw refusal(
-        layer, "padding", seen: mode,
-        allowed: "what keeps the extent: same, or as many zeros by ZeroPadding2D")
-    }
-    zeros = nil
-    guard let outputs = layer["filters", "nb_filter"]?.integer, !hasFlattened, poolings.count < 5
-    else { throw wrongPlace(layer) }
-    isChannelsFirst =
-      layer["data_format"]?.string == "channels_first" || layer["dim_ordering"]?.string == "th"
-    weighted.append(
-      Weighted(
-        name: layer.name, kernel: kernel, outputs: outputs, hasBias: layer.hasBias,
-        activation: try activation(of: layer, allowed: ["relu", "linear"])))
-    openConvolutions += 1
-  }
-
-  private mutating func takePooling(_ layer: ModelConfiguration.Layer) throws(FileError) {
-    try requireActivation()
-    guard openConvolutions > 0, zeros == nil, poolings.count < 5 else { throw wrongPlace(layer) }
-    for key in ["pool_size", "strides"] {
-      guard layer.extent(key) == Extent(side: 2) || (key == "strides" && layer[key] == nil) else {
-        throw refusal(layer, key, seen: layer[key], allowed: "2x2")
-      }
-    }
-    let mode = layer["padding", "border_mode"]
-    var pool: Pooling
-    switch mode?.string {
-    case "valid", nil: pool = Pooling(rounding: .floor)
-    case "same": pool = Pooling(rounding: .ceiling)
-    default: throw refusal(layer, "padding", seen: mode, allowed: "valid or same")
-    }
-    if layer.className == "AveragePooling2D" { pool.method = .average }
-    poolings.append(FoundNetwork.PlacedPooling(pool, behind: weighted.count))
-    openConvolutions = 0
-  }
-
-  private mutating func takeDense(_ layer: ModelConfiguration.Layer) throws(FileError) {
-    try requireActivation()
-    guard hasFlattened || globalPooling != nil else {
-      throw FileError(
-        .unsupported, code: "keras.layer", file: file,
-        "is no VGG: a dense layer does not read the flattened map",
-        place: "layer \(layer.name)", seen: "no Flatten",
-        allowed: "Flatten or a pooling over the whole map in front of it")
-    }
-    guard let outputs = layer["units", "output_dim"]?.integer else {
-      throw refusal(layer, "units", seen: layer["units"], allowed: "a number")
-    }
-    weighted.append(
-      Weighted(
-        name: layer.name, kernel: nil, outputs: outputs, hasBias: layer.hasBias,
-        activation: try activation(of: layer, allowed: ["relu", "softmax", "linear"]),
-        quantization: try quantization(of: layer)))
-  }
-
   /// `int8` of a policy's mode `int8`, of its name `int8_from_float32`, or of `int4/128`.
-  private func quantization(of layer: ModelConfiguration.Layer) throws(FileError) -> String? {
+  func quantization(of layer: ModelConfiguration.Layer) throws(FileError) -> String? {
     let policy = layer["dtype"]
     guard
       let text = policy?.string ?? policy?["config"]?["mode"]?.string ?? policy?["config"]?["name"]?.string,
@@ -281,7 +236,10 @@ struct ConfiguredNetwork {
     return ["int8", "int4", "float8"].contains(mode) ? String(mode) : nil
   }
 
-  private func activation(
+  /// What may be applied to a layer of the head.
+  static let headActivations = HeadActivation.allCases.map(\.rawValue)
+
+  func activation(
     of layer: ModelConfiguration.Layer, allowed: [String]
   ) throws(FileError) -> String {
     let value = layer["activation"]
@@ -289,14 +247,43 @@ struct ConfiguredNetwork {
     guard allowed.contains(name.lowercased()) else {
       throw refusal(layer, "activation", seen: value, allowed: allowed.joined(separator: ", "))
     }
+    // An activation may be a layer with settings of its own.
+    if let settings = value?["config"] { try requirePlain(settings, of: layer) }
     return name.lowercased()
+  }
+
+  /// A ReLU has no slope and no limits, and a softmax is over the last axis.
+  private func requirePlain(
+    _ settings: JSONValue, of layer: ModelConfiguration.Layer
+  ) throws(FileError) {
+    for (key, allowed) in [("max_value", 0), ("negative_slope", 0), ("threshold", 0), ("axis", -1)] {
+      guard let value = settings[key], value != .null, value.number != Double(allowed) || key == "max_value"
+      else { continue }
+      // Behind a dense layer axis 1 is the last one.
+      if key == "axis", value.integer == 1, weighted.last?.kernel == nil || hasFlattened { continue }
+      throw refusal(
+        layer, key, seen: value,
+        allowed: key == "axis" ? "-1, the last one" : "a plain ReLU, without limit or slope")
+    }
+  }
+
+  /// Over a map whose channels come first, a softmax is one over the columns.
+  func requireChannelsLast(
+    _ activation: String, in layer: ModelConfiguration.Layer
+  ) throws(FileError) {
+    guard activation == "softmax", isChannelsFirst, weighted.last?.kernel != nil, !hasFlattened else {
+      return
+    }
+    throw refusal(
+      layer, "activation", seen: .string(activation),
+      allowed: "a softmax behind Flatten, as channels come first")
   }
 
   /// Whether the last layer with weights has neither activation nor normalisation, and nothing is behind it yet.
   var canTakeNormalization: Bool {
     guard let last = weighted.last else { return false }
     return last.activation == "linear" && last.normalization == nil && zeros == nil
-      && (last.kernel == nil || openConvolutions > 0)
+      && (last.isHead || openConvolutions > 0)
   }
 
   /// Notes what is behind the last layer with weights.
@@ -308,24 +295,22 @@ struct ConfiguredNetwork {
   private mutating func takeActivation(_ layer: ModelConfiguration.Layer) throws(FileError) {
     let name =
       layer.className == "Activation"
-      ? try activation(of: layer, allowed: ["relu", "softmax", "linear"]) : layer.className.lowercased()
+      ? try activation(of: layer, allowed: Self.headActivations) : layer.className.lowercased()
     if name == "linear" { return }
-    for key in ["max_value", "negative_slope", "threshold"] {
-      guard let value = layer[key], value.number != 0 else { continue }
-      throw refusal(layer, key, seen: value, allowed: "that of relu")
-    }
-    guard let last = weighted.last, last.activation == "linear", name == "relu" || last.kernel == nil else {
-      throw wrongPlace(layer)
-    }
+    try requirePlain(layer.settings, of: layer)
+    guard let last = weighted.last, last.activation == "linear", name == "relu" || last.isHead,
+      headPooling == nil || last.isHead
+    else { throw wrongPlace(layer) }
+    try requireChannelsLast(name, in: layer)
     weighted[weighted.count - 1].activation = name
   }
 
   /// In front of everything but the end, the layer with weights before it must have had its activation; a dense layer may
   /// do without.
-  private func requireActivation() throws(FileError) {
+  func requireActivation() throws(FileError) {
     guard let last = weighted.last, last.activation != "relu" else { return }
-    guard last.kernel == nil, last.activation == "linear" else {
-      throw wrongActivation(of: last, allowed: last.kernel == nil ? "relu or linear" : "relu")
+    guard last.isHead, last.activation == "linear" else {
+      throw wrongActivation(of: last, allowed: last.isHead ? "relu or linear" : "relu")
     }
   }
 
@@ -348,26 +333,5 @@ struct ConfiguredNetwork {
       .unsupported, code: "keras.config.value", file: file, "is configured otherwise than a VGG",
       place: "layer \(layer.name), \(key)", seen: seen.map { String($0.compact.prefix(80)) } ?? "nothing",
       allowed: allowed)
-  }
-}
-
-extension ModelConfiguration.Layer {
-  /// One number for both sides, or a number for each.
-  fileprivate func extent(_ key: String) -> Extent? {
-    guard let numbers = self[key]?.integers, let height = numbers.first, let width = numbers.last,
-      numbers.count <= 2
-    else { return nil }
-    return Extent(height: height, width: width)
-  }
-
-  fileprivate var hasBias: Bool { self["use_bias", "bias"]?.bool ?? true }
-}
-
-extension JSONValue {
-  /// A whole number, or all numbers of nested arrays; nil where there is anything else.
-  fileprivate var integers: [Int]? {
-    if let integer { return [integer] }
-    guard let members = array?.map(\.integers), !members.contains(nil) else { return nil }
-    return members.compactMap(\.self).flatMap(\.self)
   }
 }

@@ -69,6 +69,18 @@ struct ModelConfiguration {
       }
       previous = name
     }
+    for (key, end) in [("input_layers", layers.first), ("output_layers", layers.last)] {
+      guard let ends = config[key], let end else { continue }
+      let names = ModelConfiguration.inputs(of: ends, depth: 0)
+      guard names == [end["name"]?.string ?? end["config"]?["name"]?.string ?? ""] else {
+        throw FileError(
+          .unsupported, code: "keras.branch", file: file,
+          "is not a VGG: it has not just one input and, at its end, one output",
+          place: "model_config, \(key)", seen: names.isEmpty ? "none" : names.joined(separator: ", "),
+          allowed: end["name"]?.string,
+          advice: key == "output_layers" ? "save a model with only the output that you need" : nil)
+      }
+    }
   }
 
   /// Each layer of a VGG reads the one before it and nothing else.
@@ -79,7 +91,9 @@ struct ModelConfiguration {
     guard inputs != (previous.map { [$0] } ?? []) else { return }
     throw FileError(
       .unsupported, code: "keras.branch", file: file,
-      "is no VGG: a layer does not read just the one before it",
+      inputs.isEmpty
+        ? "is not a VGG: it has a second input"
+        : "is not a VGG: a layer does not read just the one before it",
       place: "layer \(name)",
       seen: inputs.isEmpty ? "no input" : "input from \(inputs.joined(separator: ", "))",
       allowed: previous.map { "input from \($0)" } ?? "no input")

@@ -35,7 +35,8 @@ struct LegacyReader {
   /// The layers of a model that is used as a layer: its group lists the weights of all of them.
   private mutating func split(_ layer: KerasLayer) -> [KerasLayer] {
     guard layer.weights.count(where: \.isKernel) > 1 else { return [layer] }
-    let inner = byName(layer) ?? KerasLayer.layers(of: layer.weights)
+    var inner = byName(layer) ?? KerasLayer.layers(of: layer.weights)
+    for index in inner.indices { inner[index].isNested = true }
     guard let inOrder = withoutFreezing(inner) else { return inner }
     decisions.append(
       Provenance.Decision(

@@ -29,7 +29,7 @@ struct KernelConvention {
       decisions.append(Provenance.Decision(subject, found.name, because: found.reason))
       return found.value
     }
-    let layout = decide("kernel-layout", KernelConvention.layout(of: evidence))
+    let layout = decide("kernel-layout", KernelConvention.layout(of: evidence.kernels))
     self.layout = layout
     isRotated = decide("kernel-flip", KernelConvention.rotation(evidence, layout, options))
     flattenOrder =
@@ -38,10 +38,10 @@ struct KernelConvention {
   }
 
   /// The sides of a kernel are equal and 1 or 3, and its input channels are what the layer before it gives.
-  private static func layout(
-    of evidence: Evidence
+  static func layout(
+    of kernels: [(shape: [Int], name: String)]
   ) -> (value: SourceLayout, name: String, reason: String) {
-    let shapes = evidence.kernels.map(\.shape)
+    let shapes = kernels.map(\.shape)
     func count(_ height: Int, _ width: Int) -> Int {
       shapes.count { $0[height] == $0[width] && ($0[height] == 1 || $0[height] == 3) }
     }
@@ -52,7 +52,7 @@ struct KernelConvention {
     // Equal counts: widths of 1 or 3 make both ends look like sides, so the channels must decide.
     let isOIHW =
       last > first || (last == first && chains(input: 1, output: 0) && !chains(input: 2, output: 3))
-    let example = evidence.kernels.first.map { "\($0.shape) of \($0.name)" } ?? "none"
+    let example = kernels.first.map { "\($0.shape) of \($0.name)" } ?? "none"
     return isOIHW
       ? (.oihw, "OIHW", "the sides of the kernels come last: \(example)")
       : (.hwio, "HWIO", "the sides of the kernels come first: \(example)")
@@ -93,21 +93,23 @@ struct KernelConvention {
       (order, order.rawValue, reason)
     }
     if let wanted = options.flattenOrder { return found(wanted, "asked for") }
-    switch evidence.writer {
-    case .keras3, .keras3Legacy: return found(.hwc, "Keras 3 always flattens row, column, channel")
-    case .keras0, .keras1:
-      return layout == .oihw
-        ? found(.chw, "kernels OIHW: channels come first")
-        : found(.hwc, "kernels HWIO: channels come last")
-    case .keras2:
-      if layout == .oihw { return found(.chw, "kernels OIHW: channels come first") }
-      guard let configuration = evidence.configuration else {
-        return found(.hwc, "assumed: channels come last in Keras 2 unless configured otherwise")
-      }
+    if let configuration = evidence.configuration, evidence.writer != .keras0, evidence.writer != .keras1,
+      layout == .hwio
+    {
       guard configuration.isChannelsFirst else { return found(.hwc, "the configuration says channels_last") }
       return configuration.flattenFormat == "channels_first"
         ? found(.hwc, "channels_first, but Flatten knows it and puts the channels last")
         : found(.chw, "channels_first, and Flatten does not reorder")
+    }
+    switch evidence.writer {
+    case .keras3, .keras3Legacy:
+      return found(
+        .hwc, "assumed: Keras 3 flattens row, column, channel unless its Flatten is told otherwise")
+    case .keras0, .keras1, .keras2:
+      if layout == .oihw { return found(.chw, "kernels OIHW: channels come first") }
+      return evidence.writer == .keras2
+        ? found(.hwc, "assumed: channels come last in Keras 2 unless configured otherwise")
+        : found(.hwc, "kernels HWIO: channels come last")
     }
   }
 }

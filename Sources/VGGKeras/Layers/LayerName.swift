@@ -18,8 +18,8 @@ enum LayerName {
   static func isForeign(_ name: String) -> Bool {
     [
       "add", "concatenate", "merge", "multiply", "average", "maximum", "subtract", "dot", "leaky_re_lu",
-      "leakyrelu", "elu", "p_re_lu", "prelu", "thresholded_re_lu", "thresholdedrelu", "average_pooling2d",
-      "averagepooling2d", "up_sampling2d", "upsampling2d",
+      "leakyrelu", "elu", "p_re_lu", "prelu", "thresholded_re_lu", "thresholdedrelu", "up_sampling2d",
+      "upsampling2d",
     ].contains(stem(of: name))
   }
 
@@ -46,10 +46,67 @@ enum LayerName {
       seen: stem(of: name))
   }
 
-  /// Whether the name is one that Keras makes of a pooling over the whole map.
-  static func isGlobalPooling(_ name: String) -> Bool {
-    ["global_average_pooling2d", "global_max_pooling2d", "globalaveragepooling2d", "globalmaxpooling2d"]
-      .contains(stem(of: name))
+  /// The pooling that the name speaks of, over the whole map or over 2x2; nil for any other layer.
+  static func pooling(_ name: String) -> Pooling? {
+    let name = name.lowercased()
+    let isAverage = ["average", "avg", "mean", "gap"].contains(where: name.contains)
+    if ["gap", "gmp"].contains(stem(of: name)) || name.contains("global") && name.contains("pool") {
+      return Pooling(global: isAverage ? .average : .maximum)
+    }
+    guard name.contains("pool") else { return nil }
+    var pooling = Pooling(rounding: .floor)
+    pooling.method = isAverage ? .average : .maximum
+    return pooling
+  }
+
+  /// The activation that the name speaks of.
+  static func activation(_ name: String) -> HeadActivation? {
+    let name = name.lowercased()
+    if name.contains("softmax") { return .softmax }
+    if name.contains("sigmoid") { return .sigmoid }
+    return name.contains("relu") || stem(of: name) == "re_lu" ? .relu : nil
+  }
+
+  /// Whether the layer, as far as its name tells, changes nothing about where poolings may stand: it is something else.
+  static func isKnownOther(_ name: String) -> Bool {
+    let name = name.lowercased()
+    return [
+      "drop", "pad", "flatten", "input", "noise", "activation", "relu", "re_lu", "softmax", "sigmoid",
+      "rescaling", "normalization", "lambda", "random",
+    ].contains(where: name.contains)
+  }
+
+  /// The block and the number in it of a convolution that is called `block4_conv3`, `conv4_3` or `conv_4_3`.
+  static func blockAndNumber(_ name: String) -> (block: Int, number: Int)? {
+    let name = name.lowercased()
+    let rest: Substring
+    let separator: String
+    if name.hasPrefix("block") {
+      (rest, separator) = (name.dropFirst(5), "_conv")
+    } else if name.hasPrefix("conv") {
+      (rest, separator) = (name.dropFirst(name.hasPrefix("conv_") ? 5 : 4), "_")
+    } else {
+      return nil
+    }
+    let parts = rest.split(separator: separator, omittingEmptySubsequences: false)
+    guard parts.count == 2, let block = Int(parts[0]), let number = Int(parts[1]) else { return nil }
+    return (block, number)
+  }
+
+  /// The number of convolutions of each block, where all names tell and count as a VGG's do.
+  static func blockSizes(_ names: [String]) -> [Int]? {
+    var sizes: [Int] = []
+    for name in names {
+      guard let (block, number) = blockAndNumber(name) else { return nil }
+      if block == sizes.count + 1, number == 1 {
+        sizes.append(1)
+      } else if block == sizes.count, number == (sizes.last ?? 0) + 1 {
+        sizes[block - 1] += 1
+      } else {
+        return nil
+      }
+    }
+    return sizes
   }
 
   /// Whether the name is one that Keras makes of a scaling of the input.

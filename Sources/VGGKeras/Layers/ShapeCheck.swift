@@ -7,25 +7,25 @@ struct ShapeCheck {
   let layout: SourceLayout
 
   /// Checks the layers of a network in order.
-  func require(_ convolutions: [StoredLayer], _ dense: [StoredLayer]) throws(FileError) {
+  func require(_ layers: [StoredLayer]) throws(FileError) {
+    let convolutions = layers.filter(\.isConvolution)
     var channels: Int?
     for layer in convolutions {
-      let shape = layer.shape
-      let (height, width, inputs, outputs) =
-        layout == .oihw ? (shape[2], shape[3], shape[1], shape[0]) : (shape[0], shape[1], shape[2], shape[3])
-      guard height == width, height == 1 || height == 3 else {
+      let (height, width, inputs, outputs) = layer.sizes(layout)
+      guard height == width, layer.isHead || height == 1 || height == 3 else {
         throw refusal(
-          layer.kernel, .unsupported, "model.kernel", "is no VGG", in: layer,
+          layer.kernel, .unsupported, "model.kernel", "is not a VGG", in: layer,
           seen: "a kernel of \(height)x\(width)", allowed: "3x3 or 1x1"
-        ).naming(KnownNetwork(kernels: convolutions.map(kernel), hasDense: !dense.isEmpty))
+        ).naming(
+          KnownNetwork(kernels: convolutions.map(kernel), hasDense: convolutions.count < layers.count))
       }
-      try requireSizes([inputs, outputs], in: layer)
+      try requireSizes([inputs, outputs, height], in: layer)
       try requireChain(inputs, channels, in: layer, "input channels")
       try requireVectors(layer, outputs)
       channels = outputs
     }
-    var outputs: Int?
-    for layer in dense {
+    var outputs = layers.last(where: { $0.isConvolution && $0.isHead }).map { $0.sizes(layout).outputs }
+    for layer in layers where !layer.isConvolution {
       let shape = layer.shape
       try requireSizes(shape, in: layer)
       try requireChain(shape[0], outputs, in: layer, "inputs")
@@ -35,10 +35,8 @@ struct ShapeCheck {
   }
 
   private func kernel(_ layer: StoredLayer) -> KnownNetwork.Kernel {
-    let shape = layer.kernel.shape
-    return layout == .oihw
-      ? KnownNetwork.Kernel(outputs: shape[0], inputs: shape[1], height: shape[2], width: shape[3])
-      : KnownNetwork.Kernel(outputs: shape[3], inputs: shape[2], height: shape[0], width: shape[1])
+    let (height, width, inputs, outputs) = layer.sizes(layout)
+    return KnownNetwork.Kernel(outputs: outputs, inputs: inputs, height: height, width: width)
   }
 
   private func requireSizes(_ sizes: [Int], in layer: StoredLayer) throws(FileError) {

@@ -7,6 +7,8 @@ struct StoredLayer {
   var name: String
   /// Of rank 4 for a convolution, 2 for a dense layer.
   var kernel: KerasWeight
+  /// Whether it is part of the head: a dense layer, or a convolution that covers all that is left of the map.
+  var isHead = false
   /// Of rank 1.
   var bias: KerasWeight?
   /// How a dense layer's kernel is quantised; nil: it is not.
@@ -17,6 +19,12 @@ struct StoredLayer {
   var isConvolution: Bool { kernel.shape.count == 4 }
   /// The kernel's shape; that of the numbers it stands for, where these are packed.
   var shape: [Int] { quantization?.shape ?? kernel.shape }
+  /// Rows, columns, inputs and outputs of a convolution's kernel.
+  func sizes(_ layout: SourceLayout) -> (height: Int, width: Int, inputs: Int, outputs: Int) {
+    let shape = kernel.shape
+    return layout == .oihw
+      ? (shape[2], shape[3], shape[1], shape[0]) : (shape[0], shape[1], shape[2], shape[3])
+  }
   /// What must have a number for each output, besides the bias.
   var vectors: [KerasWeight] { normalization?.weights ?? [] }
 }

@@ -1,46 +1,251 @@
-internal import VGGHDF5
 internal import VGGModel
 
 /// The layers without weights of a file without configuration: their names are all there is, so these are looked at.
 struct WeightlessLayers {
   /// The layer in the place of A-LRN's normalisation.
   private(set) var normalizationName: String?
-  /// The pooling over the whole map in front of the dense layers.
-  private(set) var globalPooling: (name: String, pooling: Pooling)?
-  /// What was passed over, and why.
+  /// What the names tell of the poolings of the blocks.
+  private(set) var poolings = FoundNetwork.Poolings.unknown(Pooling(rounding: .floor))
+  /// The pooling that belongs to no block.
+  private(set) var headPooling: (name: String, pooling: Pooling)?
+  /// What is applied to the last layer, where a name tells.
+  private(set) var headActivation: FoundNetwork.FoundActivation?
+  /// What was passed over or assumed, and why.
   private(set) var decisions: [Provenance.Decision] = []
+
+  private let layers: [KerasLayer]
+  private let file: String
+  private let hasDense: Bool
+  private let placesAreKnown: Bool
 
   /// Looks at the names.
   ///
   /// - Throws: `unsupported` where a layer, as far as its name tells, computes what no VGG computes.
   init(_ weights: KerasWeights, file: String, options: ImportOptions) throws(FileError) {
-    var weightedBefore = 0
-    let hasDense = weights.layers.contains { $0.weights.first?.shape.count == 2 }
-    let convolutions = weights.layers.count { $0.weights.first?.shape.count == 4 }
-    var convolutionsBefore = 0
-    func refusal(_ layer: KerasLayer, _ problem: String) -> FileError {
-      FileError(
-        .unsupported, code: "keras.layer", file: file, problem, place: "layer \(layer.name)",
-        seen: layer.className ?? "a layer without weights")
+    layers = weights.layers
+    self.file = file
+    placesAreKnown = weights.placesAreKnown
+    hasDense = layers.contains { $0.weights.first?.shape.count == 2 }
+    try takeOthers(weights, options)
+    if weights.generation.writer == .keras0 {
+      if weights.generation.form != .graph { takeNumberedLayers() }
+    } else if weights.placesAreKnown {
+      try takeNamedPoolings()
+    } else {
+      try takeCountedPoolings()
     }
-    for layer in weights.layers {
+    headActivation = activation()
+  }
+
+  // MARK: Poolings
+
+  private typealias Placed = FoundNetwork.PlacedPooling
+
+  /// The number of convolutions of each block, where their names tell.
+  var blockSizes: [Int]? {
+    let convolutions = layers.filter { $0.weights.first?.shape.count == 4 }
+    // Behind the blocks there may be others, as a head.
+    let named = convolutions.prefix { LayerName.blockAndNumber($0.name) != nil }
+    return named.isEmpty ? nil : LayerName.blockSizes(named.map(\.name))
+  }
+
+  private func refusal(_ layer: KerasLayer, _ problem: String) -> FileError {
+    FileError(
+      .unsupported, code: "keras.layer", file: file, problem, place: "layer \(layer.name)",
+      seen: layer.className ?? "a layer without weights")
+  }
+
+  /// The layers stand in order under their names: `max_pooling2d_3`, `block4_pool`, or any name with "pool".
+  private mutating func takeNamedPoolings() throws(FileError) {
+    var placed: [Placed] = []
+    var last: String?
+    var convolutions = 0
+    var hasUnknown = false
+    var hasFlattened = false
+    for layer in layers {
+      if let kernel = layer.weights.first {
+        let isPoint = kernel.shape.filter { $0 == 1 }.count >= 2
+        guard kernel.shape.count != 4 || headPooling == nil || isPoint else {
+          throw refusal(layer, "has a convolution behind a pooling that belongs to no block")
+        }
+        convolutions += kernel.shape.count == 4 ? 1 : 0
+        hasFlattened = hasFlattened || kernel.shape.count == 2
+        continue
+      }
+      hasFlattened = hasFlattened || layer.name.lowercased().contains("flatten")
+      guard let pooling = LayerName.pooling(layer.name) else {
+        hasUnknown = hasUnknown || !LayerName.isKnownOther(layer.name)
+        continue
+      }
+      guard !hasFlattened, headPooling == nil, convolutions > 0 else {
+        throw refusal(layer, "has a pooling where no VGG has one")
+      }
+      last = layer.name
+      if pooling.isGlobal || placed.last?.convolutionCount == convolutions {
+        headPooling = (layer.name, pooling)
+      } else {
+        placed.append(Placed(pooling, behind: convolutions))
+      }
+    }
+    let hasFlatten = layers.contains { $0.name.lowercased().contains("flatten") }
+    try settle(&placed, last, hasFlatten: hasFlatten)
+    let hidesLayers = layers.contains { $0.isNested && $0.weights.first?.shape.count == 4 }
+    // A list without what flattens the map does not name all layers.
+    let isComplete =
+      layers.contains(where: \.weights.isEmpty) && !hasUnknown && headPooling == nil
+      && (hasFlatten || !hasDense)
+    if hidesLayers {
+      guard placed.isEmpty else {
+        throw FileError(
+          .unsupported, code: "keras.poolings", file: file,
+          "does not tell which poolings the model inside has, in front of \(last ?? "")",
+          seen: "a model that is used as a layer, of which only layers with weights are named",
+          allowed: "a pooling over the whole map, or none, behind it",
+          advice: "save the whole model, whose configuration tells")
+      }
+    } else if placed.count == 1, (blockSizes?.count ?? 0) > 1, placed[0].convolutionCount == convolutions {
+      // One layer that a model of a class of its own uses behind each block.
+    } else if !placed.isEmpty || isComplete {
+      poolings = .placed(placed)
+    }
+  }
+
+  /// A dense layer reads a map that was flattened, or one that a pooling has made a single pixel of.
+  private mutating func settle(
+    _ placed: inout [Placed], _ last: String?, hasFlatten: Bool
+  ) throws(FileError) {
+    guard hasDense, !hasFlatten, let last else { return }
+    if headPooling == nil, let pooling = placed.last?.pooling, pooling.method == .average {
+      placed.removeLast()
+      headPooling = (last, pooling)
+    }
+    guard let head = headPooling, !head.pooling.isGlobal else { return }
+    headPooling = (last, Pooling(global: head.pooling.method))
+    decisions.append(
+      Provenance.Decision(
+        "head-pooling", "over the whole map",
+        because: "no layer between \(last) and the dense layers flattens a map"))
+  }
+
+  /// Keras 3 tells of each class how many layers it has.
+  private mutating func takeCountedPoolings() throws(FileError) {
+    let weightless = layers.filter(\.weights.isEmpty)
+    let found = weightless.compactMap { layer in
+      LayerName.pooling(layer.className ?? layer.name).map { (layer: layer, pooling: $0) }
+    }
+    let global = found.filter(\.pooling.isGlobal)
+    if let first = global.first {
+      guard global.count == 1 else {
+        throw refusal(global[1].layer, "has a second pooling over the whole map")
+      }
+      headPooling = (first.layer.name, first.pooling)
+    }
+    let maximum = found.filter { !$0.pooling.isGlobal && $0.pooling.method == .maximum }
+    let average = found.filter { !$0.pooling.isGlobal && $0.pooling.method == .average }
+    guard !weightless.isEmpty, !found.isEmpty || weightless.contains(where: { $0.className == "flatten" })
+    else {
+      return
+    }
+    if let first = average.first, !maximum.isEmpty {
+      guard average.count == 1, headPooling == nil else {
+        throw FileError(
+          .unsupported, code: "keras.poolings", file: file,
+          "does not tell which of its poolings take averages",
+          seen: "\(maximum.count) of maxima, \(average.count) of averages", allowed: "one kind",
+          advice: "save the whole model as .keras, which has the order")
+      }
+      headPooling = (first.layer.name, first.pooling)
+    }
+    // One layer may be used behind each block.
+    if maximum.count + average.count == 1, (blockSizes?.count ?? 0) > 1 { return }
+    poolings =
+      maximum.isEmpty && !average.isEmpty
+      ? .counted(average.count, average[0].pooling) : .counted(maximum.count, Pooling(rounding: .floor))
+  }
+
+  /// Keras 0 numbers its layers: between two convolutions stand their padding and activation, and where there is one more, a
+  /// pooling.
+  private mutating func takeNumberedLayers() {
+    var gaps: [Int] = []
+    var count = 0
+    var tail: Int?
+    for layer in layers {
+      guard let kernel = layer.weights.first else {
+        count += 1
+        continue
+      }
+      if kernel.shape.count == 4 {
+        gaps.append(count)
+        count = 0
+      } else if kernel.shape.count == 2, tail == nil {
+        tail = count
+      }
+    }
+    guard let padding = gaps.first, gaps.count > 1, let fewest = gaps.dropFirst().min(), fewest >= padding,
+      let most = gaps.dropFirst().max(), most > fewest
+    else { return }
+    var places = gaps.indices.dropFirst().filter { gaps[$0] > fewest }
+    // Behind the last convolution is its activation, then perhaps a pooling, and in front of a dense layer Flatten.
+    let behind = tail.map { $0 - 1 } ?? count
+    if behind > fewest - padding { places.append(gaps.count) }
+    poolings = .placed(places.map { Placed(Pooling(rounding: .floor), behind: $0) })
+    decisions.append(
+      Provenance.Decision(
+        "poolings", "behind convolutions \(places.map(String.init).joined(separator: ", "))",
+        because: "more layers without weights follow these than the others; assumed: maxima"))
+  }
+
+  // MARK: The head
+
+  /// What a name says of the activation of the last layer with weights: its own, or one behind it.
+  private func activation() -> FoundNetwork.FoundActivation? {
+    let isKnown = layers.contains { $0.weights.first.map { [2, 4].contains($0.shape.count) } ?? false }
+    guard isKnown, let last = layers.last(where: \.isWeighted) else { return nil }
+    let behind = layers.reversed().prefix { !$0.isWeighted }.reversed()
+    for layer in [last] + behind {
+      guard
+        let activation = LayerName.activation(layer.name) ?? layer.className.flatMap(LayerName.activation),
+        placesAreKnown || activation != .relu
+      else { continue }
+      return FoundNetwork.FoundActivation(activation, because: "\(layer.name) says so")
+    }
+    return nil
+  }
+
+  /// Refuses a dense layer with an input for each channel of the last convolution, where it is not known how the map becomes
+  /// one pixel: flattened as it is, or pooled as a whole under a name that does not say so.
+  func requireKnownHead(
+    _ weights: KerasWeights, _ dense: StoredLayer?, channels: Int?
+  ) throws(FileError) {
+    let inFront = weights.layers.prefix { !placesAreKnown || $0.weights.first?.shape.count != 2 }
+    let weightless = inFront.filter(\.weights.isEmpty)
+    guard let dense, dense.shape.first == channels, headPooling?.pooling.isGlobal != true,
+      weights.layers.contains(where: \.weights.isEmpty), weights.generation.writer != .keras0
+    else { return }
+    let names = weightless.flatMap { [$0.name, $0.className ?? $0.name] }
+    guard !names.contains(where: { $0.lowercased().contains("flatten") }) else { return }
+    throw FileError(
+      .unsupported, code: "keras.head", file: dense.kernel.file.path,
+      "does not tell how the map of the last convolution becomes the input of the dense layer",
+      place: "layer \(dense.name)", seen: "\(dense.shape[0]) inputs, and no layer that is called flatten",
+      allowed: "flatten, or a pooling that is called global",
+      advice: "save the whole model, whose configuration tells")
+  }
+
+  // MARK: Other layers
+
+  private mutating func takeOthers(
+    _ weights: KerasWeights, _ options: ImportOptions
+  ) throws(FileError) {
+    var weightedBefore = 0
+    for layer in layers {
       guard layer.weights.isEmpty else {
         weightedBefore += layer.isNormalization ? 0 : 1
-        convolutionsBefore += layer.weights[0].shape.count == 4 ? 1 : 0
         continue
       }
       let names = [layer.name, layer.className ?? layer.name]
       let isNamed = names.contains(where: LayerName.isNormalization)
       if names.contains(where: LayerName.isForeign) { throw refusal(layer, "has a layer that no VGG has") }
-      if hasDense, let name = names.first(where: LayerName.isGlobalPooling) {
-        let isInPlace =
-          weightedBefore == convolutionsBefore && convolutionsBefore == convolutions
-          || !weights.placesAreKnown
-        guard isInPlace, globalPooling == nil else {
-          throw refusal(layer, "has a pooling over the whole map where no VGG has one")
-        }
-        globalPooling = (layer.name, Pooling(global: name.lowercased().contains("max") ? .maximum : .average))
-      }
       if names.contains(where: LayerName.isInputScaling) {
         decisions.append(
           Provenance.Decision(
@@ -61,23 +266,9 @@ struct WeightlessLayers {
       normalizationName = layer.name
     }
   }
+}
 
-  /// Refuses a dense layer with an input for each channel of the last convolution, where it is not known how the map becomes
-  /// one pixel: flattened as it is, or pooled as a whole under a name that does not say so.
-  func requireKnownHead(
-    _ weights: KerasWeights, _ dense: StoredLayer?, channels: Int?
-  ) throws(FileError) {
-    let weightless = weights.layers.filter(\.weights.isEmpty)
-    guard let dense, dense.shape.first == channels, globalPooling == nil, !weightless.isEmpty,
-      weights.generation.writer != .keras0
-    else { return }
-    let names = weightless.flatMap { [$0.name, $0.className ?? $0.name] }
-    guard !names.contains(where: { $0.lowercased().contains("flatten") }) else { return }
-    throw FileError(
-      .unsupported, code: "keras.head", file: dense.kernel.file.path,
-      "does not tell how the map of the last convolution becomes the input of the dense layer",
-      place: "layer \(dense.name)", seen: "\(dense.shape[0]) inputs, and no layer that is called flatten",
-      allowed: "flatten, or a pooling that is called global",
-      advice: "save the whole model, whose configuration tells")
-  }
+extension KerasLayer {
+  /// Whether the layer has a kernel.
+  fileprivate var isWeighted: Bool { weights.contains(where: \.isKernel) }
 }

@@ -132,7 +132,8 @@ extension NetworkBuilder {
       let places = placed.map { "\($0.convolutionCount)" }.joined(separator: ", ")
       seen.append(
         placed.isEmpty
-          ? "no poolings" : "\(placed.count) \(plural("pooling", placed.count)) behind \(places) convolutions"
+          ? "no poolings"
+          : "\(placed.count) \(plural("pooling", placed.count)) behind \(places) \(plural("convolution", placed.last?.convolutionCount ?? 0))"
       )
     case .counted(let count, _): seen.append("\(count) \(plural("pooling", count))")
     case .unknown: seen.append("no word of where poolings stand")
@@ -193,5 +194,5 @@ extension FoundNetwork.Poolings {
   var areCounted: Bool { if case .counted = self { true } else { false } }
 }
 
-/// `1 pooling`, `2 poolings`.
+/// `pooling` or `poolings`.
 private func plural(_ word: String, _ count: Int) -> String { count == 1 ? word : word + "s" }

@@ -109,7 +109,7 @@ public struct EngineOptions: Equatable, Sendable {
 
   /// Creates options; what is not given is what the machine offers.
   public init(
-    kind: EngineKind = .fast, threadCount: Int = EngineOptions.processorCount,
+    kind: EngineKind = .fast, threadCount: Int = processorCount,
     instructionSet: InstructionSet = .best, savesMemory: Bool = false, extent: Extent? = nil
   ) {
     self.kind = kind

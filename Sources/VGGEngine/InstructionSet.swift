@@ -1,5 +1,4 @@
 internal import CVGGKernels
-internal import Glibc
 
 /// A family of processor instructions that the kernels exist for.
 public enum InstructionSet: String, CaseIterable, Sendable {
@@ -30,9 +29,4 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     case .avx512: .avx512
     }
   }
-}
-
-extension EngineOptions {
-  /// The number of processors that are online.
-  public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }

@@ -1,5 +1,4 @@
-internal import Dispatch
-internal import Synchronization
+internal import VGGModel
 
 /// Splits work that consists of independent parts over threads.
 struct Threads: Sendable {
@@ -11,8 +10,6 @@ struct Threads: Sendable {
 
   /// Calls a body for ranges that together are `0..<total`, and returns when all are done.
   ///
-  /// Each thread takes the next range as soon as it is done with one: one that is held up delays nobody.
-  ///
   /// - Parameters:
   ///   - granularity: What all bounds but the last are multiples of.
   ///   - body: Called on several threads at the same time; writes only what belongs to its range.
@@ -23,17 +20,8 @@ struct Threads: Sendable {
       if total > 0 { body(0..<total) }
       return
     }
-    let next = Atomic(0)
-    withoutActuallyEscaping(body) { body in
-      // Bodies write through pointers, each to its own range, which the compiler cannot see.
-      nonisolated(unsafe) let body = body
-      DispatchQueue.concurrentPerform(iterations: min(count, pieces)) { _ in
-        while true {
-          let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard piece < pieces else { return }
-          body(piece * units / pieces * granularity..<min(total, (piece + 1) * units / pieces * granularity))
-        }
-      }
+    performInParallel(pieces, threadCount: count) { piece in
+      body(piece * units / pieces * granularity..<min(total, (piece + 1) * units / pieces * granularity))
     }
   }
 }

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Synchronization
 internal import VGGModel
 
@@ -23,11 +22,7 @@ func concurrentMap<Result: Sendable>(
       }
     }
   }
-  if count == 1 {
-    work(0)
-  } else {
-    DispatchQueue.concurrentPerform(iterations: count, execute: work)
-  }
+  performInParallel(count, work)
   let done = state.withLock { $0 }
   if let failure = done.failure { throw failure.error }
   return done.results.compactMap { $0 }

@@ -1,5 +1,6 @@
 internal import CommandLineKit
 internal import VGGEngine
+internal import VGGModel
 
 /// Options that decide how a network is run.
 enum EngineArguments {
@@ -29,7 +30,7 @@ enum EngineArguments {
   /// How the user wants a network to be run.
   static func options(_ arguments: Arguments) -> EngineOptions {
     EngineOptions(
-      kind: arguments[engine] ?? .fast, threadCount: arguments[threads] ?? EngineOptions.processorCount,
+      kind: arguments[engine] ?? .fast, threadCount: arguments[threads] ?? processorCount,
       instructionSet: arguments[instructionSet].flatMap { InstructionSet(rawValue: $0.rawValue) } ?? .best,
       savesMemory: arguments[savesMemory])
   }

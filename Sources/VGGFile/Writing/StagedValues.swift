@@ -1,4 +1,3 @@
-internal import Glibc
 internal import VGGModel
 
 /// The values of a tensor in memory, read in long ranges where they are not there yet.
@@ -40,8 +39,7 @@ struct StagedValues {
     _ tensor: Tensor, into memory: @Sendable () -> UnsafeMutableRawBufferPointer
   ) throws(FileError) {
     let slices = tensor.shape.first ?? 1
-    let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    let parts = tensor.count <= pieceLength ? 1 : max(1, min(slices, processors))
+    let parts = tensor.count <= pieceLength ? 1 : max(1, min(slices, processorCount))
     let sliceLength = slices == 0 ? 0 : tensor.count / slices
     _ = try concurrentMap(parts) { part throws(FileError) in
       let range = slices * part / parts * sliceLength..<slices * (part + 1) / parts * sliceLength

@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import Synchronization
 public import VGGModel
 
 /// The native format; `schemas/FORMAT.md` specifies it.
@@ -36,7 +34,9 @@ public enum VGGWFile {
     sources: [ByteRegion] = [], progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws(FileError) -> StagedFile {
     let output = try AtomicFile(path: path, overwrite: overwrite)
-    let sourceDigests = model.provenance.sourceSHA256.isEmpty ? sources.map(DigestInBackground.init) : []
+    let sourceDigests =
+      model.provenance.sourceSHA256.isEmpty
+      ? sources.map { source in BackgroundWork { sha256(of: source) } } : []
     try output.reserve(leastDataEnd(model))
     var records: [TensorRecord] = []
     var end = Header.byteCount
@@ -51,9 +51,9 @@ public enum VGGWFile {
     provenance.folded = try foldedTensors(of: model, scratchFolder: AtomicFile.folder(of: path))
     for (index, digest) in sourceDigests.enumerated() {
       if index == 0 {
-        provenance.sourceSHA256 = digest.wait()
+        provenance.sourceSHA256 = digest.wait().bytes
       } else if provenance.companions.indices.contains(index - 1) {
-        provenance.companions[index - 1].sha256 = digest.wait()
+        provenance.companions[index - 1].sha256 = digest.wait().bytes
       }
     }
     let manifest = Manifest(
@@ -121,24 +121,5 @@ extension Manifest {
     }
     guard reread == self else { throw fault("it reads as another one") }
     return bytes
-  }
-}
-
-/// A SHA-256 that is computed while other things are done.
-private final class DigestInBackground: Sendable {
-  private let result = Mutex<Digest?>(nil)
-  private let work = DispatchGroup()
-
-  init(_ region: ByteRegion) {
-    DispatchQueue.global().async(group: work) { [self] in
-      let digest = sha256(of: region)
-      result.withLock { $0 = digest }
-    }
-  }
-
-  /// The 32 bytes, as soon as they are there.
-  func wait() -> [UInt8] {
-    work.wait()
-    return result.withLock { $0?.bytes ?? [] }
   }
 }

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
@@ -15,9 +14,8 @@ package final class AtomicFile: @unchecked Sendable {
   private var temporaryPath: String?
   /// The bytes that have room on the disk.
   private var reserved = 0
-  private let syncs = DispatchQueue(label: "vggconv.output")
-  /// Why bringing data to the disk failed: the system tells it only once.
-  private let syncFailure = Mutex<Int32?>(nil)
+  /// What brings data to the disk meanwhile: an `errno`, or 0.
+  private let syncs = Mutex<BackgroundWork<Int32>?>(nil)
 
   /// Begins a file.
   ///
@@ -86,15 +84,17 @@ package final class AtomicFile: @unchecked Sendable {
 
   /// Starts to bring what was written so far to the disk, so that less is left to wait for at the end.
   package func startSync() {
-    syncs.async { [self] in
-      if fdatasync(descriptor) != 0 { syncFailure.withLock { $0 = errno } }
+    syncs.withLock { sync in
+      // One at a time. The system tells of a failure only once, so one that failed stays.
+      guard sync.map({ $0.valueIfDone == 0 }) ?? true else { return }
+      sync = BackgroundWork { [self] in fdatasync(descriptor) == 0 ? 0 : errno }
     }
   }
 
   /// Gives the complete file its name, when it is safely on the disk.
   package func publish() throws(FileError) {
-    syncs.sync {}
-    if let reason = syncFailure.withLock({ $0 }) { throw failure("sync", reason) }
+    let reason = syncs.withLock { $0?.wait() ?? 0 }
+    guard reason == 0 else { throw failure("sync", reason) }
     guard fsync(descriptor) == 0 else { throw failure("sync", errno) }
     let folder = AtomicFile.folder(of: path)
     if temporaryPath == nil {

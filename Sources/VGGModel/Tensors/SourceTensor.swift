@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Synchronization
 
 /// The order of the axes of a tensor in a source file.
@@ -118,7 +117,7 @@ extension SourceTensor {
     let pieceCount = (count + pieceLength - 1) / pieceLength
     guard pieceCount > 1 else { return firstNonFiniteValue(in: 0..<count) }
     let found = Mutex<[(index: Int, value: Float)]>([])
-    DispatchQueue.concurrentPerform(iterations: pieceCount) { piece in
+    performInParallel(pieceCount) { piece in
       let range = piece * pieceLength..<min(count, (piece + 1) * pieceLength)
       if let first = firstNonFiniteValue(in: range) { found.withLock { $0.append(first) } }
     }

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Synchronization
 
 extension TensorValues {
@@ -31,11 +30,7 @@ extension TensorValues {
         partials.withLock { $0.failure = error }
       }
     }
-    if pieceCount == 1 {
-      workOn(0)
-    } else {
-      DispatchQueue.concurrentPerform(iterations: pieceCount, execute: workOn)
-    }
+    performInParallel(pieceCount, workOn)
     let done = partials.withLock { $0 }
     if let failure = done.failure { throw failure }
     var result = initial

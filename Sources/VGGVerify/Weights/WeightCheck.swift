@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 internal import Synchronization
 internal import VGGModel
@@ -95,7 +94,7 @@ extension WeightCheck {
     let empty = WeightCheck(tensor: tensor, sourceName: sourceName, requirement: requirement)
     let total = Mutex(self)
     nonisolated(unsafe) let model = model
-    DispatchQueue.concurrentPerform(iterations: blockCount) { block in
+    performInParallel(blockCount) { block in
       var part = empty
       let rows = block * blockRows..<min(rowCount, (block + 1) * blockRows)
       source.bytes.withBytes { bytes in

@@ -48,7 +48,7 @@ let package = Package(
     module("VGGEngine", "VGGModel", "CVGGKernels"),
     module("VGGKeras", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel"),
     module("VGGCaffe", "VGGHDF5", "CCaffe", "VGGModel"),
-    module("VGGFile", "VGGModel", "CVGGManifest", "CCrypto"),
+    module("VGGFile", "VGGModel", "CVGGKernels", "CVGGManifest", "CCrypto"),
     module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel"),
     module("VGGPictures", "VGGModel", "CPNG", "CJPEG"),
     module("VGGHDF5", "CHDF5", "VGGModel"),

@@ -1,7 +1,7 @@
 #include "fast_common.h"
 
 /* Inputs whose products are summed before they join the total, and columns of a stripe for one row and for several. */
-enum { vgkDenseChunk = 256, vgkDenseStripe = 4096, vgkDenseBatchStripe = 512 };
+enum { vgkDenseChunk = VGK_DENSE_CHUNK, vgkDenseStripe = 4096, vgkDenseBatchStripe = 512 };
 
 #define VGK_BODY "fast_dense_body.h"
 #include "for_each_isa.h"
@@ -11,4 +11,10 @@ void vgk_fast_dense(
   const float *bias, bool appliesReLU, float *output, size_t columnStart, size_t columnEnd) {
   VGK_SELECT(isa, dense)
   (rowCount, inputCount, outputCount, input, weights, bias, appliesReLU, output, columnStart, columnEnd);
+}
+
+void vgk_fast_dense_add(
+  VGKISA isa, size_t rowCount, size_t inputCount, size_t inputStride, size_t outputCount, const float *input,
+  const float *weights, float *sums) {
+  VGK_SELECT(isa, denseAdd)(rowCount, input, inputStride, inputCount, outputCount, weights, sums);
 }

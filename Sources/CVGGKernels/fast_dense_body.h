@@ -99,6 +99,19 @@ static void VGK_NAME(denseRows)(
   }
 }
 
+/* sums[r, c] += x[r, i] * w[i, c] for all rows and columns, in ascending order of the inputs. */
+static void VGK_NAME(denseAdd)(
+  size_t rowCount, const float *x, size_t xStride, size_t inputCount, size_t outputCount, const float *w, float *sums) {
+  if (rowCount == 1) return VGK_NAME(denseRow)(x, w, outputCount, inputCount, outputCount, sums);
+  const size_t parts = divideUp(rowCount, VGK_NAME(tileRows));
+  for (size_t part = 0; part < parts; part++) {
+    const size_t firstRow = VGK_NAME(tileStart)(rowCount, part);
+    VGK_NAME(denseRows)(
+      VGK_NAME(tileStart)(rowCount, part + 1) - firstRow, x + firstRow * xStride, xStride, w, outputCount, inputCount,
+      NULL, outputCount, sums + firstRow * outputCount, outputCount);
+  }
+}
+
 static void VGK_NAME(dense)(
   size_t rowCount, size_t inputCount, size_t outputCount, const float *input, const float *weights, const float *bias,
   bool appliesReLU, float *output, size_t columnStart, size_t columnEnd) {

@@ -44,8 +44,8 @@ VGKDirect vgk_fast_direct_plan(VGKISA isa, const VGKConvolutionShape *s, size_t 
 }
 
 void vgk_fast_direct_weights(
-  const VGKDirect *d, const float *weights, float *packed, size_t panelStart, size_t panelEnd) {
-  VGK_SELECT(d->isa, directWeights)(&d->shape, weights, packed, panelStart, panelEnd);
+  const VGKDirect *d, const float *weights, float *packed, size_t rowStart, size_t rowEnd) {
+  VGK_SELECT(d->isa, directWeights)(d, weights, packed, rowStart, rowEnd);
 }
 
 void vgk_fast_direct(

@@ -128,16 +128,18 @@ static void VGK_NAME(direct)(
   }
 }
 
-/* Packs the weights of some panels: target[panel][kernel row][kernel column][input channel][panelWidth]. */
+/* Packs some rows of the weights: target[panel][kernel row][kernel column][input channel][panelWidth]. */
 static void VGK_NAME(directWeights)(
-  const VGKConvolutionShape *s, const float *weights, float *target, size_t panelStart, size_t panelEnd) {
-  const size_t stepCount = s->kernelHeight * s->kernelWidth * s->inputChannels, outputs = s->outputChannels;
-  for (size_t panel = panelStart; panel < panelEnd; panel++)
-    for (size_t step = 0; step < stepCount; step++)
+  const VGKDirect *d, const float *weights, float *target, size_t rowStart, size_t rowEnd) {
+  const VGKConvolutionShape *s = &d->shape;
+  const size_t rowCount = s->kernelHeight * s->kernelWidth * s->inputChannels, outputs = s->outputChannels;
+  for (size_t panel = 0; panel < d->panelCount; panel++)
+    for (size_t row = rowStart; row < rowEnd; row++)
       for (size_t column = 0; column < VGK_NAME(panelWidth); column += VGK_NAME(lanes)) {
         const size_t output = panel * VGK_NAME(panelWidth) + column;
         VGK_NAME(vector) v = {0};
-        if (output < outputs) v = VGK_NAME(loadFirst)(weights + step * outputs + output, outputs - output);
-        VGK_NAME(store)(target + (panel * stepCount + step) * VGK_NAME(panelWidth) + column, v);
+        if (output < outputs)
+          v = VGK_NAME(loadFirst)(weights + (row - rowStart) * outputs + output, outputs - output);
+        VGK_NAME(store)(target + (panel * rowCount + row) * VGK_NAME(panelWidth) + column, v);
       }
 }

@@ -53,14 +53,12 @@ static inline uint16_t vgkHalfFromFloat(float value) {
   return (uint16_t)(sign | half);
 }
 
-static inline float vgkFloatFromHalf(uint16_t half) {
-  const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-  const uint32_t exponent = half >> 10 & 0x1F;
-  const uint32_t mantissa = half & 0x3FF;
-  if (exponent == 0x1F) return vgkFloat(sign | 0x7F800000 | (mantissa ? 0x400000 | mantissa << 13 : 0));
-  if (exponent != 0) return vgkFloat(sign | (exponent + 112) << 23 | mantissa << 13);
-  // Subnormal or zero: mantissa * 2^-24, exact in float32.
-  return vgkFloat(sign | vgkBits((float)mantissa * 0x1p-24f));
+/* The bits of the same number in float32. Exponents differ by 112, so a shift and a multiplication by a power of two do
+   it, subnormal numbers included; only infinity and NaN need an exponent that no multiplication gives. */
+static inline uint32_t vgkFloatBitsFromHalf(uint16_t half) {
+  const uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = (uint32_t)(half & 0x7FFF) << 13;
+  const uint32_t finite = vgkBits(vgkFloat(magnitude) * 0x1p112f);
+  return sign | (magnitude >= 0x0F800000 ? magnitude | 0x7F800000 : finite);
 }
 
 static inline uint16_t vgkBfloatFromFloat(float value) {
@@ -71,6 +69,10 @@ static inline uint16_t vgkBfloatFromFloat(float value) {
 
 #define VGK_BODY "precision_body.h"
 #include "for_each_isa.h"
+
+size_t vgk_count_bits(VGKISA isa, const void *words, size_t wordCount) {
+  return VGK_SELECT(isa, countBits)(words, wordCount);
+}
 
 size_t vgk_count_nonfinite_f32(VGKISA isa, const float *values, size_t count) {
   return VGK_SELECT(isa, countNonfinite)(values, count);

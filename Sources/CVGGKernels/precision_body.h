@@ -11,6 +11,16 @@ static inline uint32_t VGK_NAME(countMagnitudes)(const float *values, size_t cou
   return found;
 }
 
+static size_t VGK_NAME(countBits)(const unsigned char *words, size_t wordCount) {
+  size_t found = 0;
+  for (size_t i = 0; i < wordCount; i++) {
+    uint64_t word;
+    __builtin_memcpy(&word, words + 8 * i, sizeof(word));
+    found += (size_t)__builtin_popcountll(word);
+  }
+  return found;
+}
+
 static size_t VGK_NAME(countNonfinite)(const float *values, size_t count) {
   size_t found = 0;
   for (size_t start = 0; start < count; start += VGK_NAME(runLength)) {
@@ -52,16 +62,11 @@ static void VGK_NAME(f16FromF32)(
 }
 
 static void VGK_NAME(f32FromF16)(const uint16_t *restrict halves, float *restrict values, size_t count) {
-  size_t i = 0;
-#if VGK_HALF
-  for (; count - i >= 8; i += 8) {
-    VGK_NAME(halves8) narrow;
-    __builtin_memcpy(&narrow, halves + i, sizeof(narrow));
-    const VGK_NAME(floats8) wide = __builtin_convertvector(narrow, VGK_NAME(floats8));
-    __builtin_memcpy(values + i, &wide, sizeof(wide));
+  // As integers, and not by the hardware's conversion: both could quieten a NaN.
+  for (size_t i = 0; i < count; i++) {
+    const uint32_t bits = vgkFloatBitsFromHalf(halves[i]);
+    __builtin_memcpy(values + i, &bits, sizeof(bits));
   }
-#endif
-  for (; i < count; i++) values[i] = vgkFloatFromHalf(halves[i]);
 }
 
 static void VGK_NAME(bf16FromF32)(

@@ -81,6 +81,7 @@ private struct RoundedValues: TensorValues {
   let type: NarrowType
 
   var count: Int { base.count }
+  var prefersLongRanges: Bool { base.prefersLongRanges }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     try base.read(range, into: destination)
@@ -110,6 +111,7 @@ private struct QuantizedValues: TensorValues {
   let scales: [Float]
 
   var count: Int { base.count }
+  var prefersLongRanges: Bool { base.prefersLongRanges }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     try base.read(range, into: destination)

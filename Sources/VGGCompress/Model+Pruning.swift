@@ -42,6 +42,7 @@ private struct PrunedValues: TensorValues {
   let keptFrom: UInt32
 
   var count: Int { base.count }
+  var prefersLongRanges: Bool { base.prefersLongRanges }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     try base.read(range, into: destination)

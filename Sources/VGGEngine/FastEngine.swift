@@ -4,10 +4,11 @@ public import VGGModel
 /// The fast path: float32 sums, vectorised and blocked for the caches, 3x3 convolutions by Winograd's method.
 ///
 /// Results are the same bits for every number of threads and every split of a batch; they depend on the instruction
-/// set and on the extent that the engine is prepared for, and are within a rounding bound of the ``ReferenceEngine``'s. Weights of convolutions are transformed once, on
-/// all threads, which takes nine times their memory. Weights of dense layers that lie in memory as float32 are used
-/// where they are. With ``EngineOptions/savesMemory`` nothing is kept beside the model: convolutions are direct,
-/// and weights are packed or decoded when their layer's turn comes.
+/// set and on the extent that the engine is prepared for, and are within a rounding bound of the ``ReferenceEngine``'s.
+/// Weights of convolutions are transformed once, on all threads, which takes nine times their memory. Weights of dense
+/// layers are used where they are: those that do not lie in memory as float32 are decoded in small pieces as they are
+/// multiplied. With ``EngineOptions/savesMemory`` nothing is kept beside the model: convolutions are direct, and their
+/// weights are packed when their layer's turn comes.
 public struct FastEngine: Engine {
   /// The network that is run.
   public let network: Network

@@ -8,7 +8,7 @@ struct FastKernels {
   /// For what is decoded while a run is under way.
   let threads: Threads
 
-  private var pool: ThreadPool { workspace.pool }
+  var pool: ThreadPool { workspace.pool }
 
   /// Computes a layer, and the pooling behind it where one is given.
   func compute(
@@ -88,11 +88,7 @@ struct FastKernels {
       prepared = kept
     } else {
       prepared = try workspace.take(.weights, plan.weightCount)
-      let decoded = try DecodedWeights(
-        weight, 0..<weight.count, rowLength: convolution.outputChannels, threads)
-      convolution.pack(decoded, into: prepared, instructionSet) { total, body in
-        pool.perform(total, pieceLength: 1) { _, panels in body(panels) }
-      }
+      try convolution.pack(weight, into: prepared, instructionSet, threads)
     }
     let scratch = try workspace.take(.scratch, plan.scratchCount * pool.count)
     let rows = input.count * output.shape.extent.height
@@ -128,77 +124,6 @@ struct FastKernels {
       }
     }
     vgk_fast_pad_channels(channels, target, output.base, 0, output.pixelCount)
-  }
-
-  // Dense layers
-
-  private func multiply(
-    _ dense: Dense, window: Extent?, _ weight: any TensorValues, decoded: DecodedWeights?, _ bias: [Float]?,
-    _ input: ActivationMap, into output: ActivationMap
-  ) throws(EngineError) {
-    // What lies together already is read where it is; otherwise some windows are gathered at a time.
-    let slides = output.shape.extent != Extent(side: 1)
-    let gathers = slides || !input.isPacked
-    let total = output.pixelCount
-    let groupLength = gathers ? 256 : total
-    for start in stride(from: 0, to: total, by: max(1, groupLength)) {
-      let rows = start..<min(total, start + groupLength)
-      var source = input.base
-      if gathers {
-        source = try workspace.take(.windows, rows.count * dense.inputs)
-        let window = slides ? window ?? input.shape.extent : input.shape.extent
-        input.gatherWindows(window, positions: output.shape.extent, rows, into: source)
-      }
-      let target = output.base + start * dense.outputs
-      guard let decoded else {
-        try multiplyDecoding(dense, weight, bias, source, rowCount: rows.count, into: target)
-        continue
-      }
-      decoded.withPointer { weights in
-        multiply(dense, weights, bias, source, rowCount: rows.count, into: target)
-      }
-    }
-  }
-
-  private func multiply(
-    _ dense: Dense, _ weights: UnsafePointer<Float>, _ bias: [Float]?, _ source: UnsafePointer<Float>,
-    rowCount: Int, into target: UnsafeMutablePointer<Float>
-  ) {
-    // One piece for each thread: pieces of rows are read, and the longer they are the faster.
-    let pieceLength = (dense.outputs + pool.count - 1) / pool.count
-    pool.perform(dense.outputs, pieceLength: (pieceLength + 511) / 512 * 512) { _, columns in
-      vgk_fast_dense(
-        instructionSet, rowCount, dense.inputs, dense.outputs, source, weights, bias,
-        dense.activation == .relu, target, columns.lowerBound, columns.upperBound)
-    }
-  }
-
-  /// Multiplies with a few rows of weights at a time: as many as the kernel adds up at once, so the bits are the same.
-  private func multiplyDecoding(
-    _ dense: Dense, _ weight: any TensorValues, _ bias: [Float]?, _ source: UnsafePointer<Float>,
-    rowCount: Int, into target: UnsafeMutablePointer<Float>
-  ) throws(EngineError) {
-    let chunkLength = 256
-    let valueCount = rowCount * dense.outputs
-    let buffer = try workspace.take(.sums, valueCount + rowCount * chunkLength)
-    let (sums, inputs) = (buffer, buffer + valueCount)
-    target.update(repeating: 0, count: valueCount)
-    for start in stride(from: 0, to: dense.inputs, by: chunkLength) {
-      let chunk = start..<min(dense.inputs, start + chunkLength)
-      for row in 0..<rowCount {
-        (inputs + row * chunk.count).update(from: source + row * dense.inputs + start, count: chunk.count)
-      }
-      let weights = try DecodedWeights(
-        weight, chunk.lowerBound * dense.outputs..<chunk.upperBound * dense.outputs, rowLength: dense.outputs,
-        threads)
-      let part = Dense(inputs: chunk.count, outputs: dense.outputs, activation: .none)
-      weights.withPointer { multiply(part, $0, nil, inputs, rowCount: rowCount, into: sums) }
-      for index in 0..<valueCount { target[index] += sums[index] }
-    }
-    for index in 0..<valueCount {
-      let sum = target[index] + (bias?[index % dense.outputs] ?? 0)
-      target[index] = dense.activation == .relu && sum <= 0 ? 0 : sum
-    }
   }
 
   // Layers without weights

@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import Synchronization
 internal import VGGModel
 
 /// A layer and how it is computed fast, with its weights in the form that this needs.
@@ -9,7 +10,7 @@ struct FastLayer: Sendable {
     case winograd(tile: Int, weights: AlignedMemory<Float>)
     /// Directly; without weights they are packed when the layer's turn comes.
     case direct(inputIsPacked: Bool, weights: AlignedMemory<Float>?)
-    /// As a dense layer; without weights they are decoded in blocks when the layer's turn comes.
+    /// As a dense layer; without weights they are decoded in small pieces as they are multiplied.
     case dense(weights: DecodedWeights?)
     /// Without weights.
     case plain
@@ -76,23 +77,22 @@ struct FastLayer: Sendable {
         method = .direct(inputIsPacked: inputIsPacked, weights: nil)
         return
       }
-      let decoded = try DecodedWeights(
-        weight, 0..<weight.count, rowLength: convolution.outputChannels, threads)
       if tile > 0 {
         method = .winograd(
-          tile: tile, weights: try convolution.transformed(decoded, tile: tile, instructionSet, threads))
+          tile: tile, weights: try convolution.transformed(weight, tile: tile, instructionSet, threads))
       } else {
         let packed = try AlignedMemory<Float>(count: convolution.packedCount(instructionSet))
         if let target = packed.buffer.baseAddress {
-          convolution.pack(decoded, into: target, instructionSet) { threads.perform($0, body: $1) }
+          try convolution.pack(weight, into: target, instructionSet, threads)
         }
         method = .direct(inputIsPacked: inputIsPacked, weights: packed)
       }
     case .dense(let dense, let weight, _):
       fusesPooling = false
+      let areKept = weight.inMemory != nil || weight.prefersLongRanges && !savesMemory
       method = .dense(
-        weights: savesMemory && weight.inMemory == nil
-          ? nil : try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads))
+        weights: areKept
+          ? try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads) : nil)
     case .pooling, .normalization, .softmax, .sigmoid:
       fusesPooling = false
       method = .plain
@@ -105,8 +105,9 @@ extension Convolution {
   private var anyKernelShape: VGKConvolutionShape { kernelShape(Extent(side: 1), Extent(side: 1)) }
 
   fileprivate func transformed(
-    _ weights: DecodedWeights, tile: Int, _ instructionSet: VGKISA, _ threads: Threads
+    _ values: any TensorValues, tile: Int, _ instructionSet: VGKISA, _ threads: Threads
   ) throws(EngineError) -> AlignedMemory<Float> {
+    let weights = try DecodedWeights(values, 0..<values.count, rowLength: outputChannels, threads)
     var shape = anyKernelShape
     let plan = vgk_fast_winograd_plan(instructionSet, tile, &shape, 1, nil, 1)
     let memory = try AlignedMemory<Float>(count: plan.weightCount)
@@ -127,19 +128,31 @@ extension Convolution {
     return vgk_fast_direct_plan(instructionSet, &shape, inputChannels).weightCount
   }
 
-  /// Packs weights for direct convolution, split by what is given.
+  /// Packs weights for direct convolution, some rows at a time.
   func pack(
-    _ weights: DecodedWeights, into target: UnsafeMutablePointer<Float>, _ instructionSet: VGKISA,
-    split: (Int, (Range<Int>) -> Void) -> Void
-  ) {
+    _ weights: any TensorValues, into target: UnsafeMutablePointer<Float>, _ instructionSet: VGKISA,
+    _ threads: Threads
+  ) throws(EngineError) {
     var shape = anyKernelShape
     let plan = vgk_fast_direct_plan(instructionSet, &shape, inputChannels)
-    weights.withPointer { source in
-      split(plan.panelCount) { panels in
-        withUnsafePointer(to: plan) {
-          vgk_fast_direct_weights($0, source, target, panels.lowerBound, panels.upperBound)
+    let rowsAtOnce = max(1, (1 << 16) / outputChannels)
+    let failure = Mutex<FileError?>(nil)
+    threads.perform(weights.count / outputChannels, granularity: rowsAtOnce) { part in
+      do throws(FileError) {
+        for start in Swift.stride(from: part.lowerBound, to: part.upperBound, by: rowsAtOnce) {
+          let rows = start..<min(start + rowsAtOnce, part.upperBound)
+          try weights.withValues(rows.lowerBound * outputChannels..<rows.upperBound * outputChannels) {
+            source in
+            guard let source = source.baseAddress else { return }
+            withUnsafePointer(to: plan) {
+              vgk_fast_direct_weights($0, source, target, rows.lowerBound, rows.upperBound)
+            }
+          }
         }
+      } catch {
+        failure.withLock { $0 = error }
       }
     }
+    if let error = failure.withLock({ $0 }) { throw .weights(error) }
   }
 }

@@ -12,7 +12,6 @@ final class Workspace: @unchecked Sendable {
     case batch
     case converted
     case windows
-    case sums
     case weights
     case scratch
   }

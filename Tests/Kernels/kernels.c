@@ -59,7 +59,7 @@ static void convolution(VGKISA isa, size_t tile, bool pools) {
     const VGKDirect plan = vgk_fast_direct_plan(isa, &shape, inputStride);
     prepared = numbers(plan.weightCount, false);
     scratch = numbers(plan.scratchCount, false);
-    vgk_fast_direct_weights(&plan, weights, prepared, 0, plan.panelCount);
+    vgk_fast_direct_weights(&plan, weights, prepared, 0, 9 * inputs);
     vgk_fast_direct(&plan, input, prepared, bias, true, output, scratch, 0, height);
   }
   char name[100];

@@ -136,9 +136,11 @@ import VGGModel
     for count in [1, 3] {
       let input = try Self.input(count)
       let expected = try FastEngine(model, options: Self.options(savesMemory: savesMemory)).outputs(input)
-      let seen = try FastEngine(model.hidingMemory(), options: Self.options(savesMemory: savesMemory))
-        .outputs(input)
-      #expect(seen.map(\.bits) == expected.map(\.bits))
+      for threads in [1, 2, 5] {
+        let options = Self.options(threads: threads, savesMemory: savesMemory)
+        let seen = try FastEngine(model.hidingMemory(), options: options).outputs(input)
+        #expect(seen.map(\.bits) == expected.map(\.bits))
+      }
     }
   }
 

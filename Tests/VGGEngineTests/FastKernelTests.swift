@@ -123,6 +123,27 @@ import Testing
     #expect(sameBits(Array(output.prefix(outputs)), Array(whole.prefix(outputs))))
   }
 
+  /// A chunk of inputs gives the same sums as a whole layer does, however the chunk is cut.
+  @Test(arguments: availableISAs, [(1, 256, 70), (1, 100, 5), (3, 200, 33), (17, 256, 40)])
+  func denseInPieces(isa: VGKISA, sizes: (rows: Int, inputs: Int, outputs: Int)) {
+    var random = SeededGenerator(seed: 7)
+    let (rows, inputs, outputs) = sizes
+    let input = random.values(rows * inputs).map { max(0, $0) }
+    let weights = random.values(inputs * outputs)
+    var expected = [Float](repeating: .nan, count: rows * outputs)
+    vgk_fast_dense(isa, rows, inputs, outputs, input, weights, nil, false, &expected, 0, outputs)
+    for length in [1, 7, 16, inputs] {
+      var sums = [Float](repeating: 0, count: rows * outputs)
+      for start in stride(from: 0, to: inputs, by: length) {
+        let end = min(start + length, inputs)
+        vgk_fast_dense_add(
+          isa, rows, end - start, inputs, outputs, Array(input[start...]),
+          Array(weights[start * outputs..<end * outputs]), &sums)
+      }
+      #expect(sameBits(sums, expected), "\(length)")
+    }
+  }
+
   @Test(arguments: availableISAs)
   func notANumberIsNotLost(isa: VGKISA) {
     var random = SeededGenerator(seed: 6)

@@ -93,8 +93,9 @@ struct KernelLayer {
     var shape = shape
     let stride = padsChannels ? vgk_fast_channel_stride(shape.inputChannels) : shape.inputChannels
     var plan = vgk_fast_direct_plan(isa, &shape, stride)
-    let prepared = outputInParts(elementCount: plan.weightCount, rangeCount: plan.panelCount) {
-      vgk_fast_direct_weights(&plan, weights, $0, $1, $2)
+    let outputs = shape.outputChannels
+    let prepared = outputInParts(elementCount: plan.weightCount, rangeCount: weights.count / outputs) {
+      vgk_fast_direct_weights(&plan, Array(weights[$1 * outputs..<$2 * outputs]), $0, $1, $2)
     }
     var scratch = [Float](repeating: .nan, count: max(1, plan.scratchCount))
     let source = padsChannels ? padded(input, channels: shape.inputChannels) : input

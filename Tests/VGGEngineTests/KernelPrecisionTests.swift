@@ -50,6 +50,7 @@ import Testing
       let magnitude = half & 0x7FFF
       if magnitude > 0x7C00 {
         #expect(value.isNaN && back == half | 0x200)
+        #expect(value.bitPattern & 0x7F_FFFF == UInt32(half & 0x3FF) << 13)
       } else {
         #expect(abs(value) == plainFloat(magnitude: magnitude) && back == half)
         #expect((value.sign == .minus) == (half & 0x8000 != 0))

@@ -121,7 +121,7 @@ typedef struct {
   bool isPointwise;
   /** Output rows that share one copy of padded input rows, and the width of these in pixels. */
   size_t blockRows, scratchWidth;
-  /** Panels of output channels, by which the preparation of weights is split. */
+  /** Panels of output channels. */
   size_t panelCount;
   /** Floats of the prepared weights: the weights, with the output channels rounded up to a panel. */
   size_t weightCount;
@@ -137,9 +137,14 @@ typedef struct {
  */
 VGKDirect vgk_fast_direct_plan(VGKISA isa, const VGKConvolutionShape *shape, size_t inputStride);
 
-/** Packs the weights (HWIO) of panels panelStart ..< panelEnd. */
+/**
+ * Packs some rows of the weights.
+ *
+ * @param weights  rows rowStart ..< rowEnd of all: HWIO is [kernelHeight * kernelWidth * inputChannels, outputChannels]
+ * @param prepared room for all weights: `weightCount` floats
+ */
 void vgk_fast_direct_weights(
-  const VGKDirect *plan, const float *weights, float *prepared, size_t panelStart, size_t panelEnd);
+  const VGKDirect *plan, const float *weights, float *prepared, size_t rowStart, size_t rowEnd);
 
 /**
  * Computes output rows rowStart ..< rowEnd, counted through the batch, with bias and ReLU.
@@ -161,6 +166,23 @@ void vgk_fast_direct(
 void vgk_fast_dense(
   VGKISA isa, size_t rowCount, size_t inputCount, size_t outputCount, const float *input, const float *weights,
   const float *_Nullable bias, bool appliesReLU, float *output, size_t columnStart, size_t columnEnd);
+
+/** The inputs of a dense layer whose products are summed from zero before they join the total. */
+#define VGK_DENSE_CHUNK 256
+
+/**
+ * Adds the products of some inputs of a dense layer to sums, in ascending order: for weights that are decoded some rows
+ * at a time. Over a chunk of inputs that begins at a multiple of `VGK_DENSE_CHUNK`, and starting from zeros, this gives
+ * the sums that `vgk_fast_dense` adds to the total, however the chunk is cut. Zeros are skipped as there.
+ *
+ * @param inputCount  at most `VGK_DENSE_CHUNK`
+ * @param inputStride floats from one row of inputs to the next
+ * @param weights     shape [inputCount, outputCount]
+ * @param sums        shape [rowCount, outputCount]
+ */
+void vgk_fast_dense_add(
+  VGKISA isa, size_t rowCount, size_t inputCount, size_t inputStride, size_t outputCount, const float *input,
+  const float *weights, float *sums);
 
 /** Computes output rows of a pooling as `vgk_reference_pooling` does, on padded NHWC; averages are float32 sums. */
 void vgk_fast_pooling(

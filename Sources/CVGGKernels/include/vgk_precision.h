@@ -12,6 +12,9 @@
 
 #pragma clang assume_nonnull begin
 
+/** Counts the bits that are set in words of 64 bits, which may lie at any address. */
+size_t vgk_count_bits(VGKISA isa, const void *words, size_t wordCount);
+
 /** Counts values that are infinite or NaN. */
 size_t vgk_count_nonfinite_f32(VGKISA isa, const float *values, size_t count);
 
@@ -28,7 +31,7 @@ typedef struct {
 /** Converts to IEEE half precision, to nearest, ties to even; a NaN stays a NaN (quiet, upper payload bits). */
 void vgk_f16_from_f32(VGKISA isa, const float *values, uint16_t *halves, size_t count, VGKNarrowing *narrowing);
 
-/** Converts from IEEE half precision: exact; a NaN becomes quiet. */
+/** Converts from IEEE half precision: exact, bit for bit. */
 void vgk_f32_from_f16(VGKISA isa, const uint16_t *halves, float *values, size_t count);
 
 /** Converts to bfloat16, to nearest, ties to even, subnormals kept; a NaN stays a NaN (quiet, upper payload bits). */

@@ -1,3 +1,4 @@
+internal import CVGGKernels
 internal import VGGModel
 
 /// How the values of one type of element become bits and values again; one type each, so that loops are specialised.
@@ -77,19 +78,45 @@ extension Encoding.Element {
   /// Decodes elements.
   ///
   /// - Parameters:
-  ///   - input: As many elements as there is room for values, at any address.
+  ///   - input: As many elements as there is room for values, aligned for one.
   ///   - firstIndex: The index of the first of them in the tensor: it tells the channel.
   ///   - values: Where to put the values.
   func decode(
     _ input: UnsafeRawPointer, firstIndex: Int, into values: UnsafeMutableBufferPointer<Float>
   ) {
+    guard let output = values.baseAddress else { return }
+    let isa = vgk_best_isa()
     switch self {
-    case .float32: VGGFile.decode(input, [1], firstIndex, Float32Codec.self, into: values)
-    case .float16: VGGFile.decode(input, [1], firstIndex, Float16Codec.self, into: values)
-    case .bfloat16: VGGFile.decode(input, [1], firstIndex, BFloat16Codec.self, into: values)
-    case .int8(let scales): VGGFile.decode(input, scales, firstIndex, Int8Codec.self, into: values)
+    case .float32:
+      UnsafeMutableRawPointer(output).copyMemory(from: input, byteCount: values.count * 4)
+    case .float16: vgk_f32_from_f16(isa, input.assumingMemoryBound(to: UInt16.self), output, values.count)
+    case .bfloat16: vgk_f32_from_bf16(isa, input.assumingMemoryBound(to: UInt16.self), output, values.count)
+    case .int8(let scales):
+      forEachBlock(values.count, scales: scales.count, firstIndex) { block, rowCount, channel in
+        scales.withUnsafeBufferPointer { scales in
+          guard let scales = scales.baseAddress else { return }
+          vgk_dequantize_columns_s8(
+            isa, (input + block.lowerBound).assumingMemoryBound(to: Int8.self), rowCount,
+            block.count / rowCount, scales + channel,
+            output + block.lowerBound)
+        }
+      }
     }
   }
+}
+
+/// Splits values into whole rows and the parts of rows in front of and behind them.
+private func forEachBlock(
+  _ count: Int, scales: Int, _ firstIndex: Int,
+  _ body: (_ block: Range<Int>, _ rowCount: Int, _ firstChannel: Int) -> Void
+) {
+  let channel = firstIndex % scales
+  let head = channel == 0 ? 0 : min(count, scales - channel)
+  let rowCount = (count - head) / scales
+  let tail = head + rowCount * scales
+  if head > 0 { body(0..<head, 1, channel) }
+  if rowCount > 0 { body(head..<tail, rowCount, 0) }
+  if tail < count { body(tail..<count, 1, 0) }
 }
 
 /// Calls a function for each run of values whose scales are neighbours, or equal: the whole where there is one scale.
@@ -133,23 +160,4 @@ private func encode<Codec: ElementCodec>(
     }
   }
   return firstWrong
-}
-
-private func decode<Codec: ElementCodec>(
-  _ input: UnsafeRawPointer, _ scales: [Float], _ firstIndex: Int, _ codec: Codec.Type,
-  into values: UnsafeMutableBufferPointer<Float>
-) {
-  guard let output = values.baseAddress else { return }
-  scales.withUnsafeBufferPointer { scales in
-    forEachRow(values.count, scales: scales.count, firstIndex) { row, channel in
-      let isUniform = scales.count == 1
-      let uniform = scales[0]
-      for index in row {
-        let pattern = (input + index * MemoryLayout<Codec.Pattern>.stride).loadUnaligned(
-          as: Codec.Pattern.self)
-        let scale = isUniform ? uniform : scales[channel + index - row.lowerBound]
-        output[index] = Codec.value(Codec.Pattern(littleEndian: pattern), scale)
-      }
-    }
-  }
 }

@@ -109,15 +109,18 @@ struct EncodedValues: TensorValues {
     }
     let firstElement = range.lowerBound & ~63
     try bytes.withBytes { bytes throws(FileError) in
-      guard words(block, in: bytes).nonzeroBitCount == high - low, let base = bytes.baseAddress else {
+      let needed = words(firstElement..<range.upperBound, in: bytes)
+      let skipped = words(block.lowerBound..<firstElement, in: bytes).nonzeroBitCount
+      let seen = skipped + needed.nonzeroBitCount
+      // All elements of the block if it is read to its end, else no more than it has.
+      guard seen <= high - low, range.upperBound < block.upperBound || seen == high - low,
+        let base = bytes.baseAddress
+      else {
         throw failure(
           "bitmap", "has a bit map that does not fit its table",
-          offset: sparse.bitMapOffset + block.lowerBound / 8,
-          seen: "\(words(block, in: bytes).nonzeroBitCount) bits", allowed: "\(high - low)")
+          offset: sparse.bitMapOffset + block.lowerBound / 8, seen: "\(seen) bits", allowed: "\(high - low)")
       }
-      let skipped = words(block.lowerBound..<firstElement, in: bytes).nonzeroBitCount
       let stored = base + sparse.byteCount(storing: low + skipped)
-      let needed = words(firstElement..<range.upperBound, in: bytes)
       let isSound = withUnsafeTemporaryAllocation(of: Pattern.self, capacity: needed.count * 8) { elements in
         guard let start = elements.baseAddress else { return true }
         let isSound = SparseLayout.expand(bits: needed, stored, into: start)

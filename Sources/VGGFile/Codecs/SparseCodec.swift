@@ -1,3 +1,4 @@
+internal import CVGGKernels
 internal import VGGModel
 
 /// The sparse form of a tensor: a table, a bit map, and those elements that are not zero; `schemas/FORMAT.md`, section 5.
@@ -92,8 +93,7 @@ extension SparseLayout {
 extension UnsafeRawBufferPointer {
   /// The number of bits that are set in whole words of 64 bits.
   var nonzeroBitCount: Int {
-    stride(from: 0, to: count, by: 8).reduce(0) {
-      $0 + loadUnaligned(fromByteOffset: $1, as: UInt64.self).nonzeroBitCount
-    }
+    guard let words = baseAddress else { return 0 }
+    return vgk_count_bits(vgk_best_isa(), words, count / 8)
   }
 }

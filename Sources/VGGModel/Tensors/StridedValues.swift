@@ -77,6 +77,12 @@ struct StridedValues: TensorValues {
     return true
   }
 
+  /// Rows lie side by side where strides descend from the outermost axis to the innermost.
+  var prefersLongRanges: Bool {
+    let strides = (outer + [inner]).filter { $0.length != 1 }.map { abs($0.stride) }
+    return zip(strides, strides.dropFirst()).contains { $0 < $1 }
+  }
+
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) {
     guard let output = destination.baseAddress, !range.isEmpty else { return }
     bytes.withBytes { source in

@@ -9,6 +9,9 @@ public protocol TensorValues: Sendable {
   /// The values as they lie in memory, where they do so already: float32, little-endian, canonical order, aligned.
   var inMemory: ByteRegion? { get }
 
+  /// Whether short ranges cost many times as much for each value as long ones, as where the source has another order.
+  var prefersLongRanges: Bool { get }
+
   /// Writes a range of the values; safe to call from several threads.
   ///
   /// Long ranges are cheaper per value than short ones.
@@ -20,6 +23,9 @@ public protocol TensorValues: Sendable {
 extension TensorValues {
   /// Most values are computed or converted as they are read.
   public var inMemory: ByteRegion? { nil }
+
+  /// Most values are stored in the order in which they are read.
+  public var prefersLongRanges: Bool { false }
 
   /// All values, as a new array; for small tensors.
   public func array() throws(FileError) -> [Float] {

@@ -71,6 +71,8 @@ struct RearrangedValues: TensorValues {
   let place: @Sendable (Int) -> Int
 
   var count: Int { base.count }
+  /// Each value is looked up by itself.
+  var prefersLongRanges: Bool { true }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     if let inMemory = base.inMemory {

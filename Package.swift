@@ -40,7 +40,7 @@ let package = Package(
     .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
     module(
       "VGGCommands", "CommandLineKit", "VGGZoo", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify",
-      "VGGEngine", "VGGFile", "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel"),
+      "VGGEngine", "VGGFile", "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel", "CMemoryFaults"),
     module("CommandLineKit"),
     module("VGGZoo", "VGGModel", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel"),
@@ -54,10 +54,11 @@ let package = Package(
     module("VGGHDF5", "CHDF5", "VGGModel"),
     module("VGGArchive", "CZip", "VGGModel"),
     module("JSONKit", "CJansson"),
-    module("VGGModel"),
+    module("VGGModel", "CMemoryFaults"),
 
     // C: kernels, generated code, and shims of C libraries.
     .target(name: "CVGGKernels", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "CMemoryFaults", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CCaffe", dependencies: ["CProtobufC"]),
     .target(name: "CVGGManifest", dependencies: ["CProtobufC"]),

@@ -30,6 +30,8 @@ public struct CommandLineTool: Sendable {
   ) -> ExitStatus {
     // A reader that goes away (`| head`) must not end the program while it writes a file.
     _ = signal(SIGPIPE, SIG_IGN)
+    // Nor may a limit on the size of files: writing fails then, which is reported.
+    _ = signal(SIGXFSZ, SIG_IGN)
     let (output, errors) = (TextStream(output), TextStream(errors))
     func console(_ arguments: Arguments?) -> Console {
       Console(arguments, tool: name, environment: environment, output: output, errors: errors)

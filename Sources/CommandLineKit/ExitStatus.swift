@@ -16,7 +16,7 @@ public struct ExitStatus: RawRepresentable, Equatable, Sendable {
   public static let badData = ExitStatus(rawValue: 65)
   /// An input is missing or cannot be read.
   public static let noInput = ExitStatus(rawValue: 66)
-  /// A library or instruction set is not there.
+  /// A library, an instruction set or memory is not there.
   public static let unavailable = ExitStatus(rawValue: 69)
   /// A fault of the program.
   public static let software = ExitStatus(rawValue: 70)
@@ -32,7 +32,7 @@ public struct ExitStatus: RawRepresentable, Equatable, Sendable {
     (.usage, "usage", "the command line is wrong"),
     (.badData, "badData", "an input is malformed or unsupported"),
     (.noInput, "noInput", "an input is missing or cannot be read"),
-    (.unavailable, "unavailable", "a library or instruction set is not there"),
+    (.unavailable, "unavailable", "a library, an instruction set or memory is not there"),
     (.software, "software", "a fault of this program"),
     (.cannotCreate, "cannotCreate", "the output cannot be created or exists already"),
     (.inputOutput, "inputOutput", "reading or writing failed, as on a full disk"),

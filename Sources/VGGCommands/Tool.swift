@@ -1,3 +1,4 @@
+internal import CMemoryFaults
 internal import CommandLineKit
 
 /// The command-line tool: all its commands.
@@ -15,7 +16,8 @@ private let vggconv = CommandLineTool(
 /// - Parameter arguments: The words behind the program's name.
 /// - Returns: The status to exit with.
 public func run(_ arguments: [String]) -> Int32 {
-  vggconv.run(arguments, environment: .current()).rawValue
+  cmf_report_faults("vggconv", arguments.prefix { $0 != "--" }.contains("--json"))
+  return vggconv.run(arguments, environment: .current()).rawValue
 }
 
 /// The version of the tool; part of every model's provenance.

@@ -149,7 +149,7 @@ extension EngineError: CustomStringConvertible {
     case .shape(let error, nil): "\(error)"
     case .shape(let error, let extent?): "\(error); an input of \(extent) fits"
     case .weights(let error): "\(error)"
-    case .memory(let byteCount): "needs \(byteCount) bytes of memory, which cannot be had"
+    case .memory(let byteCount): "needs \(byteCount) bytes of memory, which this process cannot have"
     case .unavailable(let instructionSet):
       "this machine has no \(instructionSet.rawValue); it has "
         + InstructionSet.allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")

@@ -1,4 +1,5 @@
 internal import CHDF5
+internal import Glibc
 internal import VGGModel
 
 /// Has the library work on a file, and says in the package's terms what came of it.
@@ -13,6 +14,14 @@ struct HDF5Reader: Sendable {
   /// The most memory, however large a file's chunks are.
   private static let mostMemory = 1 << 30
 
+  /// Whether the memory that the library may take cannot be had: then its complaints say nothing of the file.
+  private static var memoryIsShort: Bool {
+    let memory = mmap(nil, baseMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let memory, memory != MAP_FAILED else { return true }
+    munmap(memory, baseMemory)
+    return false
+  }
+
   /// Lists what is in a file.
   func list(_ file: ByteRegion, named name: String) throws(FileError) -> HDF5Group {
     var start: UnsafeMutablePointer<UInt8>?
@@ -23,7 +32,7 @@ struct HDF5Reader: Sendable {
         terms(seconds, memory: HDF5Reader.baseMemory), &start, &count)
     }
     let catalogue = CatalogueMemory(start)
-    try check(outcome, name: name, place: nil)
+    try check(outcome, of: file, name: name, place: nil)
     var decoder = CatalogueDecoder(
       ByteRegion(owner: catalogue, bytes: UnsafeRawBufferPointer(start: start, count: count)), file: name)
     return try decoder.root()
@@ -44,14 +53,25 @@ struct HDF5Reader: Sendable {
         terms(limit, memory: memory),
         output.bindMemory(to: UInt8.self).baseAddress, output.count)
     }
-    try check(outcome, name: name, place: dataset.path)
+    try check(outcome, of: file, name: name, place: dataset.path)
   }
 
   private func terms(_ seconds: UInt32, memory: Int) -> chdf5_terms {
     chdf5_terms(isolated: isIsolated, seconds: seconds, memory: memory)
   }
 
-  private func check(_ outcome: chdf5_outcome, name: String, place: String?) throws(FileError) {
+  private func check(
+    _ outcome: chdf5_outcome, of file: ByteRegion, name: String, place: String?
+  ) throws(FileError) {
+    if outcome.status != CHDF5_DONE, file.isCutOff {
+      throw MappedFile.shortened(name)
+    }
+    if outcome.status != CHDF5_DONE, HDF5Reader.memoryIsShort {
+      throw FileError(
+        .unavailable, code: "hdf5.memory", file: name,
+        "needs up to \(HDF5Reader.baseMemory >> 20) MiB of memory to be read, which this process cannot have",
+        advice: "allow more with 'ulimit -d' or 'ulimit -v'")
+    }
     let message = text(outcome.message)
     let found = text(outcome.place)
     func failure(

@@ -76,7 +76,7 @@ import Testing
           64  the command line is wrong
           65  an input is malformed or unsupported
           66  an input is missing or cannot be read
-          69  a library or instruction set is not there
+          69  a library, an instruction set or memory is not there
           70  a fault of this program
           73  the output cannot be created or exists already
           74  reading or writing failed, as on a full disk

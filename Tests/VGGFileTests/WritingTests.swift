@@ -157,6 +157,22 @@ import VGGModel
     }
   }
 
+  /// A source that loses a few bytes raises no signal, for the rest of its last page reads as zeros.
+  @Test func aSourceThatWasCutOffGivesNoFile() throws {
+    let model = try TestModels.model(TestModels.network())
+    try withTemporaryFolder { folder in
+      let source = "\(folder)/source"
+      try Data(repeating: 1, count: 5000).write(to: URL(filePath: source))
+      let mapped = try MappedFile(path: source)
+      try FileHandle(forWritingTo: URL(filePath: source)).truncate(atOffset: 4999)
+      let error = #expect(throws: FileError.self) {
+        try VGGWFile.write(model, to: "\(folder)/a.vggw", sources: [mapped.bytes])
+      }
+      #expect(error?.kind == .inputOutput && error?.code == "file.shortened")
+      #expect(try names(in: folder) == ["source"])
+    }
+  }
+
   @Test func progressAddsUp() throws {
     final class Sum: @unchecked Sendable {
       private let lock = NSLock()

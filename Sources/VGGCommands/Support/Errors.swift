@@ -36,7 +36,10 @@ extension EngineError {
     switch self {
     case .shape: FileError(.unsupported, code: "engine.shape", file: file, description)
     case .weights(let error): error
-    case .memory: FileError(.fault, code: "engine.memory", file: file, description)
+    case .memory:
+      FileError(
+        .unavailable, code: "engine.memory", file: file, description,
+        advice: "allow more with 'ulimit -d' or 'ulimit -v'")
     case .unavailable: FileError(.unavailable, code: "engine.unavailable", file: file, description)
     case .tap(let error): error as? FileError ?? FileError(.fault, code: "engine.tap", file: file, "\(error)")
     }

@@ -72,7 +72,7 @@ public enum VGGWFile {
     }
     output.startSync()
     let contents = try output.contents(header.manifest.upperBound)
-    return StagedFile(file: try open(contents, path: path), output: output)
+    return StagedFile(file: try open(contents, path: path), output: output, sources: sources)
   }
 
   /// The end of the data area, sparse tensors left out: their size is known only when they have been read.
@@ -95,11 +95,22 @@ public struct StagedFile: Sendable {
   /// What was written, read back.
   public let file: NativeFile
   private let output: AtomicFile
+  private let sources: [ByteRegion]
 
-  fileprivate init(file: NativeFile, output: AtomicFile) { (self.file, self.output) = (file, output) }
+  fileprivate init(file: NativeFile, output: AtomicFile, sources: [ByteRegion]) {
+    (self.file, self.output, self.sources) = (file, output, sources)
+  }
 
   /// Gives the file its name, when it is safely on the disk.
-  public func publish() throws(FileError) { try output.publish() }
+  ///
+  /// - Throws: `inputOutput` where that fails, or where a source has become shorter since it was opened.
+  public func publish() throws(FileError) {
+    // What is cut off within a page reads as zeros.
+    if sources.contains(where: \.isCutOff) {
+      throw MappedFile.shortened(file.model.provenance.sourceName)
+    }
+    try output.publish()
+  }
 }
 
 extension Manifest {

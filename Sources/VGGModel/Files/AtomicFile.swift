@@ -1,3 +1,4 @@
+internal import CMemoryFaults
 internal import Glibc
 internal import Synchronization
 
@@ -12,6 +13,8 @@ package final class AtomicFile: @unchecked Sendable {
   private let descriptor: Int32
   /// The temporary name, where it needs one.
   private var temporaryPath: String?
+  /// The temporary name's, so that it goes even where the process ends by a fault.
+  private var registration: OpaquePointer?
   /// The bytes that have room on the disk.
   private var reserved = 0
   /// What brings data to the disk meanwhile: an `errno`, or 0.
@@ -29,7 +32,14 @@ package final class AtomicFile: @unchecked Sendable {
       throw AtomicFile.cannotCreate(path, errno)
     }
     descriptor = file.descriptor
-    temporaryPath = file.name
+    name(file.name)
+  }
+
+  /// Takes a temporary name, or gives it up.
+  private func name(_ path: String?) {
+    temporaryPath = path
+    cmf_remove(registration)
+    registration = path.flatMap { cmf_add_temporary($0) }
   }
 
   /// A new file without a name where that is possible, with a temporary one otherwise.
@@ -45,6 +55,7 @@ package final class AtomicFile: @unchecked Sendable {
   deinit {
     close(descriptor)
     if let temporaryPath { unlink(temporaryPath) }
+    cmf_remove(registration)
   }
 
   /// Makes sure that the disk has room for the file's first bytes, so that writing to a mapping cannot fail.
@@ -77,7 +88,12 @@ package final class AtomicFile: @unchecked Sendable {
     while written < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
       let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + written))
-      guard count > 0 || errno == EINTR else { throw failure("write", errno) }
+      guard count > 0 || errno == EINTR else {
+        let reason = errno
+        // The system could not read the bytes: it is their file that is gone.
+        try MappedFile.requireWhole()
+        throw failure("write", reason)
+      }
       written += max(0, count)
     }
   }
@@ -104,13 +120,13 @@ package final class AtomicFile: @unchecked Sendable {
       guard overwrite, errno == EEXIST else { throw AtomicFile.cannotCreate(path, errno) }
       let name = AtomicFile.temporaryName(in: folder)
       guard link(to: name) else { throw AtomicFile.cannotCreate(path, errno) }
-      temporaryPath = name
+      self.name(name)
     }
     guard let name = temporaryPath else { return }
     // A rename replaces what is there; a second link does not.
     let result = overwrite ? rename(name, path) : Glibc.link(name, path)
     guard result == 0 else { throw AtomicFile.cannotCreate(path, errno) }
-    if overwrite { temporaryPath = nil }
+    if overwrite { self.name(nil) }
     try syncFolder(folder)
   }
 

@@ -1,3 +1,5 @@
+internal import CMemoryFaults
+
 /// A run of immutable bytes, and what keeps them in memory: part of a mapped file or of a scratch file.
 ///
 /// Slicing is checked and free: no bytes are copied, however large the region is.
@@ -35,6 +37,9 @@ public struct ByteRegion: @unchecked Sendable {
     defer { withExtendedLifetime(owner) {} }
     return try body(UnsafeRawBufferPointer(start: base, count: count))
   }
+
+  /// Whether the file that the bytes are mapped from has become shorter: then reading them may end the process.
+  package var isCutOff: Bool { base.map { cmf_is_cut_off($0) } ?? false }
 
   /// The byte at an offset, or nil past the end.
   public func byte(at offset: Int) -> UInt8? {

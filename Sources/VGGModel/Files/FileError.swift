@@ -13,7 +13,7 @@ public struct FileError: Error, Equatable, Sendable {
     case malformed
     /// The bytes are well formed, but say something that is not supported, or is no VGG.
     case unsupported
-    /// A library or instruction set that is needed is not on this machine.
+    /// A library, an instruction set or memory that is needed is not there.
     case unavailable
     /// The output cannot be created or would be overwritten.
     case cannotCreate

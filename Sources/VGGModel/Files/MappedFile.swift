@@ -1,9 +1,11 @@
+internal import CMemoryFaults
 internal import Glibc
 
 /// A file mapped read-only: opening costs the same for 1 kB and for 500 MB.
 public final class MappedFile: @unchecked Sendable {
   // Safe to share: the mapping is read-only and lives until the last reference is gone.
   private let mapping: UnsafeRawBufferPointer
+  private let registration: OpaquePointer?
   /// The path as it was given.
   public let path: String
 
@@ -38,7 +40,7 @@ public final class MappedFile: @unchecked Sendable {
         allowed: "a regular file")
     }
     guard status.st_size > 0 else {
-      mapping = UnsafeRawBufferPointer(start: nil, count: 0)
+      (mapping, registration) = (UnsafeRawBufferPointer(start: nil, count: 0), nil)
       return
     }
     guard let start = mmap(nil, status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED
@@ -46,10 +48,30 @@ public final class MappedFile: @unchecked Sendable {
       throw FileError(.unreadable, code: "file.map", file: path, "cannot be mapped: \(systemMessage(errno))")
     }
     mapping = UnsafeRawBufferPointer(start: start, count: status.st_size)
+    registration = cmf_add_mapping(start, &status, path)
   }
 
   deinit {
+    cmf_remove(registration)
     if let start = mapping.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), mapping.count) }
+  }
+}
+
+extension MappedFile {
+  /// Makes sure that no file that is mapped has become shorter: what was read of it may have been zeros.
+  ///
+  /// - Throws: `inputOutput`, naming the file.
+  package static func requireWhole() throws(FileError) {
+    guard let path = cmf_copy_path_cut_off() else { return }
+    defer { free(path) }
+    throw shortened(String(cString: path))
+  }
+
+  /// The error of a file that has become shorter.
+  package static func shortened(_ path: String) -> FileError {
+    FileError(
+      .inputOutput, code: "file.shortened", file: path, "became shorter while it was read",
+      advice: "run the command again when nothing writes to it")
   }
 }
 

@@ -41,6 +41,7 @@ public final class ZipArchive {
 
   private let region: ByteRegion
   private let file: String
+  private let scratchFolder: String
   private let archive: OpaquePointer
 
   /// Opens an archive and checks its directory.
@@ -48,11 +49,15 @@ public final class ZipArchive {
   /// - Parameters:
   ///   - region: The whole archive.
   ///   - file: The file's path, for errors.
+  ///   - scratchFolder: Where compressed members are unpacked.
   /// - Throws: `malformed` where the directory is damaged or contradicts the members' own headers, names a member twice,
   ///   or gives a member a name that would lead out of a folder.
-  public init(_ region: ByteRegion, file: String) throws(FileError) {
+  public init(
+    _ region: ByteRegion, file: String, scratchFolder: String = ScratchFile.standardFolder
+  ) throws(FileError) {
     self.region = region
     self.file = file
+    self.scratchFolder = scratchFolder
     archive = try ZipArchive.open(region, file)
     do throws(FileError) {
       members = try ZipArchive.members(archive, file)
@@ -193,7 +198,7 @@ extension ZipArchive {
         seen: "\(member.byteCount) bytes from \(member.compressedByteCount)", allowed: "at most \(mostBytes)",
         advice: "if that is as it should be, store it without compression")
     }
-    let scratch = try ScratchFile(byteCount: member.byteCount, for: file)
+    let scratch = try ScratchFile(byteCount: member.byteCount, in: scratchFolder, for: file)
     var position = 0
     try read(member) { piece throws(FileError) in
       guard piece.count <= member.byteCount - position else {

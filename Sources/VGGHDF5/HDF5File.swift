@@ -62,7 +62,7 @@ public struct HDF5File: Sendable {
   /// - Throws: `unsupported` where the elements are no plain numbers or are stored in other files;
   ///   `malformed` where the data set exceeds `maximumBytes`, lies outside the file, or cannot be decoded.
   public func bytes(
-    of dataset: HDF5Dataset, maximumBytes: Int, scratchFolder: String = "/tmp"
+    of dataset: HDF5Dataset, maximumBytes: Int, scratchFolder: String = ScratchFile.standardFolder
   ) throws(FileError) -> ByteRegion {
     func refusal(
       _ kind: FileError.Kind, _ code: String, _ problem: String, seen: String? = nil, allowed: String? = nil

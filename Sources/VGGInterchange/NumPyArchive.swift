@@ -13,9 +13,12 @@ public struct NumPyArchive {
 
   /// Opens an archive.
   ///
+  /// - Parameter scratchFolder: Where compressed arrays are unpacked.
   /// - Throws: `malformed` where it is no sound archive, or has a member that is no array.
-  public init(_ file: MappedFile) throws(FileError) {
-    archive = try ZipArchive(file.bytes, file: file.path)
+  public init(
+    _ file: MappedFile, scratchFolder: String = ScratchFile.standardFolder
+  ) throws(FileError) {
+    archive = try ZipArchive(file.bytes, file: file.path, scratchFolder: scratchFolder)
     self.file = file.path
     var names: [String] = []
     for member in archive.members {

@@ -25,7 +25,7 @@ public enum KerasImporter {
       files = [try KerasFile(main.bytes, path: main.path, offset: 0)]
       weights = try GenerationReader(files[0]).weights()
     case .file(.zip):
-      let archive = try KerasArchive(main)
+      let archive = try KerasArchive(main, scratchFolder: options.scratchFolder)
       files = [try KerasFile(archive.weights, path: main.path, offset: archive.weightsOffset)]
       weights = try GenerationReader.keras3(files, form: .archive, configuration: archive.configuration)
     case .folder(let configuration):

@@ -18,7 +18,7 @@ struct InputReader {
     case .picture: return try picture(file)
     case .npy: return try batch(try NumericArray(npy: file.bytes, file: path), path)
     case .zip:
-      let archive = try NumPyArchive(file)
+      let archive = try NumPyArchive(file, scratchFolder: scratchFolder)
       guard let array = try archive.array("input") else {
         throw FileError(
           .malformed, code: "input.array", file: path, "has no array named input",
@@ -38,7 +38,7 @@ struct InputReader {
   func labelledBatches(_ path: String, batchSize: Int) throws -> (
     count: Int, labels: [Int], batch: (Range<Int>) throws -> FeatureMap
   ) {
-    let archive = try NumPyArchive(try MappedFile(path: path))
+    let archive = try NumPyArchive(try MappedFile(path: path), scratchFolder: scratchFolder)
     guard let images = try archive.array("images") ?? archive.array("images_64x64"),
       let labels = try archive.array("labels")
     else {

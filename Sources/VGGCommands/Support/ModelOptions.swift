@@ -145,7 +145,7 @@ enum ModelOptions {
 
   /// What the user decided about a source.
   static func importOptions(_ arguments: Arguments) -> ImportOptions {
-    var options = ImportOptions()
+    var options = ImportOptions.byEvidence
     options.allowsNonFinite = arguments[allowNonFinite]
     options.normalization = arguments[normalization]
     options.architecture = arguments[architecture]

@@ -18,9 +18,9 @@ struct ModelReport {
     if let native {
       weightsDigest = native.weightsDigest
     } else {
-      weightsDigest = try VGGWFile.weightsDigest(of: model)
+      weightsDigest = try VGGWFile.weightsDigest(of: model, scratchFolder: scratchFolder)
     }
-    folded = try VGGWFile.foldedTensors(of: model)
+    folded = try VGGWFile.foldedTensors(of: model, scratchFolder: scratchFolder)
   }
 
   /// Describes a native file.

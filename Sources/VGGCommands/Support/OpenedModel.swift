@@ -20,7 +20,7 @@ struct OpenedModel {
   ///   - mean: A mean picture beside a Caffe source.
   ///   - options: What the user decided about a source.
   init(
-    _ path: String, prototxt: String? = nil, mean: String? = nil, options: ImportOptions = ImportOptions()
+    _ path: String, prototxt: String? = nil, mean: String? = nil, options: ImportOptions = .byEvidence
   ) throws(FileError) {
     guard !KerasSource.isFolder(path) else {
       guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(path) }

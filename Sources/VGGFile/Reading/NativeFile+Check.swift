@@ -74,7 +74,8 @@ extension VGGWFile {
   ///   - scratchFolder: Where temporary files live; only for tensors that are not in memory.
   ///   - progress: As in `write`.
   public static func weightsDigest(
-    of model: Model, scratchFolder: String = "/tmp", progress: @escaping @Sendable (Int) -> Void = { _ in }
+    of model: Model, scratchFolder: String = ScratchFile.standardFolder,
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws(FileError) -> Digest {
     var tensors: [(name: String, shape: [Int], values: Digest)] = []
     for tensor in model.tensors {
@@ -87,7 +88,7 @@ extension VGGWFile {
 
   /// The entries of tensors that were worked into others, with the digests of their values.
   public static func foldedTensors(
-    of model: Model, scratchFolder: String = "/tmp"
+    of model: Model, scratchFolder: String = ScratchFile.standardFolder
   ) throws(FileError) -> [Provenance.FoldedTensor] {
     var folded = model.provenance.folded
     for (index, source) in model.foldedSources.enumerated() {

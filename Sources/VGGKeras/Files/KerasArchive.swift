@@ -16,8 +16,8 @@ struct KerasArchive {
   /// Opens an archive.
   ///
   /// - Throws: `unsupported` where it is a zip archive of something else, saying of what.
-  init(_ file: MappedFile) throws(FileError) {
-    let archive = try ZipArchive(file.bytes, file: file.path)
+  init(_ file: MappedFile, scratchFolder: String) throws(FileError) {
+    let archive = try ZipArchive(file.bytes, file: file.path, scratchFolder: scratchFolder)
     func refusal(_ problem: String, advice: String? = nil) -> FileError {
       FileError(
         .unsupported, code: "keras.archive", file: file.path, problem,

@@ -23,7 +23,7 @@ public struct ImportOptions: Equatable, Sendable {
   /// What is applied to the last dense layer; nil: decided by evidence.
   public var headActivation: HeadActivation?
   /// The folder for temporary files, needed only for what cannot be mapped, such as compressed data.
-  public var scratchFolder = "/tmp"
+  public var scratchFolder = ScratchFile.standardFolder
 
   /// Leaves every decision to the evidence.
   public init() {}

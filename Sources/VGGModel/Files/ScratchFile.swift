@@ -7,6 +7,9 @@ public final class ScratchFile: @unchecked Sendable {
   // Safe to share: writers get disjoint parts and are done before `bytes` is read.
   private let mapping: UnsafeMutableRawBufferPointer
 
+  /// Where scratch files live unless something else is asked for.
+  public static let standardFolder = "/tmp"
+
   /// The memory, to be filled by its creator before anybody reads `bytes`.
   public var mutableBytes: UnsafeMutableRawBufferPointer { mapping }
 
@@ -20,7 +23,7 @@ public final class ScratchFile: @unchecked Sendable {
   ///   - folder: Where the file lives.
   ///   - source: The file on whose behalf the memory is needed, to be named in errors.
   /// - Throws: `inputOutput` where the folder cannot hold it, as on a full disk.
-  public init(byteCount: Int, in folder: String = "/tmp", for source: String) throws(FileError) {
+  public init(byteCount: Int, in folder: String, for source: String) throws(FileError) {
     guard byteCount > 0 else {
       mapping = UnsafeMutableRawBufferPointer(start: nil, count: 0)
       return
@@ -29,7 +32,7 @@ public final class ScratchFile: @unchecked Sendable {
       FileError(
         .inputOutput, code: "scratch.\(action)", file: source,
         "needs \(byteCount) bytes of temporary space in \(folder): \(systemMessage(reason))",
-        advice: "free some space there")
+        advice: "free some space there, or set TMPDIR to another folder")
     }
     var template = Array("\(folder)/vggconv-XXXXXX".utf8CString)
     let descriptor: Int32 = template.withUnsafeMutableBufferPointer { name in

@@ -22,7 +22,7 @@ let benchCommand = Command(
     .init("bench vgg16.vggw --batch 8 --json", "Eight pictures at a time, for scripts"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source")],
-  options: [batchOption, repeatOption, ModelOptions.inputExtent] + EngineArguments.all
+  options: [batchOption, repeatOption, ModelOptions.inputExtent] + ModelOptions.using + EngineArguments.all
 ) { arguments, console in
   let path = arguments.positionals[0]
   let options = EngineArguments.options(arguments)
@@ -30,12 +30,13 @@ let benchCommand = Command(
     var benchmark = Benchmark(
       path: path, options: options, batch: arguments[batchOption] ?? 1, repeats: arguments[repeatOption] ?? 10
     )
-    var opened: Model?
+    var opened: OpenedModel?
     benchmark.openSeconds = try Measuring.time { () throws(EngineError) in
-      do { opened = try OpenedModel(path).model } catch { throw .tap(error) }
+      do { opened = try OpenedModel(path) } catch { throw .tap(error) }
     }
-    guard let model = opened else { return .success }
-    try benchmark.measure(model, extent: arguments[ModelOptions.inputExtent], console)
+    guard let opened else { return .success }
+    do { try opened.native?.checkDigests(by: arguments, console) } catch { throw .tap(error) }
+    try benchmark.measure(opened.model, extent: arguments[ModelOptions.inputExtent], console)
     console.print(console.isJSON ? benchmark.json.pretty : benchmark.text(console))
   } catch {
     throw error.fileError(path)

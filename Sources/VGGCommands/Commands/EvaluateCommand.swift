@@ -16,10 +16,10 @@ let evaluateCommand = Command(
   positionals: [
     Positional("MODEL", help: "A native model or a source"),
     Positional("DATA.npz", help: "Pictures and their labels"),
-  ], options: EngineArguments.all
+  ], options: ModelOptions.using + EngineArguments.all
 ) { arguments, console in
   let (path, data) = (arguments.positionals[0], arguments.positionals[1])
-  let model = try OpenedModel(path).model
+  let model = try OpenedModel(checking: path, by: arguments, console).model
   let classCount = try judgedClassCount(model.network, path)
   let batchSize = 24
   let (count, labels, batch) = try InputReader(model: model, isChannelsFirst: false)

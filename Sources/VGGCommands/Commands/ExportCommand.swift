@@ -24,11 +24,11 @@ let exportCommand = Command(
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source")],
-  options: [formatOption, outputOption, ModelOptions.force]
+  options: [formatOption, outputOption, ModelOptions.force] + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
-  let model = try OpenedModel(arguments.positionals[0]).model
+  let model = try OpenedModel(checking: arguments.positionals[0], by: arguments, console).model
   let progress = console.progress("exporting", total: model.parameterCount * MemoryLayout<Float>.size)
   defer { progress.finish() }
   let overwrite = arguments[ModelOptions.force]

@@ -22,8 +22,9 @@ let quantizeCommand = Command(
       "quantize vgg16.vggw --to int8 --keep conv1_1,fc8 -o a.vggw", "All layers but the first and the last"),
   ],
   positionals: [modelArgument],
-  options: [ModelOptions.precision, ModelOptions.kept, ModelOptions.output, ModelOptions.force]
-    + JudgementOptions.writing
+  options: [
+    ModelOptions.precision, ModelOptions.kept, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
+  ] + JudgementOptions.writing
 ) { arguments, console in
   guard let precision = arguments[ModelOptions.precision] else {
     throw UsageError("--to is missing: fp16, bf16 or int8")
@@ -47,8 +48,9 @@ let pruneCommand = Command(
     .init("prune vgg16.vggw --drop-fc -o features.vggw", "Keep the convolutions: a feature extractor"),
   ],
   positionals: [modelArgument],
-  options: [fraction, ModelOptions.dropDense, ModelOptions.output, ModelOptions.force]
-    + JudgementOptions.writing
+  options: [
+    fraction, ModelOptions.dropDense, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
+  ] + JudgementOptions.writing
 ) { arguments, console in
   switch (arguments[fraction], arguments[ModelOptions.dropDense]) {
   case (let fraction?, false):
@@ -69,6 +71,7 @@ private func runPass(
   }
   try requireFree(output, by: arguments)
   let opened = try VGGWFile.open(path: arguments.positionals[0])
+  try opened.checkDigests(by: arguments, console)
   let (written, judgement) = try writeJudged(
     try pass(opened.model), madeOf: opened.model, to: output, by: arguments, console)
   let sizes = Dictionary(uniqueKeysWithValues: opened.tensorRecords.map { ($0.name, $0.storedBytes) })

@@ -33,7 +33,9 @@ let runCommand = Command(
     Positional("MODEL", help: "A native model or a source"),
     Positional("INPUT", help: "Pictures, .npy or .npz files", count: .oneOrMore),
   ],
-  options: [topOption, labelsOption, layoutOption, wholeOption, activationsOption, ModelOptions.force]
+  options: [
+    topOption, labelsOption, layoutOption, wholeOption, activationsOption, ModelOptions.force,
+  ] + ModelOptions.using
     + EngineArguments.all
 ) { arguments, console in
   let path = arguments.positionals[0]
@@ -42,7 +44,7 @@ let runCommand = Command(
   guard activationsPath == nil || inputs.count == 1 else {
     throw UsageError("--save-activations takes one input, not \(inputs.count)")
   }
-  let model = try OpenedModel(path).model
+  let model = try OpenedModel(checking: path, by: arguments, console).model
   let labels = try arguments[labelsOption].map(readLabels) ?? model.labels
   let reader = InputReader(
     model: model, isChannelsFirst: arguments[layoutOption] == .nchw, wholeSide: arguments[wholeOption])

@@ -46,12 +46,12 @@ let verifyCommand = Command(
   options: [
     JudgementOptions.inputs, referenceOption, seedOption, JudgementOptions.distance,
     JudgementOptions.sameClass, maximumErrorOption, JudgementOptions.explainOnly, junitOption, pageOption,
-    selfTestSwitch,
+    selfTestSwitch, ModelOptions.noCheck,
   ] + EngineArguments.all + ModelOptions.reading
 ) { arguments, console in
   let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
   var options = ModelOptions.importOptions(arguments)
-  let opened = try OpenedModel(modelPath)
+  let opened = try OpenedModel(checking: modelPath, by: arguments, console)
   // What the model knows of the source's normalisation and of its folded preprocessing need not be said again.
   options.normalization = options.normalization ?? opened.model.network.normalization
   options.inputFolding = opened.model.provenance.inputFolding

@@ -6,6 +6,10 @@ internal import VGGModel
 enum ModelOptions {
   static let output = Option(
     "output", short: "o", valueName: "OUT.vggw", help: "Write the model to this file")
+  static let noCheck = Switch(
+    "no-check", help: "Do not compare a native model with the digests in it first")
+  /// The options of commands that use the values of any file.
+  static let using: [any OptionDeclaration] = [noCheck]
   static let force = Switch("force", short: "f", help: "Replace the output if it exists")
   static let prototxt = Option(
     "prototxt", valueName: "FILE", help: "A deploy prototxt that belongs to a Caffe source")

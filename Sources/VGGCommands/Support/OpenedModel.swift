@@ -1,3 +1,4 @@
+internal import CommandLineKit
 internal import VGGCaffe
 internal import VGGFile
 internal import VGGKeras
@@ -37,6 +38,12 @@ struct OpenedModel {
     let prototxt = try prototxt.map { path throws(FileError) in try MappedFile(path: path) }
     let mean = try mean.map { path throws(FileError) in try MappedFile(path: path) }
     self = try OpenedModel(file, kind, prototxt: prototxt, mean: mean, options: options)
+  }
+
+  /// Opens a file whose values are going to be used; see ``NativeFile/checkDigests(by:_:)``.
+  init(checking path: String, by arguments: Arguments, _ console: Console) throws(FileError) {
+    try self.init(path)
+    try native?.checkDigests(by: arguments, console)
   }
 
   /// Imports a file.
@@ -99,5 +106,15 @@ struct OpenedModel {
     FileError(
       .unsupported, code: "import.kind", file: path,
       "is no Caffe model, so a prototxt or mean picture has no meaning for it")
+  }
+}
+
+extension NativeFile {
+  /// Compares what is stored with the digests before anything is derived from it, unless the user does without.
+  func checkDigests(by arguments: Arguments, _ console: Console) throws(FileError) {
+    guard !arguments[ModelOptions.noCheck] else { return }
+    let progress = console.progress("checking", total: tensorRecords.reduce(0) { $0 + $1.storedBytes })
+    defer { progress.finish() }
+    try checkStoredBytes { progress.advance(by: $0) }
   }
 }

@@ -40,7 +40,8 @@ let package = Package(
     .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
     module(
       "VGGCommands", "CommandLineKit", "VGGZoo", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify",
-      "VGGEngine", "VGGFile", "VGGPictures", "VGGInterchange", "JSONKit", "VGGModel", "CMemoryFaults"),
+      "VGGEngine", "VGGFile", "VGGPictures", "VGGInterchange", "VGGHDF5", "JSONKit", "VGGModel",
+      "CMemoryFaults"),
     module("CommandLineKit"),
     module("VGGZoo", "VGGModel", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel"),

@@ -76,6 +76,20 @@ static chdf5_outcome perform_isolated(struct job *job, chdf5_terms terms) {
   return examine(job, is_late, status);
 }
 
+int chdf5_probe_sandbox(void) {
+  sigset_t all, previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &previous);
+  const pid_t child = fork();
+  if (child == 0) _exit(chdf5_drop_rights((chdf5_terms){.isolated = true, .seconds = 1, .memory = 1 << 20}));
+  int reason = errno;
+  pthread_sigmask(SIG_SETMASK, &previous, NULL);
+  if (child < 0) return reason;
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+}
+
 static chdf5_outcome perform_here(struct job *job) {
   static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&one_at_a_time);

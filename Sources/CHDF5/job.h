@@ -29,7 +29,8 @@ chdf5_outcome chdf5_perform(struct job *job, chdf5_terms terms);
 /// Ends a job with a failure at a place; the first one counts. Without a message it is the library's innermost one.
 void chdf5_fail(struct job *job, chdf5_status status, const char *place, const char *message);
 
-/// Gives up, in a child, every right that parsing does not need, and limits its processor time and memory.
-void chdf5_drop_rights(chdf5_terms terms);
+/// Gives up, in a child, every right that parsing does not need, and limits its processor time and memory. Returns 0, or
+/// the `errno` of what the system refuses: then the child has lost its files, but could still call the system.
+int chdf5_drop_rights(chdf5_terms terms);
 
 #endif

@@ -54,7 +54,7 @@ static void close_everything(void) {
 
 // Memory, the clock and the exit are all that parsing bytes needs. Where the kernel has no such filter, the limits and
 // the closed descriptors must do.
-static void filter_system_calls(void) {
+static int filter_system_calls(void) {
 #ifdef ARCHITECTURE
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
@@ -93,11 +93,13 @@ static void filter_system_calls(void) {
       RETURN(SECCOMP_RET_ERRNO | EPERM),
   };
   static const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ? 0 : errno;
+#else
+  return ENOSYS;
 #endif
 }
 
-void chdf5_drop_rights(chdf5_terms terms) {
+int chdf5_drop_rights(chdf5_terms terms) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -109,6 +111,6 @@ void chdf5_drop_rights(chdf5_terms terms) {
   close_everything();
   limit(RLIMIT_NOFILE, 0, 0);
   prctl(PR_SET_DUMPABLE, 0);
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  filter_system_calls();
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+  return filter_system_calls();
 }

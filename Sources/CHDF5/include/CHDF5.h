@@ -84,6 +84,12 @@ typedef struct chdf5_terms {
 /// `catalogue` is to be given back to `chdf5_release`, whatever the outcome.
 chdf5_outcome chdf5_list(const uint8_t *file, size_t length, chdf5_terms terms, uint8_t **catalogue, size_t *count);
 
+/// Finds out whether the children that parse files lose all their rights on this system: 0, or the `errno` of what it
+/// refuses, as in old kernels and some containers.
+///
+/// A child of its own is asked, which parses nothing: one that does could be made to lie.
+int chdf5_probe_sandbox(void);
+
 /// Frees a catalogue; NULL is none.
 void chdf5_release(uint8_t *catalogue);
 

@@ -32,9 +32,12 @@ let benchCommand = Command(
     )
     var opened: OpenedModel?
     benchmark.openSeconds = try Measuring.time { () throws(EngineError) in
-      do { opened = try OpenedModel(path) } catch { throw .tap(error) }
+      do { opened = try OpenedModel(path, options: ModelOptions.importOptions(arguments)) } catch {
+        throw .tap(error)
+      }
     }
     guard let opened else { return .success }
+    opened.warn(console)
     do { try opened.native?.checkDigests(by: arguments, console) } catch { throw .tap(error) }
     try benchmark.measure(opened.model, extent: arguments[ModelOptions.inputExtent], console)
     console.print(console.isJSON ? benchmark.json.pretty : benchmark.text(console))

@@ -42,6 +42,7 @@ let importCommand = Command(
   options.inputFolding = ModelOptions.inputFolding(arguments)
   let opened = try OpenedModel(
     path, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean], options: options)
+  opened.warn(console)
   guard opened.native == nil else {
     throw FileError(
       .unsupported, code: "import.native", file: path, "is a native model already",

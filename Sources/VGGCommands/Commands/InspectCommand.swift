@@ -23,6 +23,7 @@ let inspectCommand = Command(
   let opened = try OpenedModel(
     arguments.positionals[0], prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
     options: ModelOptions.importOptions(arguments))
+  opened.warn(console)
   let report = try ModelReport(opened)
   if console.isJSON {
     console.print(report.json.pretty)

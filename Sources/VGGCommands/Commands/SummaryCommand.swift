@@ -15,7 +15,7 @@ let summaryCommand = Command(
     .init("summary D", "The paper's VGG-16"),
     .init("summary vgg16.vggw --input 448", "A model with pictures of another size"),
   ],
-  positionals: [netArgument], options: [ModelOptions.inputExtent]
+  positionals: [netArgument], options: [ModelOptions.inputExtent, ModelOptions.requireSandbox]
 ) { arguments, console in
   let name = arguments.positionals[0]
   let input = arguments[ModelOptions.inputExtent]
@@ -25,7 +25,9 @@ let summaryCommand = Command(
       try Network(named, inputExtent: extent)
     }
   } else {
-    network = try OpenedModel(name).model.network
+    let opened = try OpenedModel(name, options: ModelOptions.importOptions(arguments))
+    opened.warn(console)
+    network = opened.model.network
   }
   let costs = try fitting(input ?? network.inputExtent ?? Extent(side: 224), network.costs(for:))
   console.print(console.isJSON ? json(network, costs).pretty : text(network, costs, console))

@@ -55,10 +55,11 @@ let verifyCommand = Command(
   // What the model knows of the source's normalisation and of its folded preprocessing need not be said again.
   options.normalization = options.normalization ?? opened.model.network.normalization
   options.inputFolding = opened.model.provenance.inputFolding
-  let source = try OpenedModel(
+  let openedSource = try OpenedModel(
     sourcePath, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
-    options: options
-  ).model
+    options: options)
+  openedSource.warn(console)
+  let source = openedSource.model
 
   let seed = arguments[seedOption].map(UInt64.init) ?? Judgement.seed
   let engineOptions = EngineArguments.options(arguments)

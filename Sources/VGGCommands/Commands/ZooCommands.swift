@@ -51,14 +51,15 @@ let zooIdentifyCommand = Command(
       "zoo identify vgg16_weights_tf_dim_ordering_tf_kernels.h5", "Is the download complete and genuine?"),
     .init("zoo identify models/* --json", "What all these files are, for scripts"),
   ],
-  positionals: [Positional("FILE", help: "Any file", count: .oneOrMore)], options: []
+  positionals: [Positional("FILE", help: "Any file", count: .oneOrMore)],
+  options: [ModelOptions.requireSandbox]
 ) { arguments, console in
   let paths = arguments.positionals
   var reports: [JSONValue] = []
   var worst = ExitStatus.success
   for path in paths {
     do throws(FileError) {
-      let report = try IdentityReport(of: path, console)
+      let report = try IdentityReport(of: path, by: arguments, console)
       if report.exitStatus.rawValue > worst.rawValue { worst = report.exitStatus }
       reports.append(report.json)
       if !console.isJSON { console.print(report.text(console)) }
@@ -91,7 +92,7 @@ private struct IdentityReport {
   /// Why nothing could be read, where that is not the end of it.
   let unreadable: FileError?
 
-  init(of path: String, _ console: Console) throws(FileError) {
+  init(of path: String, by arguments: Arguments, _ console: Console) throws(FileError) {
     self.path = path
     // Of an unpacked archive the weights are what may have been published.
     let file = KerasSource.isFolder(path) ? try KerasSource(folder: path).main : try MappedFile(path: path)
@@ -104,7 +105,9 @@ private struct IdentityReport {
       return
     }
     do throws(FileError) {
-      content = try ModelReport(OpenedModel(path))
+      let opened = try OpenedModel(path, options: ModelOptions.importOptions(arguments))
+      opened.warn(console)
+      content = try ModelReport(opened)
       unreadable = nil
     } catch {
       if case .unknown = identification { throw error }

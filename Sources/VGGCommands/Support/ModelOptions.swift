@@ -8,8 +8,10 @@ enum ModelOptions {
     "output", short: "o", valueName: "OUT.vggw", help: "Write the model to this file")
   static let noCheck = Switch(
     "no-check", help: "Do not compare a native model with the digests in it first")
+  static let requireSandbox = Switch(
+    "require-sandbox", help: "Refuse to parse HDF5 where the system provides no sandbox for it")
   /// The options of commands that use the values of any file.
-  static let using: [any OptionDeclaration] = [noCheck]
+  static let using: [any OptionDeclaration] = [noCheck, requireSandbox]
   static let force = Switch("force", short: "f", help: "Replace the output if it exists")
   static let prototxt = Option(
     "prototxt", valueName: "FILE", help: "A deploy prototxt that belongs to a Caffe source")
@@ -70,7 +72,7 @@ enum ModelOptions {
   static let reading: [any OptionDeclaration] = [
     prototxt, mean, allowNonFinite, normalization, normalizationSpread, normalizationEpsilon,
     normalizationFirst,
-    kernelFlip, flattenOrder, channelOrder, headActivation, architecture,
+    kernelFlip, flattenOrder, channelOrder, headActivation, architecture, requireSandbox,
   ]
 
   /// By evidence, or as the user says.
@@ -151,6 +153,7 @@ enum ModelOptions {
   static func importOptions(_ arguments: Arguments) -> ImportOptions {
     var options = ImportOptions.byEvidence
     options.allowsNonFinite = arguments[allowNonFinite]
+    options.requiresSandbox = arguments[requireSandbox]
     options.normalization = arguments[normalization]
     options.architecture = arguments[architecture]
     options.headActivation = arguments[headActivation]

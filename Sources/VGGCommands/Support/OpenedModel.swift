@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import VGGCaffe
 internal import VGGFile
+internal import VGGHDF5
 internal import VGGKeras
 internal import VGGModel
 
@@ -12,6 +13,8 @@ struct OpenedModel {
   let model: Model
   /// The native file, nil for a source.
   let native: NativeFile?
+  /// Why HDF5 was parsed without a sandbox, nil where it was not.
+  let sandboxFailure: String?
 
   /// Opens a native model or imports a source; its content says which, not its name.
   ///
@@ -25,7 +28,9 @@ struct OpenedModel {
   ) throws(FileError) {
     guard !KerasSource.isFolder(path) else {
       guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(path) }
-      self = try OpenedModel(KerasSource(folder: path), options: options)
+      self = try OpenedModel(
+        KerasSource(folder: path), options: options,
+        sandboxFailure: OpenedModel.sandboxFailure(for: path, options))
       return
     }
     let file = try MappedFile(path: path)
@@ -42,7 +47,10 @@ struct OpenedModel {
 
   /// Opens a file whose values are going to be used; see ``NativeFile/checkDigests(by:_:)``.
   init(checking path: String, by arguments: Arguments, _ console: Console) throws(FileError) {
-    try self.init(path)
+    var options = ImportOptions.byEvidence
+    options.requiresSandbox = arguments[ModelOptions.requireSandbox]
+    try self.init(path, options: options)
+    warn(console)
     try native?.checkDigests(by: arguments, console)
   }
 
@@ -50,6 +58,12 @@ struct OpenedModel {
   private init(
     _ file: MappedFile, _ kind: FileKind, prototxt: MappedFile?, mean: MappedFile?, options: ImportOptions
   ) throws(FileError) {
+    let mayHoldHDF5 =
+      switch kind {
+      case .hdf5, .zip, .json: true
+      default: false
+      }
+    let sandboxFailure = try mayHoldHDF5 ? OpenedModel.sandboxFailure(for: file.path, options) : nil
     func refusal(_ problem: String, advice: String? = nil) -> FileError {
       FileError(
         .unsupported, code: "import.kind", file: file.path, problem,
@@ -63,11 +77,13 @@ struct OpenedModel {
         options: options)
       return OpenedModel(
         file: file, companions: [prototxt, mean].compactMap(\.self),
-        model: try model.foldingInput(options.inputFolding, file: file.path), native: nil)
+        model: try model.foldingInput(options.inputFolding, file: file.path), native: nil,
+        sandboxFailure: sandboxFailure)
     }
     func keras() throws(FileError) -> OpenedModel {
       guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(file.path) }
-      return try OpenedModel(KerasSource(file, kind: kind), options: options)
+      return try OpenedModel(
+        KerasSource(file, kind: kind), options: options, sandboxFailure: sandboxFailure)
     }
     func hdf5() throws(FileError) -> OpenedModel {
       guard prototxt == nil, mean == nil else {
@@ -91,15 +107,38 @@ struct OpenedModel {
     }
   }
 
-  private init(file: MappedFile, companions: [MappedFile], model: Model, native: NativeFile?) {
+  private init(
+    file: MappedFile, companions: [MappedFile], model: Model, native: NativeFile?,
+    sandboxFailure: String? = nil
+  ) {
     (self.file, self.companions, self.model, self.native) = (file, companions, model, native)
+    self.sandboxFailure = sandboxFailure
   }
 
-  private init(_ source: KerasSource, options: ImportOptions) throws(FileError) {
+  private init(
+    _ source: KerasSource, options: ImportOptions, sandboxFailure: String?
+  ) throws(FileError) {
     self.init(
       file: source.main, companions: source.companions,
       model: try KerasImporter.model(of: source, options: options)
-        .foldingInput(options.inputFolding, file: source.main.path), native: nil)
+        .foldingInput(options.inputFolding, file: source.main.path), native: nil,
+      sandboxFailure: sandboxFailure)
+  }
+
+  /// Finds out whether HDF5 can be parsed without rights, before it is.
+  private static func sandboxFailure(for path: String, _ options: ImportOptions) throws(FileError) -> String?
+  {
+    let failure = HDF5Sandbox.failure()
+    guard let failure, options.requiresSandbox else { return failure }
+    throw FileError(
+      .unavailable, code: "hdf5.sandbox", file: path, "would have to be read without a sandbox: \(failure)",
+      advice: "leave out --require-sandbox if the file can be trusted")
+  }
+
+  /// Says what a user should know of how the file was read.
+  func warn(_ console: Console) {
+    guard let sandboxFailure else { return }
+    console.note("\(file.path): was read without a sandbox: \(sandboxFailure)")
   }
 
   private static func hasNoUseForCaffesFiles(_ path: String) -> FileError {

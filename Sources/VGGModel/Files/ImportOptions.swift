@@ -22,6 +22,8 @@ public struct ImportOptions: Equatable, Sendable {
   public var normalizationsPrecedeActivations = false
   /// What is applied to the last dense layer; nil: decided by evidence.
   public var headActivation: HeadActivation?
+  /// Whether files are refused that could only be parsed by a process that may call the system.
+  public var requiresSandbox = false
   /// The folder for temporary files, needed only for what cannot be mapped, such as compressed data.
   public var scratchFolder = ScratchFile.standardFolder
 

@@ -63,6 +63,12 @@ install: release
 	install -D $(VGGCONV) $(DESTDIR)$(PREFIX)/bin/vggconv
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	$(VGGCONV) man > $(DESTDIR)$(PREFIX)/share/man/man1/vggconv.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(VGGCONV) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vggconv
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(VGGCONV) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vggconv
+	install -d $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(VGGCONV) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/vggconv.fish
 
 clean:
 	swift package clean

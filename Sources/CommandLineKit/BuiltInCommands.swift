@@ -5,7 +5,9 @@ extension CommandLineTool {
     return [
       Command(
         "help", abstract: "say how the tool or a command is used", examples: [],
-        positionals: [Positional("COMMAND", help: "The command, two words for one of a group", count: .any)],
+        positionals: [
+          Positional("COMMAND", help: "The command, two words for one of a group", count: .any, .command)
+        ],
         options: []
       ) { arguments, console in
         let words = arguments.positionals
@@ -27,13 +29,13 @@ extension CommandLineTool {
         return .success
       },
       Command(
-        "completions", abstract: "print a script that completes commands and options in a shell",
+        "completions", abstract: "print a script with which a shell completes commands",
         examples: [
           .init("completions bash > ~/.local/share/bash-completion/completions/\(name)", "For bash"),
           .init("completions zsh > _\(name)", "For zsh, in a folder of $fpath"),
           .init("completions fish > ~/.config/fish/completions/\(name).fish", "For fish"),
         ],
-        positionals: [Positional("SHELL", help: "The shell", choices: shells)], options: []
+        positionals: [Positional("SHELL", help: "The shell", .choice(shells))], options: []
       ) { arguments, console in
         if let shell = CompletionShell(rawValue: arguments.positionals[0]) {
           console.print(completions(for: shell))

@@ -35,17 +35,21 @@ extension CommandLineTool {
   private var bashCompletions: String {
     var lines = [
       "_\(name)() {",
-      "  local word=${COMP_WORDS[COMP_CWORD]} words=",
+      "  local word=${COMP_WORDS[COMP_CWORD]} words= files=",
       "  local line=\"${COMP_WORDS[*]:1:COMP_CWORD-1} \"",
       "  # bash takes the '=' of --name=value for a word of its own.",
       "  [[ $word == = ]] && { word=; line+='= '; }",
       "  line=${line/% = / }",
       "  case $line in",
-      "    ' ') words='\(firstWords.joined(separator: " "))' ;;",
     ]
-    for group in groups {
-      let words = group.commands.map { $0.nameWords[1] }.joined(separator: " ")
-      lines.append("    '\(group.name) ') words='\(words)' ;;")
+    // What stands behind 'help' is what stands at the beginning of a line.
+    for start in ["", "help "] {
+      let first = start.isEmpty ? " " : start
+      lines.append("    '\(first)') words='\(firstWords.joined(separator: " "))' ;;")
+      for group in groups {
+        let words = group.commands.map { $0.nameWords[1] }.joined(separator: " ")
+        lines.append("    '\(start)\(group.name) ') words='\(words)' ;;")
+      }
     }
     for command in commands {
       for option in command.allOptions where option.valueName != nil {
@@ -54,15 +58,16 @@ extension CommandLineTool {
         lines.append("    \(patterns)) words='\(option.choices.joined(separator: " "))' ;;")
       }
       let options = command.allOptions.map { "--\($0.name)" }.joined(separator: " ")
-      let values = command.positionals.flatMap(\.choices).joined(separator: " ")
+      let values = command.positionals.flatMap(\.words).joined(separator: " ")
+      let files = command.positionals.contains { $0.isFileOrWord } ? " files=-f" : ""
       lines.append(
-        "    '\(command.name) '*) if [[ $word == -* ]]; then words='\(options)'; else words='\(values)'; fi ;;"
+        "    '\(command.name) '*) if [[ $word == -* ]]; then words='\(options)'; else words='\(values)'\(files); fi ;;"
       )
     }
     lines += [
       "  esac",
       "  # Nothing to choose from: bash completes files.",
-      "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))",
+      "  COMPREPLY=($(compgen $files -W \"$words\" -- \"$word\"))",
       "}", "complete -o default -F _\(name) \(name)",
     ]
     return lines.joined(separator: "\n")
@@ -113,8 +118,15 @@ extension CommandLineTool {
   }
 
   private func zshSpec(_ positional: Positional) -> String {
-    let repeats = positional.count == .any || positional.count == .oneOrMore
-    return "'\(repeats ? "*" : ""):\(zshEscaped(positional.name)):\(zshValues(positional.choices))'"
+    let star = positional.count == .any || positional.count == .oneOrMore ? "*" : ""
+    let title = zshEscaped(positional.name)
+    switch positional.content {
+    case .file, .choice: return "'\(star):\(title):\(zshValues(positional.choices))'"
+    case .fileOr(let words): return "'\(star):\(title):{compadd \(words.joined(separator: " ")); _files}'"
+    case .command:
+      let second = groups.flatMap { $0.commands.map { $0.nameWords[1] } }
+      return "'1:\(title):\(zshValues(firstWords))' '2::\(title):\(zshValues(second))'"
+    }
   }
 
   private func zshValues(_ choices: [String]) -> String {
@@ -159,11 +171,33 @@ extension CommandLineTool {
         if !option.choices.isEmpty { rest += " -f -a \(quoted(option.choices.joined(separator: " ")))" }
         complete(seen(command.nameWords), rest + " -d \(quoted(option.help))")
       }
-      let values = command.positionals.flatMap(\.choices)
-      if !values.isEmpty {
-        complete(seen(command.nameWords), "-f -a \(quoted(values.joined(separator: " ")))")
+      for positional in command.positionals {
+        let words = quoted(positional.words.joined(separator: " "))
+        switch positional.content {
+        case .file: break
+        case .choice: complete(seen(command.nameWords), "-f -a \(words)")
+        case .fileOr: complete(seen(command.nameWords), "-a \(words)")
+        case .command:
+          let others = firstWords.filter { $0 != command.name }.joined(separator: " ")
+          complete(
+            "\(seen(command.nameWords)); and not \(seen([others]))", "-f -a \(quoted(others))")
+        }
       }
     }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension Positional {
+  /// The words that a shell offers for it; commands' names are known to the tool only.
+  fileprivate var words: [String] {
+    switch content {
+    case .file, .command: []
+    case .fileOr(let words), .choice(let words): words
+    }
+  }
+
+  fileprivate var isFileOrWord: Bool {
+    if case .fileOr = content { true } else { false }
   }
 }

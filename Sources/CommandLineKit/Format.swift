@@ -62,6 +62,21 @@ public enum Format {
     return text.unicodeScalars.map { isPlain($0) ? String($0) : $0.escaped(asASCII: true) }.joined()
   }
 
+  /// Lines of words, behind a margin, no longer than a width or 100 columns where a single word is not longer itself.
+  public static func wrapped(_ text: String, indent: Int, width: Int) -> [String] {
+    let margin = String(repeating: " ", count: indent)
+    var lines = [margin]
+    for word in text.split(separator: " ") {
+      let last = lines[lines.count - 1]
+      if last.count > indent, last.count + 1 + word.count > min(width, 100) {
+        lines.append(margin + word)
+      } else {
+        lines[lines.count - 1] = last + (last.count > indent ? " " : "") + word
+      }
+    }
+    return lines
+  }
+
   private static func print(_ format: String, _ digits: Int, _ value: Double) -> String {
     guard value.isFinite else { return "\(value)" }
     let text = [CChar](unsafeUninitializedCapacity: 400) { buffer, count in

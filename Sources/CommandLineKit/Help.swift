@@ -5,7 +5,7 @@ extension CommandLineTool {
     var lines = [
       "\(name): \(abstract)", "", "USAGE", "  \(name) COMMAND [OPTION...] FILE...", "", "EXAMPLES",
     ]
-    lines += examples.map { "  \(name) \($0.line)" }
+    lines += examples.flatMap { shellLines("\(name) \($0.line)", width: width) }
     lines += ["", "COMMANDS"] + columns(commands.map { ($0.name, $0.abstract) }, width: width)
     lines += ["", "OPTIONS OF EVERY COMMAND"] + optionLines(CommonOptions.all, width: width)
     lines += ["", "EXIT STATUS"]
@@ -24,13 +24,14 @@ extension CommandLineTool {
 
   /// The help of a command.
   func help(for command: Command, width: Int) -> String {
-    var lines = ["\(name) \(command.name): \(command.abstract)", "", "USAGE", "  \(name) \(command.usage)"]
+    var lines = Format.wrapped("\(name) \(command.name): \(command.abstract)", indent: 0, width: width)
+    lines += ["", "USAGE", "  \(name) \(command.usage)"]
     if !command.examples.isEmpty { lines += ["", "EXAMPLES"] }
     for example in command.examples {
-      lines.append("  \(name) \(example.line)")
-      lines += wrapped(example.explanation, indent: 6, width: width)
+      lines += shellLines("\(name) \(example.line)", width: width)
+      lines += Format.wrapped(example.explanation, indent: 6, width: width)
     }
-    for paragraph in command.paragraphs { lines += [""] + wrapped(paragraph, indent: 0, width: width) }
+    for paragraph in command.paragraphs { lines += [""] + Format.wrapped(paragraph, indent: 0, width: width) }
     if !command.positionals.isEmpty {
       lines += ["", "ARGUMENTS"]
       lines += columns(command.positionals.map { ($0.name, $0.fullHelp) }, width: width)
@@ -47,7 +48,7 @@ extension CommandLineTool {
   private func columns(_ rows: [(String, String)], width: Int) -> [String] {
     let indent = min(34, (rows.map(\.0.count).max() ?? 0) + 4)
     return rows.flatMap { title, text in
-      var lines = wrapped(text, indent: indent, width: width)
+      var lines = Format.wrapped(text, indent: indent, width: width)
       let head = "  \(title)"
       if head.count + 2 <= indent, let first = lines.first {
         lines[0] = head + first.dropFirst(head.count)
@@ -58,18 +59,13 @@ extension CommandLineTool {
     }
   }
 
-  private func wrapped(_ text: String, indent: Int, width: Int) -> [String] {
-    let margin = String(repeating: " ", count: indent)
-    var lines = [margin]
-    for word in text.split(separator: " ") {
-      let last = lines[lines.count - 1]
-      if last.count > indent, last.count + 1 + word.count > min(width, 100) {
-        lines.append(margin + word)
-      } else {
-        lines[lines.count - 1] = last + (last.count > indent ? " " : "") + word
-      }
+  /// A line for a shell, broken so that it can be copied.
+  private func shellLines(_ line: String, width: Int) -> [String] {
+    // The mark at the end of a broken line needs two columns.
+    let lines = Format.wrapped(line, indent: 4, width: width - 2)
+    return lines.enumerated().map { index, line in
+      (index == 0 ? String(line.dropFirst(2)) : line) + (index < lines.count - 1 ? " \\" : "")
     }
-    return lines
   }
 }
 

@@ -106,10 +106,21 @@ public struct Positional: Sendable {
     case noneOrOne
     case any
   }
+
+  /// What can stand there, as far as a shell can offer it.
+  public enum Content: Sendable {
+    case file
+    /// A file, or one of some words.
+    case fileOr([String])
+    /// One of a few words and nothing else.
+    case choice([String])
+    /// The name of a command.
+    case command
+  }
   let name: String
   let help: String
   let count: Count
-  let choices: [String]
+  let content: Content
 
   /// Declares an argument; the last one may be repeated.
   ///
@@ -117,12 +128,17 @@ public struct Positional: Sendable {
   ///   - name: What the help calls it.
   ///   - help: What it is, one sentence without a full stop.
   ///   - count: How many there are.
-  ///   - choices: All values, where there are only a few.
-  public init(_ name: String, help: String, count: Count = .one, choices: [String] = []) {
+  ///   - content: What can stand there.
+  public init(_ name: String, help: String, count: Count = .one, _ content: Content = .file) {
     self.name = name
     self.help = help
     self.count = count
-    self.choices = choices
+    self.content = content
+  }
+
+  /// All values, where there are only a few.
+  var choices: [String] {
+    if case .choice(let words) = content { words } else { [] }
   }
 
   /// `FILE`, `FILE...` or `[FILE]`.

@@ -61,7 +61,7 @@ import Testing
           zoo feed     feed an animal
           help         say how the tool or a command is used
           man          print the manual page
-          completions  print a script that completes commands and options in a shell
+          completions  print a script with which a shell completes commands
 
         OPTIONS OF EVERY COMMAND
               --json        Print the result as one JSON object
@@ -119,6 +119,11 @@ import Testing
       (["tool", ""], "sample single zoo help man completions"),
       (["tool", "zoo", ""], "list feed"),
       (["tool", "zoo", "feed", "--f"], "--force"),
+      (["tool", "zoo", "feed", "b"], "bear"),
+      (["tool", "zoo", "feed", "READ"], "README.md"),
+      (["tool", "help", ""], "sample single zoo help man completions"),
+      (["tool", "help", "si"], "single"),
+      (["tool", "help", "zoo", ""], "list feed"),
       (["tool", "sample", "--fo"], "--force"),
       (["tool", "sample", "a", "--paint", "a"], "auto always"),
       (["tool", "sample", "--paint", "=", "n"], "never"),
@@ -150,6 +155,8 @@ import Testing
       "'(-o --output)'{-o+,--output=}'[Write here]:FILE:_files'", "'*'--input='[Read this]:FILE:_files'",
       "--paint='[When]:WHEN:(auto always never)'", "'(-f --force)'{-f,--force}'[Replace it]'",
       "'zoo list'*)", "'feed:feed an animal'", "':SIDE:(left right)'",
+      "'*:ANIMAL:{compadd bear crab; _files}'", "'1:COMMAND:(sample single zoo help man completions)'",
+      "'2::COMMAND:(list feed)'",
     ] {
       #expect(script.contains(text), "\(text)")
     }
@@ -162,6 +169,8 @@ import Testing
       "-l paint -r -f -a 'auto always never' -d 'When'",
       "complete -c tool -n '__fish_seen_subcommand_from zoo; and not __fish_seen_subcommand_from list feed' -f -a list",
       "'__fish_seen_subcommand_from zoo; and __fish_seen_subcommand_from feed' -l force -s f",
+      "'__fish_seen_subcommand_from zoo; and __fish_seen_subcommand_from feed' -a 'bear crab'",
+      "'__fish_seen_subcommand_from help; and not __fish_seen_subcommand_from sample single zoo man completions' -f -a 'sample single zoo man completions'",
     ] {
       #expect(script.contains(text), "\(text)")
     }

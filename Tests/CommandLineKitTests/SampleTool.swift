@@ -26,7 +26,7 @@ let single = Command(
   "single", abstract: "takes one file", examples: [],
   positionals: [
     Positional("FILE", help: "What to read"),
-    Positional("SIDE", help: "Which", count: .noneOrOne, choices: ["left", "right"]),
+    Positional("SIDE", help: "Which", count: .noneOrOne, .choice(["left", "right"])),
   ],
   options: []
 ) { _, _ in .checkSaidNo }
@@ -40,7 +40,8 @@ let zooList = Command(
 
 let zooFeed = Command(
   "zoo feed", abstract: "feed an animal", examples: [],
-  positionals: [Positional("ANIMAL", help: "Which", count: .oneOrMore)], options: [force]
+  positionals: [Positional("ANIMAL", help: "Which", count: .oneOrMore, .fileOr(["bear", "crab"]))],
+  options: [force]
 ) { arguments, _ in
   switch arguments.positionals[0] {
   case "bear": throw HungryBear()

@@ -69,6 +69,22 @@ import Testing
     #expect(lines[3] == "\u{1B}[31mc     10.25  bad\u{1B}[0m")
   }
 
+  @Test func whatIsTooWideGoesOnBelow() throws {
+    var table = TextTable((0..<9).map { ("column \($0)", .left) })
+    table.add((0..<9).map { "value \($0), longer" }, style: .green, column: 7)
+    let text = table.rendered(for: try console())
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    let parts = text.split(separator: "\n\n")
+    #expect(
+      parts.count == 3 && parts.allSatisfy { $0.hasPrefix("column 0") && $0.contains("\nvalue 0, longer  ") })
+    for column in 1..<9 { #expect(parts.count { $0.contains("value \(column), longer") } == 1) }
+    let coloured = table.rendered(for: try console("--color=always"))
+    #expect(coloured.contains("\u{1B}[32mvalue 7, longer\u{1B}[0m"))
+    var narrow = TextTable([("a", .left)])
+    narrow.add([String(repeating: "x", count: 99)])
+    #expect(narrow.rendered(for: try console()).split(separator: "\n").count == 3)
+  }
+
   /// A console whose output is no terminal.
   private func console(_ words: String...) throws -> Console {
     let command = Command("", abstract: "", examples: [], positionals: [], options: []) { _, _ in .success }

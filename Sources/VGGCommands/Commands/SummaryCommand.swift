@@ -3,13 +3,15 @@ internal import JSONKit
 internal import VGGModel
 
 private let netArgument = Positional(
-  "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file")
+  "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file",
+  .fileOr(Architecture.allCases.map(\.rawValue) + ["vgg11", "vgg13", "vgg16", "vgg19"]))
+
 /// Prints what each layer costs.
 let summaryCommand = Command(
-  "summary", abstract: "print shape, parameters, memory, arithmetic and view of each layer",
+  "summary", abstract: "print what each layer costs: parameters, memory, arithmetic",
   discussion: """
     Memory is that of the layer's output as float32 for one picture; multiply-accumulates (MACs) are those of one forward pass; \
-    the receptive field is the side of the square of the picture that one output sees.
+    the receptive field ('sees') is the part of the picture that one output depends on.
     """,
   examples: [
     .init("summary D", "The paper's VGG-16"),
@@ -20,6 +22,7 @@ let summaryCommand = Command(
   let name = arguments.positionals[0]
   let input = arguments[ModelOptions.inputExtent]
   let network: Network
+  var weights: StoredWeights?
   if let named = architecture(named: name) {
     network = try fitting(input ?? Extent(side: 224)) { (extent) throws(ShapeError) in
       try Network(named, inputExtent: extent)
@@ -28,9 +31,11 @@ let summaryCommand = Command(
     let opened = try OpenedModel(name, options: ModelOptions.importOptions(arguments))
     opened.warn(console)
     network = opened.model.network
+    weights = StoredWeights(of: opened)
   }
   let costs = try fitting(input ?? network.inputExtent ?? Extent(side: 224), network.costs(for:))
-  console.print(console.isJSON ? json(network, costs).pretty : text(network, costs, console))
+  console.print(
+    console.isJSON ? json(network, costs, weights).pretty : text(network, costs, weights, console))
   return .success
 }
 
@@ -55,7 +60,9 @@ private func architecture(named name: String) -> Architecture? {
     }
 }
 
-private func text(_ network: Network, _ costs: NetworkCosts, _ console: Console) -> String {
+private func text(
+  _ network: Network, _ costs: NetworkCosts, _ stored: StoredWeights?, _ console: Console
+) -> String {
   var table = TextTable([
     ("layer", .left), ("operation", .left), ("output", .right), ("parameters", .right), ("memory", .right),
     ("MACs", .right), ("sees", .right),
@@ -64,7 +71,7 @@ private func text(_ network: Network, _ costs: NetworkCosts, _ console: Console)
   table.add(["input", "", shape(costs.input), "", Format.bytes(costs.input.count * MemoryLayout<Float>.size)])
   for cost in costs.layers {
     table.add([
-      cost.layer.name, operationText(cost.layer.operation), shape(cost.output),
+      cost.layer.name, abbreviation(cost.layer.operation), shape(cost.output),
       cost.parameterCount == 0 ? "" : Format.grouped(cost.parameterCount),
       Format.bytes(cost.activationByteCount),
       cost.multiplyAccumulateCount == 0 ? "" : arithmetic(cost.multiplyAccumulateCount),
@@ -73,11 +80,26 @@ private func text(_ network: Network, _ costs: NetworkCosts, _ console: Console)
   }
   table.addRule()
   table.add([
-    "all", "", "\(Format.grouped(costs.activationCount)) values", Format.grouped(costs.parameterCount),
+    "all", "", Format.grouped(costs.activationCount), Format.grouped(costs.parameterCount),
     Format.bytes(costs.activationByteCount), arithmetic(costs.multiplyAccumulateCount),
   ])
-  let weights = Format.bytes(costs.parameterCount * MemoryLayout<Float>.size)
-  return "\(networkText(network)): \(weights) of float32 weights\n\n" + table.rendered(for: console)
+  let weights =
+    stored?.text ?? "\(Format.bytes(costs.parameterCount * MemoryLayout<Float>.size)) as float32"
+  return "\(networkText(network)): \(weights)\n\n" + table.rendered(for: console)
+}
+
+/// An operation in the few columns that a table has for it.
+private func abbreviation(_ operation: Layer.Operation) -> String {
+  switch operation {
+  case .convolution(let convolution):
+    "conv \(convolution.kernel)" + (convolution.activation == .relu ? ", ReLU" : "")
+      + (convolution.dilation == Extent(side: 1) ? "" : ", dilation \(convolution.dilation)")
+  case .pooling(let pooling):
+    "\(pooling.method == .maximum ? "max" : "mean") \(pooling.kernel)/\(pooling.stride.height)"
+      + (pooling.rounding == .ceiling ? ", ceil" : "")
+  case .normalization(let normalization): "LRN over \(normalization.size)"
+  case .dense, .softmax: operationText(operation)
+  }
 }
 
 /// `1.85 G`
@@ -101,7 +123,7 @@ private func operationText(_ operation: Layer.Operation) -> String {
   }
 }
 
-private func json(_ network: Network, _ costs: NetworkCosts) -> JSONValue {
+private func json(_ network: Network, _ costs: NetworkCosts, _ stored: StoredWeights?) -> JSONValue {
   func extent(_ extent: Extent) -> JSONValue {
     [.integer(Int64(extent.height)), .integer(Int64(extent.width))]
   }
@@ -114,6 +136,8 @@ private func json(_ network: Network, _ costs: NetworkCosts) -> JSONValue {
     "inputSize": extent(costs.input.extent),
     "inputChannels": number(network.inputChannels),
     "parameterCount": number(costs.parameterCount),
+    "weightBytes": number(stored?.byteCount ?? costs.parameterCount * MemoryLayout<Float>.size),
+    "elementTypes": .array((stored?.elementTypes ?? ["float32"]).map { .string($0) }),
     "activationCount": number(costs.activationCount),
     "activationBytes": number(costs.activationByteCount),
     "macCount": number(costs.multiplyAccumulateCount),

@@ -23,18 +23,22 @@ let zooListCommand = Command(
     console.print((["ok": true, "files": .array(files.map(\.json))] as JSONValue).pretty)
     return .success
   }
-  var table = TextTable([
-    ("file", .left), ("network", .left), ("classes", .right), ("bytes", .right), ("recognised by", .left),
-    ("import", .left), ("published by", .left),
-  ])
+  var publisher: String?
   for file in files {
-    table.add([
-      file.name, file.networkText, file.classCount.map(String.init) ?? "no top",
-      file.byteCount.map(Format.grouped) ?? "", file.digest?.text ?? "name only",
-      file.isReadByImport ? "yes" : "", file.publisher,
-    ])
+    if file.publisher != publisher {
+      console.print((publisher == nil ? "" : "\n") + console.styled(file.publisher, .bold))
+      publisher = file.publisher
+    }
+    let facts =
+      [file.networkText, file.classCount.map { "\($0) classes" } ?? "no top"]
+      + [file.byteCount.map { "\(Format.grouped($0)) bytes" }].compactMap(\.self)
+      + ["known by \(file.digest?.text ?? "its name only")"]
+      + (file.isReadByImport ? [] : ["not read by import"])
+    console.print("  \(file.name)")
+    for line in Format.wrapped(facts.joined(separator: ", "), indent: 6, width: console.width) {
+      console.print(line)
+    }
   }
-  console.print(table.rendered(for: console))
   return .success
 }
 

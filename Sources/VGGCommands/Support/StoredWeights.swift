@@ -1,0 +1,30 @@
+internal import CommandLineKit
+internal import VGGFile
+internal import VGGModel
+
+/// What a file keeps its weights and biases in.
+struct StoredWeights {
+  /// The bytes of all tensors in the file.
+  var byteCount = 0
+  /// The element types of the weights, biases left aside, with the largest part first.
+  var elementTypes: [String]
+
+  init(of opened: OpenedModel) {
+    var bytesOfType: [String: Int] = [:]
+    for tensor in opened.model.tensors {
+      let record = opened.native?.tensorRecords.first { $0.name == tensor.name }
+      let format = tensor.source?.format
+      let type = record?.elementTypeName ?? format?.kind.rawValue ?? "float32"
+      let isSparse = record.map { $0.encodingName == "sparse" } ?? false
+      let count = record?.storedBytes ?? tensor.source?.bytes.count ?? tensor.count * MemoryLayout<Float>.size
+      byteCount += count
+      if tensor.role == .weight { bytesOfType[(isSparse ? "sparse " : "") + type, default: 0] += count }
+    }
+    elementTypes = bytesOfType.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
+  }
+
+  /// `138 MB of weights, int8`
+  var text: String {
+    "\(Format.bytes(byteCount)) of weights, \(elementTypes.joined(separator: " and "))"
+  }
+}

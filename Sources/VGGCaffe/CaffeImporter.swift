@@ -10,7 +10,7 @@ public enum CaffeImporter {
   public static func looksLikeCaffe(_ bytes: ByteRegion) -> Bool {
     switch ProtobufFile(CaffeFile(path: "", bytes: bytes)) {
     case .net, .mean, .solverState, .prototxt, .solver: true
-    case .onnx, .tensorFlow, .coreML, .caffe2, .unknown: false
+    case .onnx, .tensorFlow, .savedModel, .uff, .paddle, .coreML, .caffe2, .unknown: false
     }
   }
 

@@ -78,12 +78,13 @@ import VGGModel
       "frozen TensorFlow graph",
       field(1, text(1, "input") + text(2, "Placeholder")) + field(1, text(1, "conv1_1/W") + text(2, "Const"))
         + field(4, [0x08, 22]), "is a TensorFlow graph"),
-    Mistake("SavedModel", [0x08, 0x01] + field(2, field(1, text(4, "serve"))), "is a TensorFlow graph"),
+    Mistake("SavedModel", [0x08, 0x01] + field(2, field(1, text(4, "serve"))), "is a TensorFlow SavedModel"),
     Mistake(
       "TensorFlow checkpoint", rest + [0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB],
-      "is a TensorFlow checkpoint"),
+      "is a TensorFlow checkpoint", "load_weights"),
     Mistake(
-      "checkpoint list", "model_checkpoint_path: \"vgg_16.ckpt\"\n", "is a list of TensorFlow's checkpoints"),
+      "checkpoint list", "model_checkpoint_path: \"vgg_16.ckpt\"\n", "is a list of TensorFlow's checkpoints",
+      "load_weights"),
     Mistake("TFLite", [0x1C, 0, 0, 0] + Array("TFL3".utf8) + rest, "is a TensorFlow Lite model"),
     Mistake(
       "Core ML",
@@ -93,6 +94,68 @@ import VGGModel
       "Caffe2",
       text(1, "init") + field(2, text(2, "w") + text(4, "GivenTensorFill") + field(5, text(1, "shape"))),
       "is a Caffe2 network"),
+    Mistake(
+      "MetaGraphDef beside a checkpoint",
+      field(1, field(2, field(1, text(1, "Const"))) + text(5, "1.15.0"))
+        + field(2, field(1, text(1, "input"))),
+      "is a TensorFlow graph"),
+    Mistake("UFF", [0x08, 0x01, 0x10, 0x01] + field(3, text(1, "tensorflow")), "is a UFF model"),
+    Mistake(
+      "PaddlePaddle network",
+      field(1, [0x08, 0x00, 0x10, 0x01] + field(3, text(1, "image"))) + field(4, [0x08, 0x00]),
+      "is a PaddlePaddle network"),
+    Mistake(
+      "PaddlePaddle parameters",
+      Array(repeating: 0, count: 16) + [6, 0, 0, 0, 0x08, 0x05, 0x10, 0x40, 0x10, 0x03] + rest,
+      "is a file of PaddlePaddle's parameters"),
+    Mistake("TensorRT", Array("ftrt".utf8) + rest, "is a TensorRT engine"),
+    Mistake("older TensorRT", Array("ptrt".utf8) + rest, "is a TensorRT engine"),
+    Mistake(
+      "ONNX Runtime", [0x10, 0, 0, 0] + Array("ORTM".utf8) + rest, "is a model in ONNX Runtime's own format"),
+    Mistake("ExecuTorch", [0x10, 0, 0, 0] + Array("ET12".utf8) + rest, "is an ExecuTorch program"),
+    Mistake(
+      "oldest Darknet",
+      [0x6F, 0x12, 0x83, 0x3A, 0x66, 0x66, 0x66, 0x3F, 0x6F, 0x12, 0x03, 0x3A, 0, 0, 0, 0] + rest,
+      "is a Darknet weight file of the oldest kind"),
+    Mistake(
+      "Darknet network", "[net]\nbatch=1\n[convolutional]\nfilters=64\n",
+      "the description of a Darknet network"),
+    Mistake(
+      "graph as text", "node {\n  name: \"x\"\n  op: \"Placeholder\"\n}\n", "is a TensorFlow graph as text"),
+    Mistake(
+      "Caffe2 as text",
+      "name: \"vgg19\"\nop {\n  input: \"data\"\n  output: \"conv1_1\"\n  type: \"Conv\"\n}\n",
+      "is a Caffe2 network as text"),
+    Mistake("ONNX as text", "ir_version: 8\nproducer_name: \"x\"\ngraph {\n}\n", "is an ONNX model as text"),
+    Mistake(
+      "SavedModel as text", "saved_model_schema_version: 1\nmeta_graphs {\n}\n",
+      "is a TensorFlow SavedModel as text",
+      "load_model"),
+    Mistake(
+      "Keras YAML", "class_name: Sequential\nconfig:\n- class_name: Conv2D\n",
+      "description of a Keras model (YAML)",
+      "give the weight file"),
+    Mistake("text", "import keras\nmodel = keras.applications.VGG16()\n", "is a text file, not a model", ""),
+    Mistake(
+      "Keras JSON",
+      "{\"class_name\": \"Functional\", \"config\": {\"name\": \"vgg16\"}, \"keras_version\": \"2.11.0\"}",
+      "is the description of a Keras model, without weights", "give the weight file"),
+    Mistake(
+      "TF.js layers", "{\"format\": \"layers-model\", \"modelTopology\": {}, \"weightsManifest\": []}",
+      "is a TensorFlow.js model"),
+    Mistake("TF.js graph", "{\"format\": \"graph-model\", \"signature\": {}}", "is a TensorFlow.js model"),
+    Mistake("MXNet network", "{\"nodes\": [], \"arg_nodes\": [], \"heads\": []}", "is an MXNet network"),
+    Mistake(
+      "safetensors index",
+      "{\"metadata\": {}, \"weight_map\": {\"fc.weight\": \"model-00001-of-00002.safetensors\"}}",
+      "is the index of a PyTorch or safetensors model"),
+    Mistake(
+      "NumPy objects",
+      [0x93] + Array("NUMPY\u{01}\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (), }\n".utf8) + rest,
+      "is a NumPy file of pickled Python objects", "save the weights"),
+    Mistake(
+      "WebP", Array("RIFF".utf8) + [4, 1, 0, 0] + Array("WEBPVP8L".utf8) + rest, "is a WebP picture", ""),
+    Mistake("GIF", "GIF89a\u{01}\0\u{01}\0", "is a GIF picture", ""),
     Mistake("GGUF", Array("GGUF".utf8) + [3, 0, 0, 0] + rest, "is a GGUF model"),
     Mistake("safetensors", [0x40, 0, 0, 0, 0, 0, 0, 0] + Array("{\"conv1\":".utf8), "is a safetensors file"),
     Mistake("MATLAB 5", Array("MATLAB 5.0 MAT-file, Platform: GLNXA64".utf8) + rest, "is a MATLAB file"),
@@ -121,7 +184,7 @@ import VGGModel
     Mistake(
       "solver state", [8, 100] + text(2, "vgg_iter_100.caffemodel"), "is a solver's state",
       "give the .caffemodel"),
-    Mistake("noise", [0xFF, 0x07, 0x13, 0x80] + rest, "is no Caffe model", ""),
+    Mistake("noise", [0xFF, 0x07, 0x13, 0x80] + rest, "is not a file of a kind that vggconv knows", ""),
   ]
 
   @Test(arguments: mistakes)
@@ -168,7 +231,7 @@ import VGGModel
       let process = try CommandProcess.run([
         "inspect", fixture("bad/control_ok.h5"), option, fixture("caffe_cases/mean.binaryproto"),
       ])
-      #expect(process.status == 65 && process.errors.contains("is no Caffe model"))
+      #expect(process.status == 65 && process.errors.contains("is not a Caffe model"))
     }
     let native = try CommandProcess.run([
       "import", fixture("caffe_cases/snapshot.caffemodel.h5"), "--mean",

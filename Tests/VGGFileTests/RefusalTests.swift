@@ -163,6 +163,6 @@ import VGGModel
   @Test func transfersAsTextAreRecognised() {
     let damaged = Self.file.filter { $0 != 0x0D }
     let error = #expect(throws: FileError.self) { try open(damaged) }
-    #expect(error?.problem == "was changed by a transfer as text")
+    #expect(error?.problem == "looks like a vggconv model whose first bytes are damaged")
   }
 }

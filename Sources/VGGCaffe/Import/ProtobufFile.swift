@@ -9,8 +9,14 @@ enum ProtobufFile: Equatable {
   /// Caffe's SolverState.
   case solverState
   case onnx
-  /// TensorFlow's GraphDef (a frozen graph), and SavedModel.
+  /// TensorFlow's GraphDef (a frozen graph) and MetaGraphDef (beside a checkpoint).
   case tensorFlow
+  /// TensorFlow's SavedModel, and what lies beside it in its folder: Keras' description and a fingerprint.
+  case savedModel
+  /// NVIDIA's Universal Framework Format.
+  case uff
+  /// PaddlePaddle's ProgramDesc.
+  case paddle
   case coreML
   /// Caffe2's NetDef.
   case caffe2
@@ -28,6 +34,9 @@ enum ProtobufFile: Equatable {
     case .solverState: "a solver's state"
     case .onnx: "an ONNX model"
     case .tensorFlow: "a TensorFlow graph"
+    case .savedModel: "a TensorFlow SavedModel or a part of one"
+    case .uff: "a UFF model"
+    case .paddle: "a PaddlePaddle network"
     case .coreML: "a Core ML model"
     case .caffe2: "a Caffe2 network"
     case .prototxt: "a network's description as text"
@@ -46,7 +55,7 @@ enum ProtobufFile: Equatable {
     var varintFields: Set<Int> = []
     var hasLayers = false
     var hasFloat = false
-    var nodeCount = 0
+    var first = FirstField.other
     var hasOperators = false
     var hasPath = false
     var reader = WireReader(0..<file.bytes.count, of: file, place: "")
@@ -63,7 +72,7 @@ enum ProtobufFile: Equatable {
         if field.number == 100 || field.number == 2, ProtobufFile.isLayer(content, of: file) {
           hasLayers = true
         }
-        if field.number == 1, ProtobufFile.isNode(content, of: file) { nodeCount += 1 }
+        if field.number == 1, first == .other { first = FirstField(content, of: file) }
         if field.number == 2, ProtobufFile.isOperator(content, of: file) { hasOperators = true }
         if field.number == 2 { hasPath = ProtobufFile.isText(file.bytes, content) }
       case .varint: varintFields.insert(field.number)
@@ -76,23 +85,31 @@ enum ProtobufFile: Equatable {
     if varintFields.contains(1) {
       if hasNumbers, bytesFields.contains(5) || varintFields.isSuperset(of: 1...4) {
         self = .mean
+      } else if varintFields.isSuperset(of: 1...5), bytesFields.contains(6) {
+        self = .savedModel
+      } else if varintFields == [1, 2], !bytesFields.isDisjoint(with: [3, 4]) {
+        self = .uff
       } else if !bytesFields.isDisjoint(with: 200...3000) {
         self = .coreML
       } else if bytesFields.contains(7) {
         self = .onnx
       } else if bytesFields == [2], varintFields == [1], !hasPath {
-        self = .tensorFlow
+        self = .savedModel
       } else {
         self = bytesFields.contains(3) || hasPath ? .solverState : .unknown
       }
     } else if hasNumbers, bytesFields.contains(7), bytesFields.isSubset(of: 5...13) {
       self = .mean
-    } else if nodeCount > 0 {
+    } else if first == .node || first == .metaInfo {
       self = .tensorFlow
+    } else if first == .kerasNode {
+      self = .savedModel
+    } else if first == .block {
+      self = .paddle
     } else if hasOperators, !bytesFields.contains(100) {
       self = .caffe2
     } else {
-      let isNet = hasLayers || (bytesFields.contains(1) && bytesFields.isSubset(of: [1, 3, 6, 8]))
+      let isNet = hasLayers || (first == .name && bytesFields.isSubset(of: [1, 3, 6, 8]))
       self = isNet ? .net : .unknown
     }
   }
@@ -109,14 +126,59 @@ enum ProtobufFile: Equatable {
     return true
   }
 
-  /// Whether a message is like TensorFlow's NodeDef: a name and an operation, where a network of Caffe's has its name.
-  private static func isNode(_ message: Range<Int>, of file: CaffeFile) -> Bool {
-    guard !isText(file.bytes, message) else { return false }
-    var reader = WireReader(message, of: file, place: "")
-    guard let name = try? reader.next(), let operation = try? reader.next(), name.number == 1,
-      operation.number == 2, case .bytes(let first) = name.value, case .bytes(let second) = operation.value
-    else { return false }
-    return isText(file.bytes, first) && isText(file.bytes, second)
+  /// What the first field that is not a number holds, where Caffe's network has its name.
+  private enum FirstField {
+    case name
+    /// TensorFlow's NodeDef: a name and an operation.
+    case node
+    /// TensorFlow's MetaInfoDef: a list of operations, or the version of TensorFlow.
+    case metaInfo
+    /// A node of Keras 2 in a SavedModel: a path and, as JSON, what the layer is.
+    case kerasNode
+    /// A block of PaddlePaddle: its number and that of its parent.
+    case block
+    case other
+
+    init(_ message: Range<Int>, of file: CaffeFile) {
+      guard !isText(file.bytes, message) else {
+        self = .name
+        return
+      }
+      func text(_ field: WireField?) -> Bool {
+        if case .bytes(let content)? = field?.value { isText(file.bytes, content) } else { false }
+      }
+      var reader = WireReader(message, of: file, place: "")
+      let fields = (0..<8).compactMap { _ in try? reader.next() }
+      let numbers = fields.map(\.number)
+      if numbers.starts(with: [1, 2]), text(fields[0]), text(fields[1]) {
+        self = .node
+      } else if numbers.starts(with: [1, 2]), case .varint = fields[0].value, case .varint = fields[1].value {
+        self = .block
+      } else if !numbers.contains(1),
+        [3, 4, 5].allSatisfy({ number in fields.contains { $0.number == number && text($0) } })
+      {
+        self = .kerasNode
+      } else if fields.contains(where: { $0.number == 5 && text($0) })
+        || fields.contains(where: { $0.number <= 2 && FirstField.isListOfOperations($0, of: file) })
+      {
+        self = .metaInfo
+      } else {
+        self = .other
+      }
+    }
+
+    /// A message that begins with a message that begins with a name.
+    private static func isListOfOperations(_ field: WireField, of file: CaffeFile) -> Bool {
+      var content = field.value
+      for _ in 0..<2 {
+        guard case .bytes(let message) = content, !isText(file.bytes, message) else { break }
+        var reader = WireReader(message, of: file, place: "")
+        guard let first = try? reader.next(), first.number == 1 else { return false }
+        content = first.value
+      }
+      if case .bytes(let name) = content { return isText(file.bytes, name) }
+      return false
+    }
   }
 
   /// Whether a message is like Caffe2's OperatorDef: outputs, a type, and arguments where a layer of Caffe's has the number of
@@ -171,7 +233,7 @@ extension CaffeFile {
       error = unsupported(
         "kind.onnx", "is an ONNX model, not a Caffe one",
         advice: "convert from the Keras or Caffe file it was made of")
-    case .tensorFlow, .coreML, .caffe2:
+    case .tensorFlow, .savedModel, .uff, .paddle, .coreML, .caffe2:
       error = unsupported(
         "kind.foreign", "is \(kind.name), not a Caffe one",
         advice: "convert from the Keras or Caffe file it was made of")

@@ -70,7 +70,7 @@ private func runPass(
     throw UsageError("-o is missing: where to write the model")
   }
   try requireFree(output, by: arguments)
-  let opened = try VGGWFile.open(path: arguments.positionals[0])
+  let opened = try OpenedModel.openNative(arguments.positionals[0])
   try opened.checkDigests(by: arguments, console)
   let (written, judgement) = try writeJudged(
     try pass(opened.model), madeOf: opened.model, to: output, by: arguments, console)

@@ -98,7 +98,7 @@ private func abbreviation(_ operation: Layer.Operation) -> String {
     "\(pooling.method == .maximum ? "max" : "mean") \(pooling.kernel)/\(pooling.stride.height)"
       + (pooling.rounding == .ceiling ? ", ceil" : "")
   case .normalization(let normalization): "LRN over \(normalization.size)"
-  case .dense, .softmax: operationText(operation)
+  case .dense, .softmax, .sigmoid: operationText(operation)
   }
 }
 

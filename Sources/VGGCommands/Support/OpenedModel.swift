@@ -33,9 +33,13 @@ struct OpenedModel {
         sandboxFailure: OpenedModel.sandboxFailure(for: path, options))
       return
     }
-    let file = try MappedFile(path: path)
+    let file: MappedFile
+    do throws(FileError) { file = try MappedFile(path: path) } catch {
+      // TensorFlow's users name a checkpoint by what its files' names begin with.
+      throw error.kind == .missing ? FileError.mistakenName(path, isMissing: true) ?? error : error
+    }
     let kind = FileKind(of: file.bytes)
-    if kind == .native {
+    if kind == .native || kind == .damagedNative {
       let native = try VGGWFile.open(file.bytes, path: path)
       self.init(file: file, companions: [], model: native.model, native: native)
       return
@@ -71,6 +75,14 @@ struct OpenedModel {
           "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .vggw",
         advice: advice)
     }
+    func unknown() throws(FileError) -> OpenedModel {
+      do throws(FileError) { return try caffe() } catch {
+        guard error.code == "caffe.kind.unknown" else { throw error }
+        if let mistake = FileError.mistakenName(file.path) { throw mistake }
+        guard (try? TextFile(file)) == nil else { throw refusal("is a text file, not a model") }
+        throw refusal("is not a file of a kind that vggconv knows")
+      }
+    }
     func caffe() throws(FileError) -> OpenedModel {
       let model = try CaffeImporter.model(
         of: CaffeFile(file), prototxt: prototxt.map { CaffeFile($0) }, mean: mean.map { CaffeFile($0) },
@@ -98,12 +110,15 @@ struct OpenedModel {
     switch kind {
     case .hdf5: self = try hdf5()
     case .zip, .json: self = try keras()
-    case .unknown: self = try caffe()
+    case .unknown: self = try unknown()
     case .empty: throw refusal("is empty")
-    case .npy: throw refusal("is a NumPy array, not a model")
+    case .npy:
+      throw refusal(
+        "is a NumPy array, not a model", advice: "give the weight file; a mean picture goes with --mean")
     case .picture: throw refusal("is a picture, not a model")
+    case .otherPicture(let name): throw refusal("is \(name), not a model")
     case .mistaken(let problem, let advice): throw refusal(problem, advice: advice)
-    case .native: throw refusal("is a native model where a source is needed")
+    case .native, .damagedNative: throw refusal("is a native model where a source is needed")
     }
   }
 
@@ -144,7 +159,7 @@ struct OpenedModel {
   private static func hasNoUseForCaffesFiles(_ path: String) -> FileError {
     FileError(
       .unsupported, code: "import.kind", file: path,
-      "is no Caffe model, so a prototxt or mean picture has no meaning for it")
+      "is not a Caffe model, so a prototxt or mean picture has no meaning for it")
   }
 }
 

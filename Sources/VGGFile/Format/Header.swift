@@ -145,13 +145,16 @@ extension Header {
     let magic = FileKind.nativeMagic
     guard !file.hasBytes(magic) else { return }
     let seen = file.slice(at: 0, count: min(file.count, magic.count))?.withBytes { Array($0) } ?? []
-    let isText = seen.dropFirst().starts(with: magic[1...3]) && seen.count == magic.count
+    // What a transfer as text does to line ends moves or changes all that follows: such a file cannot be mended.
+    let isDamaged = FileKind(of: file) == .damagedNative
     throw FileError(
       .malformed, code: "vggw.header.magic", file: path,
-      isText ? "was changed by a transfer as text" : "is no native model", offset: 0,
+      isDamaged
+        ? "looks like a vggconv model whose first bytes are damaged" : "is not a vggconv model", offset: 0,
       place: "header, signature", seen: seen.map { hexadecimal($0) }.joined(separator: " "),
       allowed: magic.map { hexadecimal($0) }.joined(separator: " "),
-      advice: isText ? "transfer it again as binary" : nil)
+      advice: isDamaged
+        ? "fetch or write it again; if it was transferred as text, transfer it as binary" : nil)
   }
 }
 

@@ -37,9 +37,11 @@ struct KerasArchive {
           advice: "save the model again with Keras, which writes model.weights.h5")
       }
       if !names.isEmpty, names.allSatisfy({ $0.hasSuffix(".npy") }) {
-        throw refusal("is an archive of NumPy arrays, not a .keras file")
+        throw refusal(
+          "is an archive of NumPy arrays, not a .keras file",
+          advice: "convert from the Keras or Caffe file it was made of")
       }
-      throw refusal("is a zip archive, but no .keras file")
+      throw refusal("is a zip archive, but not a .keras file")
     }
     let text = try archive.bytes(of: config, maximumBytes: KerasArchive.mostTextBytes)
     configuration = try GenerationReader.configuration(text.withBytes { Array($0) }, file: file.path)

@@ -58,9 +58,10 @@ public struct KerasSource: Sendable {
       }
     }
     guard let weights = try file("model.weights.h5"), let configuration = try file("config.json") else {
-      throw FileError(
-        .unreadable, code: "keras.folder", file: folder, "is a folder, but no unpacked .keras archive",
-        allowed: "config.json and model.weights.h5 in it")
+      throw FileError.mistakenFolder(folder)
+        ?? FileError(
+          .unreadable, code: "keras.folder", file: folder, "is a folder, but not an unpacked .keras archive",
+          allowed: "config.json and model.weights.h5 in it")
     }
     main = weights
     companions = [configuration, try file("metadata.json")].compactMap(\.self)
@@ -101,10 +102,11 @@ struct ShardIndex {
     do throws(JSONError) {
       json = try JSONValue(parsing: file.bytes.withBytes { Array($0) })
     } catch {
-      throw refusal("is no JSON: \(error.problem)", place: "character \(error.offset)", allowed: "JSON")
+      throw refusal("is not JSON: \(error.problem)", place: "character \(error.offset)", allowed: "JSON")
     }
+    if let mistake = ShardIndex.mistake(json, file.path) { throw mistake }
     guard let map = json["weight_map"]?.object, !map.isEmpty else {
-      throw refusal("is JSON, but no index of Keras shards", allowed: "a weight_map that is not empty")
+      throw refusal("is JSON, but not an index of Keras shards", allowed: "a weight_map that is not empty")
     }
     var filesOfGroup: [String: [String]] = [:]
     var shards: Set<String> = []
@@ -129,6 +131,40 @@ struct ShardIndex {
     self.filesOfGroup = filesOfGroup
     self.shards = shards.sorted()
     byteCount = json["metadata"]?["total_size"]?.number
+  }
+
+  /// What else in JSON belongs to a model and is taken for it; nil where a file is none of it.
+  private static func mistake(_ json: JSONValue, _ path: String) -> FileError? {
+    func refusal(_ problem: String, _ advice: String) -> FileError {
+      FileError(.unsupported, code: "keras.json", file: path, problem, advice: advice)
+    }
+    let useTheOriginal = "convert from the Keras or Caffe file it was made of"
+    func has(_ names: String...) -> Bool { names.allSatisfy { json[$0] != nil } }
+    if has("modelTopology") || has("weightsManifest") || json["format"]?.string == "graph-model" {
+      return refusal("is a TensorFlow.js model", useTheOriginal)
+    }
+    if has("class_name", "config") {
+      return refusal(
+        "is the description of a Keras model, without weights",
+        "give the weight file that was saved with it, such as weights.h5")
+    }
+    if has("keras_version", "date_saved") {
+      return refusal("is the metadata of a .keras archive", "give the folder that it lies in")
+    }
+    if has("nodes", "arg_nodes", "heads") {
+      return refusal("is an MXNet network (symbol.json), without weights", useTheOriginal)
+    }
+    if has("itemInfoEntries") {
+      return refusal("is the list of files of a Core ML package (.mlpackage)", useTheOriginal)
+    }
+    if has("base_code", "program") {
+      return refusal("is a PaddlePaddle network, without weights", useTheOriginal)
+    }
+    let shards = json["weight_map"]?.object?.compactMap(\.value.string) ?? []
+    if shards.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".bin") }) {
+      return refusal("is the index of a PyTorch or safetensors model in parts", useTheOriginal)
+    }
+    return nil
   }
 
   /// The index must say of each variable in which file it is, and nothing else.

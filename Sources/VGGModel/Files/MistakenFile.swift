@@ -4,8 +4,8 @@ extension FileKind {
     if let signature = signatures.first(where: { file.hasBytes($0.bytes, at: $0.offset) }) {
       return .mistaken(signature.problem, advice: signature.advice)
     }
-    return text(file) ?? pickle(file) ?? torch7(file) ?? darknetOrNCNN(file) ?? safetensors(file)
-      ?? table(file)
+    return text(file) ?? pickle(file) ?? torch7(file) ?? paddle(file)
+      ?? darknetOrNCNN(file) ?? safetensors(file) ?? table(file)
   }
 
   // MARK: Signatures
@@ -25,7 +25,7 @@ extension FileKind {
     }
   }
 
-  private static let useTheOriginal = "convert from the Keras or Caffe file it was made of"
+  static let useTheOriginal = "convert from the Keras or Caffe file it was made of"
 
   private static let signatures: [Signature] = [
     Signature([0x1F, 0x8B], "is compressed with gzip", "unpack it with 'gunzip' or 'tar xzf' first"),
@@ -42,6 +42,12 @@ extension FileKind {
     Signature("MATLAB 5.0", "is a MATLAB file"),
     Signature("MATLAB 7.3", "is a MATLAB file (version 7.3, which is HDF5)"),
     Signature("TFL3", at: 4, "is a TensorFlow Lite model"),
+    Signature("ORTM", at: 4, "is a model in ONNX Runtime's own format (.ort)"),
+    Signature("ET12", at: 4, "is an ExecuTorch program (.pte)"),
+    Signature("ftrt", "is a TensorRT engine"),
+    Signature("ptrt", "is a TensorRT engine"),
+    Signature("RKNN", "is an RKNN model"),
+    Signature([0x42, 0, 0x43, 0, 0x4E, 0], "is a CNTK model"),
     Signature([0x12, 0x01, 0, 0, 0, 0, 0, 0], "is a file of MXNet's parameters"),
     Signature([0xDD, 0x85, 0x76, 0x00], "is an ncnn network (.param.bin), without weights"),
     Signature([0x47, 0x6B, 0x30, 0x01], "is a file of ncnn's weights (.bin), in half precision"),
@@ -55,8 +61,14 @@ extension FileKind {
 
   private static func text(_ file: ByteRegion) -> FileKind? {
     let head =
-      file.slice(at: 0, count: min(file.count, 512))?.withBytes { String(decoding: $0, as: UTF8.self) } ?? ""
+      file.slice(at: 0, count: min(file.count, 4096))?.withBytes { String(decoding: $0, as: UTF8.self) } ?? ""
     let visible = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }.lowercased()
+    /// Whether lines begin with these words, wherever they stand.
+    func hasLines(_ words: String...) -> Bool {
+      words.allSatisfy { word in
+        visible.split(whereSeparator: \.isNewline).contains { $0.drop { $0.isWhitespace }.hasPrefix(word) }
+      }
+    }
     if head.hasPrefix("version https://git-lfs") {
       return .mistaken("is a Git LFS pointer, not the file itself", advice: "fetch it with 'git lfs pull'")
     }
@@ -70,7 +82,29 @@ extension FileKind {
       return .mistaken("is an ncnn network (.param), without weights", advice: useTheOriginal)
     }
     if head.hasPrefix("model_checkpoint_path:") {
-      return .mistaken("is a list of TensorFlow's checkpoints", advice: useTheOriginal)
+      return .mistaken(
+        "is a list of TensorFlow's checkpoints, without weights", advice: TensorFlowFiles.saveCheckpoint)
+    }
+    if visible.hasPrefix("node {"), hasLines("op:") {
+      return .mistaken("is a TensorFlow graph as text", advice: useTheOriginal)
+    }
+    if visible.hasPrefix("saved_model_schema_version:") {
+      return .mistaken("is a TensorFlow SavedModel as text", advice: TensorFlowFiles.saveModel)
+    }
+    if hasLines("op {", "output:", "type:") {
+      return .mistaken("is a Caffe2 network as text", advice: useTheOriginal)
+    }
+    if hasLines("ir_version:", "graph {") {
+      return .mistaken("is an ONNX model as text", advice: useTheOriginal)
+    }
+    if hasLines("class_name:", "config:") {
+      return .mistaken(
+        "is the description of a Keras model (YAML), without weights",
+        advice: "give the weight file that was saved with it, such as weights.h5")
+    }
+    if visible.hasPrefix("[net]") || visible.hasPrefix("[network]"), hasLines("[convolutional]") {
+      return .mistaken(
+        "is the description of a Darknet network (.cfg), without weights", advice: useTheOriginal)
     }
     return nil
   }
@@ -88,11 +122,31 @@ extension FileKind {
       file.byte(at: file.count - 1) == UInt8(ascii: ".") && old.contains { file.hasBytes(Array($0.utf8)) }
     guard isNumbered || isOld else { return nil }
     return .mistaken(
-      "is a Python pickle, as PyTorch, Lasagne and others write; reading one can run any code, so this is never done",
+      "is a Python pickle, as PyTorch, PaddlePaddle (.pdparams), Lasagne and others write; reading one can run any code, so this is never done",
+      advice: "save the weights as Keras .h5 or Caffe .caffemodel where you trust it")
+  }
+
+  /// A NumPy file of objects, as caffe-tensorflow and tensorflow-vgg keep their dictionaries of weights.
+  static func pickledArray(_ file: ByteRegion) -> FileKind? {
+    guard file.hasBytes([0x93] + Array("NUMPY".utf8)) else { return nil }
+    let head = file.slice(at: 0, count: min(file.count, 256))?.withBytes {
+      String(decoding: $0, as: UTF8.self)
+    }
+    guard let head, head.contains("'descr': '|O'") else { return nil }
+    return .mistaken(
+      "is a NumPy file of pickled Python objects, as vgg16.npy of tensorflow-vgg; reading one can run any code, so this is never done",
       advice: "save the weights as Keras .h5 or Caffe .caffemodel where you trust it")
   }
 
   // MARK: Other frameworks
+
+  /// PaddlePaddle writes before each parameter: version 0, level 0, version 0, and a message with the type and shape.
+  private static func paddle(_ file: ByteRegion) -> FileKind? {
+    guard file.hasBytes(Array(repeating: 0, count: 16)), let length = file.integer(at: 16, as: Int32.self),
+      (4...64).contains(length), file.byte(at: 20) == 0x08, file.byte(at: 22) == 0x10
+    else { return nil }
+    return .mistaken("is a file of PaddlePaddle's parameters (.pdiparams)", advice: useTheOriginal)
+  }
 
   /// Torch 7 writes the type of a value first: 4 is an object, with its version as text, and 3 a table.
   private static func torch7(_ file: ByteRegion) -> FileKind? {
@@ -109,7 +163,15 @@ extension FileKind {
 
   /// Darknet writes its version first: 0.1 or 0.2. ncnn writes zero before weights of full precision. No message of
   /// protobuf begins with a zero.
+  ///
+  /// The oldest files of Darknet have learning rate, momentum and decay in the place of the version.
   private static func darknetOrNCNN(_ file: ByteRegion) -> FileKind? {
+    func number(_ offset: Int) -> Float { Float(bitPattern: file.integer(at: offset) ?? .max) }
+    if (1e-6...0.1).contains(number(0)), (0.8...0.999).contains(number(4)), (1e-6...0.01).contains(number(8)),
+      (file.integer(at: 12, as: Int32.self) ?? -1) >= 0
+    {
+      return .mistaken("is a Darknet weight file of the oldest kind", advice: useTheOriginal)
+    }
     guard file.integer(at: 0, as: UInt32.self) == 0 else { return nil }
     if [1, 2].contains(file.integer(at: 4, as: UInt32.self)),
       (file.integer(at: 8, as: UInt32.self) ?? 99) < 10
@@ -131,6 +193,6 @@ extension FileKind {
   /// TensorFlow's checkpoints are tables whose signature stands at the end.
   private static func table(_ file: ByteRegion) -> FileKind? {
     guard file.integer(at: file.count - 8, as: UInt64.self) == 0xDB47_7524_8B80_FB57 else { return nil }
-    return .mistaken("is a TensorFlow checkpoint or its index", advice: useTheOriginal)
+    return .mistaken("is a TensorFlow checkpoint or its index", advice: TensorFlowFiles.saveCheckpoint)
   }
 }

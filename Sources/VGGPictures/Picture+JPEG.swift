@@ -21,6 +21,11 @@ extension Picture {
         tjDecompressHeader3(
           decoder, start, UInt(bytes.count), &width, &height, &subsampling, &colours) == 0
       else { throw failure() }
+      guard ![TJCS_CMYK, TJCS_YCCK].map({ Int32($0.rawValue) }).contains(colours) else {
+        throw FileError(
+          .unsupported, code: "jpeg.cmyk", file: file, "is a JPEG picture in CMYK, the colours of printing",
+          advice: "convert it to RGB")
+      }
       try checkSize(width: Int(width), height: Int(height), file)
       let byteCount = Int(width) * Int(height) * 3
       // Warnings are damage: half a picture must not pass for a whole one. Hundreds of scans are an attack.

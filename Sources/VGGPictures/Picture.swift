@@ -8,6 +8,11 @@ public struct Picture: Equatable, Sendable {
   public let height: Int
   /// Three bytes for each pixel.
   public let pixels: [UInt8]
+  /// How the file had it turned, which is undone in the pixels.
+  public private(set) var storedOrientation = PictureOrientation.upright
+
+  /// The number of rows and columns.
+  public var extent: Extent { Extent(height: height, width: width) }
 
   /// The longest side that is read.
   public static let longestSide = 16384
@@ -24,8 +29,9 @@ public struct Picture: Equatable, Sendable {
 
   /// Reads a PNG, JPEG or binary PPM or PGM picture; its content says which.
   ///
-  /// Pixels are what the loaders of Keras and Caffe make of the file: transparency and the orientation of the camera are
-  /// ignored, grey becomes equal red, green and blue.
+  /// Grey becomes equal red, green and blue. Transparency is left out, as Pillow's conversion to RGB does it, on which
+  /// Keras' loaders rest: the colours are those that are stored, not mixed with any background. A picture whose EXIF data
+  /// say that the camera was turned is turned upright, as viewers show it.
   ///
   /// - Throws: `malformed` where the file is damaged; `unsupported` for other files and for sides above `longestSide`.
   public init(_ file: MappedFile) throws(FileError) {
@@ -35,16 +41,40 @@ public struct Picture: Equatable, Sendable {
   /// Reads a picture from memory; `file` is its path, for errors.
   public init(_ bytes: ByteRegion, file: String) throws(FileError) {
     if bytes.hasBytes([0x89] + Array("PNG".utf8)) {
-      self = try .png(bytes, file)
+      self = try .png(bytes, file).turnedUpright(from: PictureOrientation(ofPNG: bytes))
     } else if bytes.hasBytes([0xFF, 0xD8, 0xFF]) {
-      self = try .jpeg(bytes, file)
+      self = try .jpeg(bytes, file).turnedUpright(from: PictureOrientation(ofJPEG: bytes))
     } else if bytes.hasBytes(Array("P5".utf8)) || bytes.hasBytes(Array("P6".utf8)) {
       self = try .portableAnymap(bytes, file)
     } else {
+      let name: String? = if case .otherPicture(let name) = FileKind(of: bytes) { name } else { nil }
       throw FileError(
-        .unsupported, code: "picture.kind", file: file, "is no picture that can be read",
-        allowed: "PNG, JPEG, binary PPM and PGM")
+        .unsupported, code: "picture.kind", file: file,
+        name.map { "is \($0), which is not read" } ?? "is not a picture",
+        allowed: "PNG, JPEG, binary PPM and PGM", advice: name == nil ? nil : "convert it to PNG or JPEG")
     }
+  }
+
+  /// The picture as it was taken, of one that is stored turned or mirrored.
+  private func turnedUpright(from stored: PictureOrientation) -> Picture {
+    guard stored != .upright else { return self }
+    let swaps = stored.swapsSides
+    let (newWidth, newHeight) = swaps ? (height, width) : (width, height)
+    let turned = [UInt8](unsafeUninitializedCapacity: pixels.count) { buffer, count in
+      for row in 0..<newHeight {
+        for column in 0..<newWidth {
+          let source = stored.position(row: row, column: column, width: width, height: height)
+          for channel in 0..<3 {
+            buffer[(row * newWidth + column) * 3 + channel] =
+              pixels[(source.row * width + source.column) * 3 + channel]
+          }
+        }
+      }
+      count = pixels.count
+    }
+    var picture = Picture(width: newWidth, height: newHeight, pixels: turned)
+    picture.storedOrientation = stored
+    return picture
   }
 
   /// Refuses sizes before anything of that size is allocated.

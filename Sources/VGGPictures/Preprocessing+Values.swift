@@ -11,7 +11,15 @@ extension Preprocessing {
   ///   - extent: The extent of the network's input.
   /// - Precondition: `mean` and `scale` have a number for each channel: one for grey, three otherwise.
   public func values(of picture: Picture, extent: Extent) -> [Float] {
-    let fitted = fitted(picture, extent)
+    values(of: picture, fitted: resize.fit(picture.extent, to: extent))
+  }
+
+  /// What a network gets to see of a picture that is fitted in a given way, whatever the rule: [row, column, channel] float32.
+  ///
+  /// - Precondition: The fit is one of this picture, and `mean` and `scale` have a number for each channel.
+  public func values(of picture: Picture, fitted fit: PictureFit) -> [Float] {
+    precondition(fit.original == picture.extent)
+    let fitted = picture.resized(to: fit.scaled, croppingTo: fit.centre)
     let order: [Int]
     switch channelOrder {
     case .rgb: order = [0, 1, 2]
@@ -31,23 +39,6 @@ extension Preprocessing {
       }
     }
     return values
-  }
-
-  private func fitted(_ picture: Picture, _ extent: Extent) -> Picture {
-    guard picture.width != extent.width || picture.height != extent.height else { return picture }
-    switch resize {
-    case .stretch: return picture.resized(to: extent)
-    case .shorterSide(let side):
-      // The largest of three factors, as fractions: to the side, and at least so large that the extent can be cut out.
-      let factors = [
-        (min(side, 1 << 30), min(picture.width, picture.height)), (extent.width, picture.width),
-        (extent.height, picture.height),
-      ]
-      let factor = factors.reduce((0, 1)) { $0.0 * $1.1 >= $1.0 * $0.1 ? $0 : $1 }
-      let scaled = Extent(
-        height: picture.height * factor.0 / factor.1, width: picture.width * factor.0 / factor.1)
-      return picture.resized(to: scaled, croppingTo: extent)
-    }
   }
 }
 

@@ -140,7 +140,7 @@ struct PictureTests {
   @Test("JPEGs for printing are refused in words")
   func cmyk() {
     let error = #expect(throws: FileError.self) { try picture("cmyk.jpg") }
-    #expect(error?.code == "jpeg.decode")
+    #expect(error?.code == "jpeg.cmyk")
   }
 
   @Test("Damage gives a picture or an error", arguments: names)

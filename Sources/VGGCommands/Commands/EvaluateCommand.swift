@@ -22,7 +22,7 @@ let evaluateCommand = Command(
   let model = try OpenedModel(checking: path, by: arguments, console).model
   let classCount = try judgedClassCount(model.network, path)
   let batchSize = 24
-  let (count, labels, batch) = try InputReader(model: model, isChannelsFirst: false)
+  let (count, labels, batch) = try InputReader(model: model)
     .labelledBatches(data, batchSize: batchSize)
   if let wrong = labels.first(where: { !(0..<classCount).contains($0) }) {
     throw FileError(

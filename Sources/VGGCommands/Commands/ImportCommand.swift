@@ -31,7 +31,7 @@ let importCommand = Command(
   positionals: [sourceArgument],
   options: [
     ModelOptions.output, ModelOptions.precision, ModelOptions.kept, ModelOptions.pruneDense,
-    ModelOptions.dropDense,
+    ModelOptions.dropDense, ModelOptions.labels,
     ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, ModelOptions.force, forwardVerification,
   ] + JudgementOptions.writing + ModelOptions.reading
 ) { arguments, console in
@@ -48,7 +48,7 @@ let importCommand = Command(
       .unsupported, code: "import.native", file: path, "is a native model already",
       advice: "'vggconv quantize' and 'vggconv prune' change native models")
   }
-  let source = opened.model
+  let source = try arguments[ModelOptions.labels].map(opened.model.labelled(by:)) ?? opened.model
   let model = try compressed(source, by: arguments)
   let (written, judgement) = try writeJudged(
     model, madeOf: source, from: [opened.file] + opened.companions, to: output,

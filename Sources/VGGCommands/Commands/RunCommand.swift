@@ -6,13 +6,12 @@ internal import VGGModel
 
 private let topOption = Option<Int>(
   "top", valueName: "COUNT", help: "Print this many classes; 5 if not given", range: 1...100_000)
-private let labelsOption = Option("labels", valueName: "FILE", help: "The names of the classes, one a line")
 private let layoutOption = Option<ArrayLayout>(
   choice: "layout", valueName: "LAYOUT", help: "The order of the axes of array inputs; nhwc if not given")
 private let wholeOption = Option<Int>(
   "whole", valueName: "SIDE",
   help: "Scale pictures so that the shorter side is this, and do not cut them",
-  range: 1...2048)
+  range: PictureResizing.sides)
 private let activationsOption = Option(
   "save-activations", valueName: "OUT.npz", help: "Write every layer's output, NHWC, after its ReLU")
 
@@ -20,8 +19,9 @@ private let activationsOption = Option(
 let runCommand = Command(
   "run", abstract: "run a model on pictures or arrays and print the classes",
   discussion: """
-    Pictures (PNG, JPEG, PPM) are preprocessed as the model says. Arrays (.npy, or .npz with an array 'input') are float32 and \
-    preprocessed already. On arrays larger than the model's own input, and on pictures with --whole, the dense layers slide \
+    Pictures (PNG, JPEG, PPM) are turned upright as their EXIF data say, resized and preprocessed as the model says; how \
+    each was resized is printed, width first. Transparency is left out: the colours are those that are stored. Arrays (.npy, or \
+    .npz with an array 'input') are float32 and preprocessed already. On arrays larger than the model's own input, and on pictures with --whole, the dense layers slide \
     over the picture, as in the paper: the scores are the mean of the map that this gives.
     """,
   examples: [
@@ -34,7 +34,8 @@ let runCommand = Command(
     Positional("INPUT", help: "Pictures, .npy or .npz files", count: .oneOrMore),
   ],
   options: [
-    topOption, labelsOption, layoutOption, wholeOption, activationsOption, ModelOptions.force,
+    topOption, ModelOptions.labels, layoutOption, ModelOptions.resizing, wholeOption, activationsOption,
+    ModelOptions.force,
   ] + ModelOptions.using
     + EngineArguments.all
 ) { arguments, console in
@@ -44,10 +45,17 @@ let runCommand = Command(
   guard activationsPath == nil || inputs.count == 1 else {
     throw UsageError("--save-activations takes one input, not \(inputs.count)")
   }
+  guard arguments[wholeOption] == nil || arguments[ModelOptions.resizing] == nil else {
+    throw UsageError("--whole and --resize exclude each other")
+  }
   let model = try OpenedModel(checking: path, by: arguments, console).model
-  let labels = try arguments[labelsOption].map(readLabels) ?? model.labels
+  let labels =
+    try arguments[ModelOptions.labels].map { list throws(FileError) in
+      try LabelFile.labels(in: MappedFile(path: list), for: model.network)
+    } ?? model.labels
   let reader = InputReader(
-    model: model, isChannelsFirst: arguments[layoutOption] == .nchw, wholeSide: arguments[wholeOption])
+    model: model, isChannelsFirst: arguments[layoutOption] == .nchw,
+    resizing: arguments[wholeOption].map { .whole($0) } ?? arguments[ModelOptions.resizing])
   var options = EngineArguments.options(arguments)
   var engine: (any Engine)?
   var results: [JSONValue] = []
@@ -55,8 +63,12 @@ let runCommand = Command(
     let progress = console.progress("running", total: inputs.count, unit: .items("inputs"))
     defer { progress.finish() }
     for input in inputs {
-      let batch: FeatureMap
-      do { batch = try reader.read(input) } catch { throw .tap(error) }
+      let read: InputReader.Input
+      do { read = try reader.read(input) } catch { throw .tap(error) }
+      let batch = read.batch
+      if let preparation = read.preparation, !console.isJSON {
+        console.note("\(Format.visible(input)): \(preparation.text)")
+      }
       if engine == nil {
         // The first input says what the engine is prepared for.
         options.extent = batch.shape.extent
@@ -81,10 +93,11 @@ let runCommand = Command(
           try NumPyArchive.write(saved, to: activationsPath, overwrite: arguments[ModelOptions.force])
         } catch { throw .tap(error) }
       }
+      let preparation = read.preparation.map { [(key: "resize", value: $0.json)] } ?? []
       results += try OutputReport(
         input: input, labels: labels, top: arguments[topOption] ?? 5, console: console
       )
-      .report(output)
+      .report(output).map { .object(($0.object ?? []) + preparation) }
     }
   } catch {
     throw error.fileError(path)
@@ -112,9 +125,3 @@ func arrayShape(_ values: FeatureMap) -> [Int] {
     : [values.count, shape.extent.height, shape.extent.width, shape.channels]
 }
 
-private func readLabels(_ path: String) throws(FileError) -> [String] {
-  let text = try MappedFile(path: path).bytes.withBytes { String(decoding: $0, as: UTF8.self) }
-  return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-    String(line.hasSuffix("\r") ? line.dropLast() : line)
-  }
-}

@@ -44,7 +44,7 @@ let verifyCommand = Command(
     Positional("MODEL", help: "The native model"),
   ],
   options: [
-    JudgementOptions.inputs, referenceOption, seedOption, JudgementOptions.distance,
+    JudgementOptions.inputs, ModelOptions.resizing, referenceOption, seedOption, JudgementOptions.distance,
     JudgementOptions.sameClass, maximumErrorOption, JudgementOptions.explainOnly, junitOption, pageOption,
     selfTestSwitch, ModelOptions.noCheck,
   ] + EngineArguments.all + ModelOptions.reading
@@ -65,7 +65,8 @@ let verifyCommand = Command(
   let engineOptions = EngineArguments.options(arguments)
   do {
     let inputs = try JudgementInputs(
-      for: source, paths: arguments.all(JudgementOptions.inputs), seed: seed)
+      for: source, paths: arguments.all(JudgementOptions.inputs),
+      resizing: arguments[ModelOptions.resizing], seed: seed)
     if arguments[selfTestSwitch] {
       let test = try FaultReport(
         source: source, model: opened.model, inputs: inputs.pictures, seed: seed, options: engineOptions,

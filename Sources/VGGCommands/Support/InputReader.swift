@@ -7,16 +7,23 @@ internal import VGGPictures
 struct InputReader {
   let model: Model
   /// Whether the axes of arrays are [N, C, H, W] instead of [N, H, W, C].
-  let isChannelsFirst: Bool
-  /// The shorter side of pictures that are taken whole instead of cut to the model's extent.
-  var wholeSide: Int?
+  var isChannelsFirst = false
+  /// How pictures are brought to the model's extent; nil: as the model says.
+  var resizing: PictureResizing?
+
+  /// What was read.
+  struct Input {
+    var batch: FeatureMap
+    /// What was done to the picture, nil for an array.
+    var preparation: PicturePreparation?
+  }
 
   /// Reads a file; its content says what it is.
-  func read(_ path: String) throws -> FeatureMap {
+  func read(_ path: String) throws -> Input {
     let file = try MappedFile(path: path)
     switch FileKind(of: file.bytes) {
-    case .picture: return try picture(file)
-    case .npy: return try batch(try NumericArray(npy: file.bytes, file: path), path)
+    case .picture, .otherPicture: return try picture(file)
+    case .npy: return Input(batch: try batch(try NumericArray(npy: file.bytes, file: path), path))
     case .zip:
       let archive = try NumPyArchive(file, scratchFolder: scratchFolder)
       guard let array = try archive.array("input") else {
@@ -24,11 +31,11 @@ struct InputReader {
           .malformed, code: "input.array", file: path, "has no array named input",
           seen: archive.names.joined(separator: ", "), allowed: "input")
       }
-      return try batch(array, path)
-    default:
-      throw FileError(
-        .unsupported, code: "input.kind", file: path, "is no input",
-        allowed: "PNG, JPEG and PPM pictures, .npy, .npz")
+      return Input(batch: try batch(array, path))
+    case .empty: throw refusal(path, "is empty")
+    case .mistaken(let problem, _): throw refusal(path, problem)
+    case .native, .damagedNative: throw refusal(path, "is a model, not an input")
+    case .hdf5, .json, .unknown: throw refusal(path, "is neither a picture nor an array")
     }
   }
 
@@ -43,7 +50,7 @@ struct InputReader {
       let labels = try archive.array("labels")
     else {
       throw FileError(
-        .malformed, code: "data.arrays", file: path, "is no labelled data",
+        .malformed, code: "data.arrays", file: path, "does not hold labelled data",
         seen: archive.names.joined(separator: ", "),
         allowed: "arrays images and labels")
     }
@@ -114,23 +121,73 @@ struct InputReader {
     return preprocessing
   }
 
-  private func picture(_ file: MappedFile) throws -> FeatureMap {
+  private func refusal(_ path: String, _ problem: String) -> FileError {
+    FileError(
+      .unsupported, code: "input.kind", file: path, problem,
+      allowed: "PNG, JPEG and PPM pictures, .npy, .npz")
+  }
+
+  private func picture(_ file: MappedFile) throws -> Input {
     let preprocessing = try requiredPreprocessing(file.path)
     let picture = try Picture(file)
-    var extent = model.network.inputExtent ?? Extent(height: picture.height, width: picture.width)
-    if let wholeSide {
-      let shorter = min(picture.height, picture.width)
-      extent = Extent(
-        height: picture.height * wholeSide / shorter, width: picture.width * wholeSide / shorter)
-      guard max(extent.height, extent.width) <= Network.largestInputSide else {
+    let fit = try fit(picture.extent, by: preprocessing.resize, file.path)
+    let shape = FeatureShape(extent: fit.centre, channels: model.network.inputChannels)
+    return Input(
+      batch: try FeatureMap(
+        count: 1, shape: shape, values: preprocessing.values(of: picture, fitted: fit)),
+      preparation: PicturePreparation(fit: fit, orientation: picture.storedOrientation))
+  }
+
+  /// How a picture is brought to what the network takes: by the model's rule, or as the user wants it.
+  private func fit(
+    _ picture: Extent, by rule: Preprocessing.Resize, _ path: String
+  ) throws(FileError) -> PictureFit {
+    let input = model.network.inputExtent
+    switch resizing {
+    case nil: return input.map { rule.fit(picture, to: $0) } ?? PictureFit(whole: picture)
+    case .exact?:
+      guard input == nil || input == picture else {
         throw FileError(
-          .unsupported, code: "input.extent", file: file.path, "is too long and narrow to be taken whole",
-          seen: "\(extent)", allowed: "sides of up to \(Network.largestInputSide)")
+          .unsupported, code: "input.extent", file: path, "does not have the size that the model takes",
+          seen: "\(picture.width)x\(picture.height)", allowed: input.map { "\($0.width)x\($0.height)" },
+          advice: "--resize shorter or --resize stretch changes its size")
       }
+      return PictureFit(whole: picture)
+    case .stretch?:
+      guard let input else { throw hasNoExtent(path, "--resize shorter:SIDE scales pictures") }
+      return Preprocessing.Resize.stretch.fit(picture, to: input)
+    case .shorter(let side)?:
+      guard let input else {
+        guard let side else { throw hasNoExtent(path, "say which side: --resize shorter:SIDE") }
+        return try whole(picture, side, path)
+      }
+      guard let side else { return Preprocessing.released(for: input).resize.fit(picture, to: input) }
+      guard side >= max(input.height, input.width) else {
+        throw FileError(
+          .unsupported, code: "input.extent", file: path, "would become smaller than what is cut out of it",
+          place: "--resize shorter:\(side)", allowed: "a side of at least \(max(input.height, input.width))")
+      }
+      return Preprocessing.Resize.shorterSide(side).fit(picture, to: input)
+    case .whole(let side)?: return try whole(picture, side, path)
     }
-    return try FeatureMap(
-      count: 1, shape: FeatureShape(extent: extent, channels: model.network.inputChannels),
-      values: preprocessing.values(of: picture, extent: extent))
+  }
+
+  /// The whole picture, with a shorter side of a given length.
+  private func whole(_ picture: Extent, _ side: Int, _ path: String) throws(FileError) -> PictureFit {
+    let shorter = min(picture.height, picture.width)
+    let extent = Extent(height: picture.height * side / shorter, width: picture.width * side / shorter)
+    guard max(extent.height, extent.width) <= Network.largestInputSide else {
+      throw FileError(
+        .unsupported, code: "input.extent", file: path, "is too long and narrow to be taken whole",
+        seen: "\(extent.width)x\(extent.height)", allowed: "sides of up to \(Network.largestInputSide)")
+    }
+    return PictureFit(original: picture, scaled: extent, centre: extent)
+  }
+
+  private func hasNoExtent(_ path: String, _ advice: String) -> FileError {
+    FileError(
+      .unsupported, code: "input.extent", file: path, "cannot be brought to the model's size: it has none",
+      advice: advice)
   }
 
   private func batch(_ array: NumericArray, _ path: String) throws -> FeatureMap {
@@ -138,7 +195,7 @@ struct InputReader {
     let channelAxis = isChannelsFirst ? 1 : 3
     guard shape.count == 4, shape[channelAxis] == model.network.inputChannels else {
       throw FileError(
-        .malformed, code: "input.shape", file: path, "is no batch of pictures for this model",
+        .malformed, code: "input.shape", file: path, "is not a batch of pictures for this model",
         seen: "\(array.shape)",
         allowed: isChannelsFirst
           ? "[N, \(model.network.inputChannels), H, W]" : "[N, H, W, \(model.network.inputChannels)]",

@@ -24,7 +24,9 @@ enum JudgementOptions {
     "no-verify", help: "Do not read the written model back, compare and judge it")
 
   /// Those of commands that write a model.
-  static let writing: [any OptionDeclaration] = [inputs, distance, sameClass, explainOnly, noVerification]
+  static let writing: [any OptionDeclaration] = [
+    inputs, ModelOptions.resizing, distance, sameClass, explainOnly, noVerification,
+  ]
 
   /// The limits that the user states.
   static func limits(_ arguments: Arguments) -> Verification.Limits {
@@ -47,17 +49,17 @@ struct JudgementInputs {
   private(set) var dataPaths: [String] = []
 
   /// Generates pictures for a source and reads those that the user gives, preprocessed as the source says.
-  init(for source: Model, paths: [String], seed: UInt64) throws {
+  init(for source: Model, paths: [String], resizing: PictureResizing?, seed: UInt64) throws {
     pictures = [
       try VerificationInputs.generated(
         for: source.network, preprocessing: source.preprocessing, seed: seed)
     ]
     names = VerificationInputs.names
-    let reader = InputReader(model: source, isChannelsFirst: false)
+    let reader = InputReader(model: source, resizing: resizing)
     let batchSize = 24
     for path in paths {
       guard let labelled = try reader.labelledBatchesIfAny(path, batchSize: batchSize) else {
-        let batch = try reader.read(path)
+        let batch = try reader.read(path).batch
         pictures.append(batch)
         names += batch.count == 1 ? [path] : (1...batch.count).map { "\(path) [\($0)]" }
         continue
@@ -96,7 +98,8 @@ struct Judgement {
   ) throws {
     let model = written.model
     let inputs = try JudgementInputs(
-      for: origin, paths: arguments.all(JudgementOptions.inputs), seed: Judgement.seed)
+      for: origin, paths: arguments.all(JudgementOptions.inputs),
+      resizing: arguments[ModelOptions.resizing], seed: Judgement.seed)
     let depth = Judgement.depth(of: model, origin, isForward: isForward)
     let steps = Verification.stepCount(
       for: model, inputs: inputs.pictures.count, data: inputs.data, depth: depth)

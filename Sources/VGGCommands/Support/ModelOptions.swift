@@ -64,6 +64,15 @@ enum ModelOptions {
     help: "Make mean and scale part of conv1_1, so that the network takes plain pixels; inexact at the border"
   )
 
+  static let labels = Option(
+    "labels", valueName: "FILE",
+    help: "The names of the classes: one a line, Keras' class_index.json or Caffe's synset_words.txt")
+  static let resizing = Option<PictureResizing>(
+    "resize", valueName: "HOW",
+    help: "Bring pictures to the input's size like this instead of as the model says: scale the shorter side "
+      + "and cut out the centre (shorter, shorter:SIDE), stretch them, or demand that they fit (none)",
+    allowed: "shorter, shorter:SIDE, stretch, none", parse: PictureResizing.init(_:))
+
   static let inputExtent = Option<Extent>(
     "input", valueName: "SIDE|HxW", help: "The extent of the picture; 224 for a network of the paper",
     allowed: "a side such as 224, or height x width such as 480x640", parse: extent(_:))

@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import Glibc
 internal import VGGFile
+internal import VGGInterchange
 internal import VGGModel
 
 /// `VGG-16 (D), 1000 classes, input 224x224x3`; `VGG-16 (D) up to pool4, no top`
@@ -31,6 +32,20 @@ extension Preprocessing {
     }
     return "\(channelOrder.rawValue) less \(list(mean))"
       + (scale.allSatisfy { $0 == 1 } ? "" : ", times \(list(scale))")
+  }
+}
+
+extension Model {
+  /// The model with the names of its classes from a file that the user names.
+  func labelled(by path: String) throws(FileError) -> Model {
+    let file = try MappedFile(path: path)
+    var model = self
+    model.labels = try LabelFile.labels(in: file, for: network)
+    model.provenance.decisions.append(
+      Provenance.Decision(
+        "labels", "\(model.labels.count) names of classes",
+        because: "stated on the command line, in \(file.name)"))
+    return model
   }
 }
 

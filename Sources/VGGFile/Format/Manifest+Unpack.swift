@@ -37,6 +37,11 @@ extension Manifest {
       self.preprocessing = try Preprocessing(preprocessing.pointee, reader.within("preprocessing"))
     }
     labels = try reader.strings(message.labels, message.n_labels, "labels")
+    guard labels.isEmpty || labels.count == network.classCount else {
+      throw reader.failure(
+        "labels", "does not name as many classes as there are", seen: "\(labels.count)",
+        allowed: "none, or \(network.classCount ?? 0)")
+    }
     provenance = try Provenance(
       reader.required(message.provenance, "provenance"), reader.within("provenance"))
     let stated = try reader.digest(message.weights_digest, "weights_digest")

@@ -1,0 +1,56 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGModel
+internal import VGGPictures
+
+/// How the user wants pictures to be brought to a model's extent.
+enum PictureResizing: Equatable, Sendable {
+  /// The shorter side gets a length, 256 for an input of 224 if it is not given, and the centre is cut out.
+  case shorter(Int?)
+  /// Both sides are scaled to the input's.
+  case stretch
+  /// Pictures must fit.
+  case exact
+  /// The shorter side gets a length, and nothing is cut off.
+  case whole(Int)
+
+  /// `shorter`, `shorter:SIDE`, `stretch` or `none`.
+  init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    switch (parts[0], parts.count) {
+    case ("stretch", 1): self = .stretch
+    case ("none", 1): self = .exact
+    case ("shorter", 1): self = .shorter(nil)
+    case ("shorter", 2):
+      guard let side = Int(parts[1]), PictureResizing.sides.contains(side) else { return nil }
+      self = .shorter(side)
+    default: return nil
+    }
+  }
+
+  /// The lengths that a shorter side may get.
+  static let sides = 1...2048
+}
+
+/// What was done to a picture before it was preprocessed.
+struct PicturePreparation {
+  var fit: PictureFit
+  var orientation: PictureOrientation
+
+  /// `resized 500x375 to 341x256, centre 224x224`, and whether it was turned.
+  var text: String {
+    (orientation == .upright ? "" : "turned upright (EXIF orientation \(orientation.rawValue)), ")
+      + fit.description
+  }
+
+  /// The same for scripts; sides as [height, width].
+  var json: JSONValue {
+    func sides(_ extent: Extent) -> JSONValue {
+      [.integer(Int64(extent.height)), .integer(Int64(extent.width))]
+    }
+    return [
+      "orientation": .integer(Int64(orientation.rawValue)), "from": sides(fit.original),
+      "to": sides(fit.scaled), "centre": sides(fit.centre),
+    ]
+  }
+}

@@ -91,7 +91,7 @@ public final class ZipArchive {
       }
       throw FileError(
         .malformed, code: "zip.open", file: file,
-        "is no sound zip archive: \(String(cString: zip_error_strerror(&error)))",
+        "is not a sound zip archive: \(String(cString: zip_error_strerror(&error)))",
         advice: "fetch or make the file again")
     }
     return archive

@@ -29,14 +29,18 @@ public enum LabelFile {
 
   /// Reads a list of names, however many there are.
   public static func labels(in file: MappedFile) throws(FileError) -> [String] {
-    let text = try TextFile(file)
+    try labels(in: TextFile(file))
+  }
+
+  /// Reads a list of names from a text, however many there are.
+  public static func labels(in text: TextFile) throws(FileError) -> [String] {
     let first = text.text.unicodeScalars.first { !$0.properties.isWhitespace }
     let isJSON = first == "{" || first == "["
     let labels = try isJSON ? JSONLabels(text).labels : plainLabels(text)
     if let empty = labels.firstIndex(of: "") {
-      throw failure(file.path, "empty", "has no name for a class", place: "class \(empty)")
+      throw failure(text.path, "empty", "has no name for a class", place: "class \(empty)")
     }
-    guard !labels.isEmpty else { throw failure(file.path, "none", "names no classes") }
+    guard !labels.isEmpty else { throw failure(text.path, "none", "names no classes") }
     return labels
   }
 

@@ -14,7 +14,7 @@ public struct NumPyArchive {
   /// Opens an archive.
   ///
   /// - Parameter scratchFolder: Where compressed arrays are unpacked.
-  /// - Throws: `malformed` where it is no sound archive, or has a member that is no array.
+  /// - Throws: `malformed` where it is no sound archive, or has a member that is not an array.
   public init(
     _ file: MappedFile, scratchFolder: String = ScratchFile.standardFolder
   ) throws(FileError) {
@@ -24,7 +24,7 @@ public struct NumPyArchive {
     for member in archive.members {
       guard member.name.hasSuffix(".npy") else {
         throw FileError(
-          .malformed, code: "npz.member", file: file.path, "has a member that is no array",
+          .malformed, code: "npz.member", file: file.path, "has a member that is not an array",
           place: "member \(member.name)", allowed: "names that end in .npy")
       }
       names.append(String(member.name.dropLast(4)))

@@ -20,11 +20,10 @@ public struct ChecksumList: Sendable {
   /// Reads a list.
   ///
   /// - Throws: `malformed`, naming the first line that is not one of SHA-256 sums and what it is instead.
-  public init(_ file: MappedFile) throws(FileError) {
-    let text = try TextFile(file)
+  public init(_ file: TextFile) throws(FileError) {
     var entries: [Entry] = []
     var style: Line.Style?
-    for (index, bytes) in text.text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
+    for (index, bytes) in file.text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
     {
       let content = bytes.last == 0x0D ? bytes.dropLast() : bytes
       guard let line = String(content), !line.isEmpty, !line.hasPrefix("#") else { continue }

@@ -99,7 +99,7 @@ import Testing
 
   static let text = [
     index("values.weights.json", "more than 262144 values", "{\"weight_map\": [", "[],", 300_000),
-    index("nested.weights.json", "no JSON", "{\"weight_map\": ", "[", 100_000),
+    index("nested.weights.json", "not JSON", "{\"weight_map\": ", "[", 100_000),
     index("long.weights.json", "too large for an index", "{", " ", 5 << 20),
     prototxt("long.prototxt", "too long for a network's description", "layer { name: \"a\" }\n", 500_000),
     prototxt("layers.prototxt", "more layers or blobs than any VGG", "layer { }\n", 100_000),
@@ -159,7 +159,7 @@ import Testing
     },
     archive("text.keras", "too large") { [.init("config.json", matches: 20_000)] },
     archive("name.keras", "leads out of the archive") { [.init("../config.json", stored: [])] },
-    archive("members.keras", "no .keras file") { (0..<20_000).map { .init("m\($0)", stored: []) } },
+    archive("members.keras", "not a .keras file") { (0..<20_000).map { .init("m\($0)", stored: []) } },
     Case(name: "bomb.keras", message: "unpacks to far more") { path in
       let configuration = Array(#"{"class_name": "Sequential", "config": {"layers": []}}"#.utf8)
       try HostileFile.write(

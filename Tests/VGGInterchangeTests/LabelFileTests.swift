@@ -1,4 +1,3 @@
-import Foundation
 import TestSupport
 import Testing
 import VGGInterchange
@@ -9,10 +8,7 @@ struct LabelFileTests {
   static let names = ["cat", "dog", "fish", "bird", "frog"]
 
   private func labels(_ text: String) throws -> [String] {
-    try withTemporaryFolder { folder in
-      try Data(text.utf8).write(to: URL(filePath: "\(folder)/labels"))
-      return try LabelFile.labels(in: MappedFile(path: "\(folder)/labels"))
-    }
+    try LabelFile.labels(in: TextFile(ByteRegion(copying: Array(text.utf8)), path: "labels"))
   }
 
   private func network(classes: Int) throws -> Network {
@@ -65,6 +61,16 @@ struct LabelFileTests {
   func refusals(_ text: String, _ code: String) {
     let error = #expect(throws: FileError.self) { try labels(text) }
     #expect(error?.code == code)
+  }
+
+  @Test(
+    "Damage gives names or an error",
+    arguments: ["{\"0\": [\"n1\", \"cat\"], \"1\": \"dog\"}", "0: a\r\n1: b\r\n"])
+  func damage(_ text: String) {
+    forEachDamage(of: Array(text.utf8), seed: 3, mutations: 300) { damaged in
+      let names = try? LabelFile.labels(in: TextFile(ByteRegion(copying: damaged), path: "labels"))
+      #expect(names?.contains("") != true && names?.isEmpty != true)
+    }
   }
 
   @Test(

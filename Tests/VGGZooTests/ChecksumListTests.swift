@@ -8,12 +8,10 @@ import VGGZoo
   private static let sum = String(repeating: "0123456789abcdef", count: 4)
 
   private func paths(_ text: String) throws -> [String] {
-    try withTemporaryFolder { folder in
-      try Data(text.replacing("SUM", with: Self.sum).utf8).write(to: URL(filePath: "\(folder)/SUMS"))
-      let entries = try ChecksumList(MappedFile(path: "\(folder)/SUMS")).entries
-      #expect(entries.allSatisfy { $0.sum == Self.sum })
-      return entries.map(\.path)
-    }
+    let bytes = ByteRegion(copying: Array(text.replacing("SUM", with: Self.sum).utf8))
+    let entries = try ChecksumList(TextFile(bytes, path: "SUMS")).entries
+    #expect(entries.allSatisfy { $0.sum == Self.sum })
+    return entries.map(\.path)
   }
 
   @Test(

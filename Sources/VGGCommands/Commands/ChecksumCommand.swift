@@ -57,7 +57,7 @@ private func checksum(of path: String, _ console: Console) throws(FileError) -> 
 
 /// Checks every line of a list and says which files are not what it says.
 private func checkFiles(in list: String, _ console: Console) throws(FileError) -> ExitStatus {
-  let entries = try ChecksumList(MappedFile(path: list)).entries
+  let entries = try ChecksumList(TextFile(MappedFile(path: list))).entries
   var results: [JSONValue] = []
   var failures = 0
   for entry in entries {

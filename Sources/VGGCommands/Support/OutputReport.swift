@@ -54,7 +54,7 @@ struct OutputReport {
           areIndependent && count > 1 ? "each probability by itself" : nil)
         for index in best {
           let percent = Format.percent(Double(parts[offset + index]))
-          console.print("  \(leftPadded(percent, 8))  \(label(index, "class"))")
+          console.print("  \(leftPadded(percent, 8))  \(Format.visible(label(index, "class")))")
         }
       }
       return [
@@ -82,7 +82,7 @@ struct OutputReport {
         printHeading(picture, of: output.count, mapExtent: mapExtent, "values")
         for (index, value) in own.prefix(top).enumerated() {
           console.print(
-            "  \(leftPadded(Format.significant(Double(value), 6), 12))  \(label(index, "output"))")
+            "  \(leftPadded(Format.significant(Double(value), 6), 12))  \(Format.visible(label(index, "output")))")
         }
         if count > top { console.print("  and \(count - top) more") }
       }

@@ -158,7 +158,7 @@ package final class AtomicFile: @unchecked Sendable {
     guard overwrite, isReplaceable else {
       throw FileError(
         .cannotCreate, code: "output.exists", file: path,
-        isReplaceable ? "exists already" : "is there already, and is no file",
+        isReplaceable ? "exists already" : "is there already, and is not a file",
         advice: isReplaceable ? "--force replaces it" : "choose another name")
     }
   }

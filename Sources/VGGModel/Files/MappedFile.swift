@@ -36,7 +36,7 @@ public final class MappedFile: @unchecked Sendable {
     guard status.st_mode & S_IFMT == S_IFREG else {
       let seen = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a device, pipe or socket"
       throw FileError(
-        .unreadable, code: "file.type", file: path, "is no regular file", seen: seen,
+        .unreadable, code: "file.type", file: path, "is not a regular file", seen: seen,
         allowed: "a regular file")
     }
     guard status.st_size > 0 else {

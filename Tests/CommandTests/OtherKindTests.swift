@@ -31,6 +31,7 @@ import Testing
     ("vgg.mlpackage/Manifest.json", "Core ML package", "convert from"),
     ("vgg.mlpackage/Data/com.apple.CoreML/model.mlmodel", "is a Core ML model", "convert from"),
     ("vgg16.mlmodel", "is a Core ML model", "convert from"), ("vgg16.mnn", "an MNN model", "convert from"),
+    ("real.mnn", "is an MNN model", "convert from"),
     ("vgg16.engine", "is a TensorRT engine", "convert from"), ("vgg16.uff", "a UFF model", "convert from"),
     ("vgg16.onnx", "is an ONNX model", "convert from"), ("vgg.tflite", "TensorFlow Lite", "convert from"),
     ("init_net.pb", "is a Caffe2 network", "convert from"),

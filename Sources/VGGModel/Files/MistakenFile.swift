@@ -5,7 +5,7 @@ extension FileKind {
       return .mistaken(signature.problem, advice: signature.advice)
     }
     return text(file) ?? pickle(file) ?? torch7(file) ?? paddle(file)
-      ?? darknetOrNCNN(file) ?? safetensors(file) ?? table(file)
+      ?? darknetOrNCNN(file) ?? safetensors(file) ?? table(file) ?? mnn(file)
   }
 
   // MARK: Signatures
@@ -181,6 +181,28 @@ extension FileKind {
     return .mistaken(
       "begins with zeros, as an unfinished download or ncnn's weights (.bin) do",
       advice: "download it again, or \(useTheOriginal)")
+  }
+
+  /// MNN writes a FlatBuffer without an identifier. Its first table, near the beginning, has a dozen fields, of which the
+  /// fourth is the list of operations.
+  private static func mnn(_ file: ByteRegion) -> FileKind? {
+    func number(_ offset: Int) -> Int? { file.integer(at: offset, as: UInt16.self).map(Int.init) }
+    func place(_ offset: Int) -> Int? { file.integer(at: offset, as: UInt32.self).map { offset + Int($0) } }
+    guard let table = place(0), (8...1024).contains(table), let back = file.integer(at: table, as: Int32.self)
+    else {
+      return nil
+    }
+    let fields = table - Int(back)
+    guard (4...2048).contains(fields), let length = number(fields), length % 2 == 0,
+      (22...64).contains(length),
+      let size = number(fields + 2), (8...512).contains(size)
+    else { return nil }
+    let offsets = stride(from: 4, to: length, by: 2).compactMap { number(fields + $0) }
+    guard offsets.count == (length - 4) / 2, offsets.allSatisfy({ $0 < size }), offsets[3] >= 4,
+      let operations = place(table + offsets[3]), let count = file.integer(at: operations, as: UInt32.self),
+      count > 0, file.slice(at: operations + 4, count: Int(count) * 4) != nil
+    else { return nil }
+    return .mistaken("is an MNN model", advice: useTheOriginal)
   }
 
   private static func safetensors(_ file: ByteRegion) -> FileKind? {

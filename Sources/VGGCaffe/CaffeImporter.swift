@@ -97,7 +97,7 @@ private struct Importation {
         net = ordered
         decisions.append(decision)
       }
-      chain = try ChainReader(net, file: file, scratchFolder: options.scratchFolder)
+      chain = try ChainReader(net, file: file, options: options)
     } catch {
       let codes = ["structure", "layer.type", "layer.settings", "snapshot.order"]
       guard codes.contains(where: { error.code == "caffe.\($0)" }) else { throw error }
@@ -139,6 +139,12 @@ private struct Importation {
         "batch-statistics", "those that are stored",
         "use_global_stats is false in \(chain.batchStatistics.joined(separator: ", ")), as in training, but one picture has no statistics"
       )
+    }
+    if !chain.lateNormalizations.isEmpty {
+      decide(
+        "normalization-order", NormalizationPlace.behindActivation.rawValue,
+        net.hasStructure
+          ? "\(chain.lateNormalizations.joined(separator: ", ")) stand behind a ReLU" : "asked for")
     }
     if chain.hasSoftmax {
       found.headActivation = FoundNetwork.FoundActivation(.softmax, because: "a Softmax stands behind it")

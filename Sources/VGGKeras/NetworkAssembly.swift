@@ -66,7 +66,7 @@ struct NetworkAssembly {
     try others?.requireKnownHead(
       weights, head.first.flatMap { $0.isConvolution ? nil : $0 },
       channels: layers.last(where: { !$0.isHead })?.sizes(convention.layout).outputs)
-    let statistics = try normalizationConvention(layers)
+    let statistics = try normalizationConvention(&layers)
 
     var found = FoundNetwork(
       convolutions: [], dense: [], flattenOrder: convention.flattenOrder,
@@ -91,6 +91,11 @@ struct NetworkAssembly {
       if let normalization = layer.normalization, let statistics {
         foundLayer.batchNormalization = try batchNormalization(
           normalization, configuration?.normalization, statistics)
+      }
+      if let normalization = layer.outputNormalization, let statistics {
+        foundLayer.outputNormalization = FoundNetwork.WeightedLayer.OutputNormalization(
+          try batchNormalization(normalization, configuration?.outputNormalization, statistics),
+          isBehindPooling: normalization.isBehindPooling)
       }
       if configuration?.activation == "linear" { foundLayer.hiddenActivation = Activation.none }
       if layer.isHead { found.dense.append(foundLayer) } else { found.convolutions.append(foundLayer) }
@@ -130,18 +135,29 @@ struct NetworkAssembly {
 
   /// What the statistics of the file's normalisations are; nil where there are none.
   private mutating func normalizationConvention(
-    _ layers: [StoredLayer]
+    _ layers: inout [StoredLayer]
   ) throws(FileError) -> NormalizationConvention? {
-    guard let first = layers.lazy.compactMap(\.normalization).first else { return nil }
+    guard let first = layers.lazy.compactMap({ $0.normalization ?? $0.outputNormalization }).first else {
+      return nil
+    }
     if configured == nil {
-      decisions.append(try NormalizationOrder.decision(weights, file: file, options: options))
+      let order = try NormalizationOrder(weights, file: file, options: options)
+      decisions += order.decisions
+      for index in layers.indices {
+        guard var normalization = layers[index].normalization else { continue }
+        let place = order.place(of: normalization.name)
+        guard place != .beforeActivation else { continue }
+        normalization.isBehindPooling = place == .behindPooling
+        layers[index].normalization = nil
+        layers[index].outputNormalization = normalization
+      }
     }
     let convention = try NormalizationConvention(
       NormalizationConvention.Evidence(
         writer: weights.generation.writer, version: weights.version,
         isOfTensorFlow: first.mean.name.hasSuffix(":0"),
         epsilonIsConfigured: configured?.weighted.allSatisfy {
-          $0.normalization == nil || $0.normalization?.epsilon != nil
+          [$0.normalization, $0.outputNormalization].allSatisfy { $0 == nil || $0?.epsilon != nil }
         } ?? false,
         name: first.name), file: file, options: options)
     decisions += convention.decisions
@@ -201,11 +217,13 @@ struct NetworkAssembly {
           "layer \(layer.name)", seen: "a kernel of shape \(layer.shape)",
           allowed: "\(kind) with \(described.outputs) outputs, as configured (\(described.name))")
       }
-      guard (described.normalization == nil) == (layer.normalization == nil) else {
+      for (wanted, stored) in [
+        (described.normalization, layer.normalization),
+        (described.outputNormalization, layer.outputNormalization),
+      ] where (wanted == nil) != (stored == nil) {
         throw disagreement(
-          "layer \(layer.name)",
-          seen: layer.normalization.map { "a batch normalisation, \($0.name)" } ?? "none",
-          allowed: described.normalization.map { "\($0.name) behind it, as configured" }
+          "layer \(layer.name)", seen: stored.map { "a batch normalisation, \($0.name)" } ?? "none",
+          allowed: wanted.map { "\($0.name) behind it, as configured" }
             ?? "no batch normalisation, as configured")
       }
     }

@@ -45,9 +45,11 @@ import VGGModel
   /// What conv3_1 must be: the textbook's formula, channel by channel.
   static func expect(
     _ net: TestNet, divisor: Double, epsilon: Double, gamma: [Float]? = nil, beta: [Float]? = nil,
-    mean: [Float] = mean, variance: [Float] = variance
+    mean: [Float] = mean, variance: [Float] = variance, place: NormalizationPlace? = nil
   ) throws {
-    let model = try net.model()
+    var options = ImportOptions()
+    options.normalizationPlace = place
+    let model = try net.model(options: options)
     let weight = try #require(model.tensor("conv3_1/weight")).values.array()
     let bias = try #require(model.tensor("conv3_1/bias")).values.array()
     let oldWeight = try #require(net.values["conv3_1/0"])  // [4, 3, 3, 3]
@@ -123,13 +125,33 @@ import VGGModel
     #expect(zip(bias, old).allSatisfy { $0 == Float((Double($1) - 1) / 2) })
   }
 
+  /// Behind the pooling only factors: they are worked into conv4_1, whose padding stays zero.
+  @Test func factorsBehindAPoolingAreWorkedIntoTheNextConvolution() throws {
+    let net = Self.net([Self.scale("s", behind: "pool3", blobs: [Self.gamma])], behind: "pool3")
+    let model = try net.model()
+    let weight = try #require(model.tensor("conv4_1/weight"))
+    let plain = try #require(TestNet().model().tensor("conv4_1/weight"))
+    let (values, old) = (try weight.values.array(), try plain.values.array())
+    let outputs = weight.shape[3]
+    for index in values.indices {
+      #expect(values[index] == old[index] * Self.gamma[index / outputs % 4])
+    }
+    #expect(model.provenance.folded.map(\.layer).allSatisfy { $0 == "conv4_1" })
+    #expect(model.provenance.decisions.contains { $0.choice == "behind the activations" })
+  }
+
   @Test func filesWithOnlyWeights() throws {
     var net = Self.net([
       Self.batchNorm("bn", behind: "conv3_1", blobs: [Self.mean, Self.variance, [2]]),
       Self.scale("scale", behind: "conv3_1", blobs: [Self.gamma, Self.beta]),
     ])
     net.layers.removeAll { $0.blobs.isEmpty }
-    try Self.expect(net, divisor: 2, epsilon: Double(Float(1e-5)), gamma: Self.gamma, beta: Self.beta)
+    let error = #expect(throws: FileError.self) { try net.model() }
+    #expect(error?.code == "caffe.normalization.order")
+    #expect(error?.advice?.contains("--bn-after-activation") == true)
+    try Self.expect(
+      net, divisor: 2, epsilon: Double(Float(1e-5)), gamma: Self.gamma, beta: Self.beta,
+      place: .beforeActivation)
   }
 
   @Test func statisticsOfABatchAreSaid() throws {
@@ -203,15 +225,20 @@ import VGGModel
       ]
     },
     Refusal(
-      testDescription: "behind the ReLU", code: "caffe.structure",
+      testDescription: "behind the ReLU", code: "model.normalization.order",
       layers: {
         [batchNorm("bn", behind: "conv3_1", blobs: [mean, variance, [1]])]
       }, behind: "relu3_1"),
     Refusal(
-      testDescription: "a scale behind the pooling", code: "caffe.structure",
+      testDescription: "a scale and a shift behind the pooling", code: "model.normalization.order",
       layers: {
-        [scale("s", behind: "pool3", blobs: [gamma])]
+        [scale("s", behind: "pool3", blobs: [gamma, beta])]
       }, behind: "pool3"),
+    Refusal(
+      testDescription: "a negative scale in front of the pooling", code: "model.normalization.order",
+      layers: {
+        [scale("s", behind: "conv3_2", blobs: [gamma])]
+      }, behind: "relu3_2"),
     Refusal(testDescription: "a scale without its bias", code: "caffe.blobs") {
       [scale("s", behind: "conv3_1", blobs: [gamma], hasBias: true)]
     },

@@ -23,8 +23,8 @@ import VGGModel
     Case(name: "keras2_bn.h5", spread: "variance"),
     Case(name: "keras2_bn_no_beta.h5", spread: "variance"),
     Case(name: "keras2_full_bn_no_gamma.h5", spread: "variance"),
-    Case(name: "keras2_nested_bn.h5", spread: "variance") { $0.normalizationsPrecedeActivations = true },
-    Case(name: "keras3_bn.weights.h5", spread: "variance"),
+    Case(name: "keras2_nested_bn.h5", spread: "variance") { $0.normalizationPlace = .beforeActivation },
+    Case(name: "keras3_bn.weights.h5", spread: "variance") { $0.normalizationPlace = .beforeActivation },
     Case(name: "keras3_bn.keras", spread: "variance"),
   ]
 

@@ -25,7 +25,8 @@ import VGGModel
   }
 
   static let ofQuantized = "kernel, bias, scale, and zeros and groups of int4, of a dense layer"
-  static let inOrder = "a convolution, its normalisation, then its activation"
+  private static let intoPadding = "the zero padding of block2_conv1 behind it, which it does not shift"
+  private static let unpadded = "a dense layer or an unpadded convolution behind it"
 
   static let damaged = [
     Refusal(
@@ -92,22 +93,21 @@ import VGGModel
       allowed: "config.json and model.weights.h5, as in a .keras file"),
     Refusal(
       "keras_cases/bad_batch_normalization.h5", .unsupported, "keras.normalization.order",
-      at: "layer block1_bn", seen: "no activation between it and block2_conv1", allowed: inOrder),
+      at: "layer block1_bn", seen: "no activation between it and the layers around it"),
     Refusal(
       "keras_cases/bad_bn_activation_inside.weights.h5", .unsupported, "keras.normalization.order",
       at: "layer batch_normalization",
-      seen: "8 normalisations and 0 activations that are layers of their own", allowed: inOrder),
+      seen: "how many layers of each class there are, but not how they alternate"),
     Refusal(
       "keras_cases/bad_bn_axis.h5", .unsupported, "keras.config.value", at: "layer block1_bn1, axis",
       seen: "1",
       allowed: "that of the channels, 3 or -1"),
     Refusal(
-      "keras_cases/bad_bn_behind_activation.h5", .unsupported, "keras.normalization", at: "layer block1_bn1",
-      seen: "behind the activation of block1_conv1",
-      allowed: "a convolution or dense layer without activation, its normalisation, then its activation"),
+      "keras_cases/bad_bn_behind_activation.h5", .unsupported, "model.normalization.order",
+      at: "layer block1_bn1, behind block1_conv1", seen: intoPadding, allowed: unpadded),
     Refusal(
-      "keras_cases/bad_bn_behind_activation_weights.h5", .unsupported, "keras.normalization.order",
-      at: "layer block1_bn1", seen: "behind the activation block1_act1", allowed: inOrder),
+      "keras_cases/bad_bn_behind_activation_weights.h5", .unsupported, "model.normalization.order",
+      at: "layer block1_bn1, behind block1_conv1", seen: intoPadding, allowed: unpadded),
     Refusal(
       "keras_cases/bad_bn_count.weights.h5", .unsupported, "keras.order", at: "batch normalisations",
       seen: "5 with 8 convolutions",
@@ -118,7 +118,7 @@ import VGGModel
     Refusal(
       "keras_cases/bad_bn_first.h5", .unsupported, "keras.normalization", at: "layer input_1",
       seen: "in front of the first convolution",
-      allowed: "a convolution or dense layer without activation, its normalisation, then its activation"),
+      allowed: "one behind a convolution or dense layer, or behind its relu"),
     Refusal(
       "keras_cases/bad_bn_length.h5", .malformed, "model.normalization",
       at: "layer block3_conv2, tensor block3_bn2/block3_bn2/gamma:0", seen: "[3]", allowed: "[4]"),
@@ -130,9 +130,8 @@ import VGGModel
       at: "layer block3_bn2, tensor block3_bn2/block3_bn2/moving_variance:0",
       seen: "-1.1158950328826904 for channel 0, epsilon 0.001", allowed: "a positive sum"),
     Refusal(
-      "keras_cases/bad_bn_no_activation.h5", .unsupported, "keras.normalization.order",
-      at: "layer block1_bn1",
-      seen: "no activation between it and block2_conv1", allowed: inOrder),
+      "keras_cases/bad_bn_no_activation.h5", .unsupported, "model.normalization.order",
+      at: "layer block1_bn1, behind block1_conv1", seen: intoPadding, allowed: unpadded),
     Refusal(
       "keras_cases/bad_bn_not_configured.h5", .malformed, "keras.config.weights", at: "layer block1_conv1",
       seen: "a batch normalisation, block1_bn1", allowed: "no batch normalisation, as configured"),

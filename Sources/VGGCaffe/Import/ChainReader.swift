@@ -14,6 +14,8 @@ struct ChainReader {
   private(set) var normalization: NormalizationSettings?
   /// The batch normalisations of which the file says that they use the statistics of a batch.
   private(set) var batchStatistics: [String] = []
+  /// The normalisations behind an activation.
+  private(set) var lateNormalizations: [String] = []
   /// The side of the first dense layer's kernel where it is stored as a convolution.
   private(set) var topKernelSide: Int?
   private(set) var hasSoftmax = false
@@ -23,18 +25,20 @@ struct ChainReader {
 
   private let net: CaffeNet
   private let file: CaffeFile
-  private let scratchFolder: String
+  private let options: ImportOptions
   /// The names of the last layer's output; empty: not known.
   private var currentBlobs: Set<String>
   /// The layer with weights whose ReLU has not come yet.
   private var withoutActivation: CaffeLayer?
+  /// Whether a pooling came since the last layer with weights.
+  private var hasPooledSinceWeights = false
   private var namesWithWeights: Set<String> = []
 
   /// Follows the layers of a network whose weights are in a file.
-  init(_ net: CaffeNet, file: CaffeFile, scratchFolder: String) throws(FileError) {
+  init(_ net: CaffeNet, file: CaffeFile, options: ImportOptions) throws(FileError) {
     self.net = net
     self.file = file
-    self.scratchFolder = scratchFolder
+    self.options = options
     currentBlobs = Set(net.inputNames)
     for layer in net.layers { try add(layer) }
     try finish()
@@ -163,37 +167,71 @@ struct ChainReader {
     dense.append(layer)
   }
 
-  /// A normalisation between a layer with weights and its ReLU, which becomes part of that layer.
+  /// A normalisation behind a layer with weights, its ReLU or the pooling after that.
   private mutating func addBatchNormalization(_ layer: CaffeLayer, _ settings: BatchNormalizationSettings?)
     throws(FileError)
   {
-    guard withoutActivation != nil, let last = lastWithWeights, last.batchNormalization == nil else {
+    let place = try placeOfNormalization(layer)
+    guard let last = lastWithWeights, last.normalization(at: place) == nil else {
       throw deviation(
-        layer, seen: "a batch normalisation", allowed: "one between a layer with weights and its ReLU")
+        layer, seen: "a batch normalisation", allowed: "one behind a layer with weights or behind its ReLU")
     }
     let normalization = try read(layer) { (reader: inout BlobReader) throws(FileError) in
       try reader.batchNormalization(settings, channels: last.outputs)
     }
-    lastWithWeights?.batchNormalization = normalization
+    setNormalization(normalization, at: place)
     if settings?.usesBatchStatistics == true { batchStatistics.append(layer.name) }
   }
 
   /// Factors and summands, of a batch normalisation or on their own.
   private mutating func addScale(_ layer: CaffeLayer, _ settings: ScaleSettings?) throws(FileError) {
-    guard withoutActivation != nil, let last = lastWithWeights, last.batchNormalization?.gamma == nil else {
+    let place = try placeOfNormalization(layer)
+    guard let last = lastWithWeights, last.normalization(at: place)?.gamma == nil else {
       throw deviation(
         layer, seen: "a Scale",
-        allowed: "one between a layer with weights or its batch normalisation and the ReLU")
+        allowed: "one behind a layer with weights, its batch normalisation or its ReLU")
     }
     let (gamma, beta) = try read(layer) { (reader: inout BlobReader) throws(FileError) in
       try reader.scale(settings, channels: last.outputs)
     }
     var normalization =
-      last.batchNormalization
+      last.normalization(at: place)
       ?? BatchNormalization(name: layer.name, gamma: nil, beta: nil, mean: nil, spread: nil, epsilon: 0)
     normalization.gamma = gamma
     normalization.beta = beta
-    lastWithWeights?.batchNormalization = normalization
+    setNormalization(normalization, at: place)
+  }
+
+  /// Where a normalisation that comes next stands; behind a pooling only where none stands in front of it.
+  private func placeOfNormalization(_ layer: CaffeLayer) throws(FileError) -> NormalizationPlace {
+    guard net.hasStructure else {
+      guard let place = options.normalizationPlace else {
+        throw file.unsupported(
+          "normalization.order",
+          "does not tell whether a batch normalisation stands in front of its ReLU or behind it",
+          at: layer.offset, place: layer.place, seen: "no ReLU layers",
+          advice: "give the deploy prototxt with --prototxt, or state it with --bn-before-activation or "
+            + "--bn-after-activation")
+      }
+      return place
+    }
+    if withoutActivation != nil { return .beforeActivation }
+    if let earlier = lastWithWeights?.outputNormalization, earlier.isBehindPooling != hasPooledSinceWeights {
+      throw deviation(
+        layer, seen: "a second normalisation, behind \(earlier.normalization.name) and a pooling",
+        allowed: "one behind each layer with weights")
+    }
+    return hasPooledSinceWeights ? .behindPooling : .behindActivation
+  }
+
+  private mutating func setNormalization(_ normalization: BatchNormalization, at place: NormalizationPlace) {
+    if place == .beforeActivation {
+      lastWithWeights?.batchNormalization = normalization
+    } else {
+      if lastWithWeights?.outputNormalization == nil { lateNormalizations.append(normalization.name) }
+      lastWithWeights?.outputNormalization = FoundNetwork.WeightedLayer.OutputNormalization(
+        normalization, isBehindPooling: place == .behindPooling)
+    }
   }
 
   /// The layer with weights that was added last.
@@ -216,6 +254,7 @@ struct ChainReader {
     try requireActivation(before: layer)
     let found = try read(layer, body)
     withoutActivation = layer
+    hasPooledSinceWeights = false
     return found
   }
 
@@ -236,7 +275,7 @@ struct ChainReader {
   }
 
   private func reader(of layer: CaffeLayer) -> BlobReader {
-    BlobReader(layer, of: file, snapshot: net.snapshot, scratchFolder: scratchFolder)
+    BlobReader(layer, of: file, snapshot: net.snapshot, scratchFolder: options.scratchFolder)
   }
 
   /// The extent of a kernel that only its own shape tells.
@@ -255,6 +294,7 @@ struct ChainReader {
         allowed: "five poolings, one at the end of each block")
     }
     pooling.append((settings, layer, convolutions.count))
+    hasPooledSinceWeights = true
   }
 
   // MARK: Checks
@@ -315,6 +355,11 @@ extension Extent {
 extension FoundNetwork.WeightedLayer {
   /// The number of channels or neurons that the layer gives.
   fileprivate var outputs: Int { weight.canonicalShape.last ?? 0 }
+
+  /// The normalisation in front of the activation, or the one behind it.
+  fileprivate func normalization(at place: NormalizationPlace) -> BatchNormalization? {
+    place == .beforeActivation ? batchNormalization : outputNormalization?.normalization
+  }
 }
 
 extension ConvolutionSettings {

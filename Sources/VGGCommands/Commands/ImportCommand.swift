@@ -38,7 +38,7 @@ let importCommand = Command(
   let path = arguments.positionals[0]
   let output = arguments[ModelOptions.output] ?? defaultOutput(for: path)
   try requireFree(output, by: arguments)
-  var options = ModelOptions.importOptions(arguments)
+  var options = try ModelOptions.importOptions(arguments)
   options.inputFolding = ModelOptions.inputFolding(arguments)
   let opened = try OpenedModel(
     path, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean], options: options)

@@ -22,7 +22,7 @@ let inspectCommand = Command(
 ) { arguments, console in
   let opened = try OpenedModel(
     arguments.positionals[0], prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
-    options: ModelOptions.importOptions(arguments))
+    options: try ModelOptions.importOptions(arguments))
   opened.warn(console)
   let report = try ModelReport(opened)
   if console.isJSON {

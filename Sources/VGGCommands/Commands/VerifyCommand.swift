@@ -50,7 +50,7 @@ let verifyCommand = Command(
   ] + EngineArguments.all + ModelOptions.reading
 ) { arguments, console in
   let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
-  var options = ModelOptions.importOptions(arguments)
+  var options = try ModelOptions.importOptions(arguments)
   let opened = try OpenedModel(checking: modelPath, by: arguments, console)
   // What the model knows of the source's normalisation and of its folded preprocessing need not be said again.
   options.normalization = options.normalization ?? opened.model.network.normalization

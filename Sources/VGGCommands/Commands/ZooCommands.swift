@@ -59,11 +59,12 @@ let zooIdentifyCommand = Command(
   options: [ModelOptions.requireSandbox]
 ) { arguments, console in
   let paths = arguments.positionals
+  let options = try ModelOptions.importOptions(arguments)
   var reports: [JSONValue] = []
   var worst = ExitStatus.success
   for path in paths {
     do throws(FileError) {
-      let report = try IdentityReport(of: path, by: arguments, console)
+      let report = try IdentityReport(of: path, options, console)
       if report.exitStatus.rawValue > worst.rawValue { worst = report.exitStatus }
       reports.append(report.json)
       if !console.isJSON { console.print(report.text(console)) }
@@ -96,7 +97,7 @@ private struct IdentityReport {
   /// Why nothing could be read, where that is not the end of it.
   let unreadable: FileError?
 
-  init(of path: String, by arguments: Arguments, _ console: Console) throws(FileError) {
+  init(of path: String, _ options: ImportOptions, _ console: Console) throws(FileError) {
     self.path = path
     // Of an unpacked archive the weights are what may have been published.
     let file = KerasSource.isFolder(path) ? try KerasSource(folder: path).main : try MappedFile(path: path)
@@ -109,7 +110,7 @@ private struct IdentityReport {
       return
     }
     do throws(FileError) {
-      let opened = try OpenedModel(path, options: ModelOptions.importOptions(arguments))
+      let opened = try OpenedModel(path, options: options)
       opened.warn(console)
       content = try ModelReport(opened)
       unreadable = nil

@@ -42,6 +42,9 @@ enum ModelOptions {
   static let normalizationFirst = Switch(
     "bn-before-activation",
     help: "Batch normalisations stand in front of the activations, if the source does not tell")
+  static let normalizationBehind = Switch(
+    "bn-after-activation",
+    help: "Batch normalisations stand behind the activations, if the source does not tell")
   static let kernelFlip = Option<Decision>(
     choice: "kernel-flip", valueName: "WHETHER", help: "Whether kernels are stored rotated by 180 degrees")
   static let flattenOrder = Option<FlattenChoice>(
@@ -80,7 +83,7 @@ enum ModelOptions {
   /// The options that decide how a source is read.
   static let reading: [any OptionDeclaration] = [
     prototxt, mean, allowNonFinite, normalization, normalizationSpread, normalizationEpsilon,
-    normalizationFirst,
+    normalizationFirst, normalizationBehind,
     kernelFlip, flattenOrder, channelOrder, headActivation, architecture, requireSandbox,
   ]
 
@@ -159,7 +162,9 @@ enum ModelOptions {
   }
 
   /// What the user decided about a source.
-  static func importOptions(_ arguments: Arguments) -> ImportOptions {
+  ///
+  /// - Throws: A `UsageError` where options exclude each other.
+  static func importOptions(_ arguments: Arguments) throws(UsageError) -> ImportOptions {
     var options = ImportOptions.byEvidence
     options.allowsNonFinite = arguments[allowNonFinite]
     options.requiresSandbox = arguments[requireSandbox]
@@ -169,7 +174,7 @@ enum ModelOptions {
     options.normalizationSpread = arguments[normalizationSpread].flatMap {
       BatchNormalization.Spread(rawValue: $0.rawValue)
     }
-    options.normalizationsPrecedeActivations = arguments[normalizationFirst]
+    options.normalizationPlace = try normalizationPlace(arguments)
     options.normalizationEpsilon = arguments[normalizationEpsilon]
     switch arguments[kernelFlip] {
     case .yes?: options.kernelsAreRotated = true
@@ -181,6 +186,16 @@ enum ModelOptions {
       Preprocessing.ChannelOrder(rawValue: $0.rawValue)
     }
     return options
+  }
+
+  private static func normalizationPlace(_ arguments: Arguments) throws(UsageError) -> NormalizationPlace? {
+    switch (arguments[normalizationFirst], arguments[normalizationBehind]) {
+    case (true, true):
+      throw UsageError("--bn-before-activation and --bn-after-activation exclude each other")
+    case (true, false): return .beforeActivation
+    case (false, true): return .behindActivation
+    case (false, false): return nil
+    }
   }
 
   /// `224` or `480x640`

@@ -19,6 +19,8 @@ struct ConfiguredNetwork {
     var quantization: String?
     /// The batch normalisation behind it, in front of its activation.
     var normalization: Normalization?
+    /// The batch normalisation behind its activation.
+    var outputNormalization: Normalization?
 
     /// Whether a kernel of this shape can be the layer's, whatever the order of its axes.
     func fits(_ shape: [Int]) -> Bool {
@@ -39,6 +41,8 @@ struct ConfiguredNetwork {
     var hasScale: Bool
     /// Whether there is a beta.
     var hasCenter: Bool
+    /// Whether the pooling behind the layer comes first; only where it stands behind the activation.
+    var isBehindPooling = false
   }
 
   /// The layers with weights, in order.
@@ -111,7 +115,7 @@ struct ConfiguredNetwork {
 
   /// The names of all layers with weights in order, normalisations included.
   var namesOfLayersWithWeights: [String] {
-    weighted.flatMap { [$0.name, $0.normalization?.name].compactMap(\.self) }
+    weighted.flatMap { [$0.name, $0.normalization?.name, $0.outputNormalization?.name].compactMap(\.self) }
   }
 
   /// The layers of the head, the last one left out, that have no activation.
@@ -279,16 +283,14 @@ struct ConfiguredNetwork {
       allowed: "a softmax behind Flatten, as channels come first")
   }
 
-  /// Whether the last layer with weights has neither activation nor normalisation, and nothing is behind it yet.
-  var canTakeNormalization: Bool {
-    guard let last = weighted.last else { return false }
-    return last.activation == "linear" && last.normalization == nil && zeros == nil
-      && (last.isHead || openConvolutions > 0)
-  }
-
   /// Notes what is behind the last layer with weights.
-  mutating func setNormalization(_ normalization: Normalization) {
-    weighted[weighted.count - 1].normalization = normalization
+  mutating func setNormalization(_ normalization: Normalization, _ place: NormalizationPlace) {
+    if place == .beforeActivation {
+      weighted[weighted.count - 1].normalization = normalization
+    } else {
+      weighted[weighted.count - 1].outputNormalization = normalization
+      weighted[weighted.count - 1].outputNormalization?.isBehindPooling = place == .behindPooling
+    }
   }
 
   /// An activation that is a layer of its own belongs to the layer with weights before it.
@@ -298,7 +300,8 @@ struct ConfiguredNetwork {
       ? try activation(of: layer, allowed: Self.headActivations) : layer.className.lowercased()
     if name == "linear" { return }
     try requirePlain(layer.settings, of: layer)
-    guard let last = weighted.last, last.activation == "linear", name == "relu" || last.isHead,
+    guard let last = weighted.last, last.activation == "linear", last.outputNormalization == nil,
+      name == "relu" || last.isHead,
       headPooling == nil || last.isHead
     else { throw wrongPlace(layer) }
     try requireChannelsLast(name, in: layer)

@@ -27,21 +27,38 @@ struct LayerSorting {
         sorted.append(try weighted(layer))
         continue
       }
-      let configuration = configured?.weighted.lazy.compactMap(\.normalization).first {
-        $0.name == layer.name
-      }
-      let normalization = try StoredNormalization(layer, configured: configuration)
-      guard let last = sorted.last, last.normalization == nil else {
+      let (configuration, isBehind) = configuredNormalization(layer.name)
+      var normalization = try StoredNormalization(layer, configured: configuration)
+      normalization.isBehindPooling = configuration?.isBehindPooling ?? false
+      guard let last = sorted.last, (isBehind ? last.outputNormalization : last.normalization) == nil else {
         throw FileError(
           .unsupported, code: "keras.normalization", file: layer.weights[0].file.path,
           "has a batch normalisation that is not behind a convolution or dense layer",
           place: "layer \(layer.name)",
-          seen: sorted.last?.normalization.map { "behind the normalisation \($0.name)" }
-            ?? "in front of the first convolution")
+          seen: (sorted.last?.normalization ?? sorted.last?.outputNormalization).map {
+            "behind the normalisation \($0.name)"
+          } ?? "in front of the first convolution")
       }
-      sorted[sorted.count - 1].normalization = normalization
+      if isBehind {
+        sorted[sorted.count - 1].outputNormalization = normalization
+      } else {
+        sorted[sorted.count - 1].normalization = normalization
+      }
     }
     return sorted
+  }
+
+  /// What the configuration says of a normalisation, and whether it stands behind the activation.
+  private func configuredNormalization(
+    _ name: String
+  ) -> (settings: ConfiguredNetwork.Normalization?, isBehind: Bool) {
+    for layer in configured?.weighted ?? [] {
+      if let normalization = layer.normalization, normalization.name == name { return (normalization, false) }
+      if let normalization = layer.outputNormalization, normalization.name == name {
+        return (normalization, true)
+      }
+    }
+    return (nil, false)
   }
 
   /// The layers as the configuration has them, where it names just these; else as they are.

@@ -1,96 +1,131 @@
 internal import VGGModel
 
-/// Whether batch normalisations stand in front of the activations, in a file without configuration.
+/// Where the batch normalisations of a file without configuration stand: in front of the activations or behind them.
 ///
-/// Only there can they be worked into the layer before them. Behind an activation, or with the activation inside the
-/// convolution, the weights look the same and the network is another one.
-enum NormalizationOrder {
+/// The weights look the same and the network is another one, so something must tell: the names of the layers without
+/// weights, in their order, or the user.
+struct NormalizationOrder {
+  /// What was concluded, one for each place that there is.
+  private(set) var decisions: [Provenance.Decision] = []
+  private var places: [String: NormalizationPlace] = [:]
+
   /// Looks at the layers without weights.
   ///
-  /// - Returns: What was concluded.
-  /// - Throws: Where they say that a normalisation stands behind the activation, or say nothing.
-  static func decision(
-    _ weights: KerasWeights, file: String, options: ImportOptions
-  ) throws(FileError) -> Provenance.Decision {
-    func decided(_ reason: String) -> Provenance.Decision {
-      Provenance.Decision("normalization-order", "in front of the activations", because: reason)
+  /// - Throws: `unsupported` where they do not tell and the user does not either, or where the two contradict each other.
+  init(_ weights: KerasWeights, file: String, options: ImportOptions) throws(FileError) {
+    let neighbours = Neighbours.all(in: weights)
+    let hasNoActivations = !weights.layers.contains {
+      $0.weights.isEmpty && LayerName.mayBeActivation($0.className ?? $0.name)
     }
-    if options.normalizationsPrecedeActivations { return decided("asked for") }
-    guard weights.placesAreKnown else {
-      return decided(try withoutPlaces(weights, file: file))
-    }
-    let hasBiases = zip(weights.layers, weights.layers.dropFirst()).contains {
-      $1.isNormalization && $0.weights.count > 1
-    }
-    if weights.generation.writer == .keras0 {
-      return decided(try withoutNames(weights, file: file))
-    }
-    var normalization: String?
-    var activation: String?
-    for layer in weights.layers {
-      if !layer.weights.isEmpty {
-        if layer.isNormalization, let activation {
-          throw refusal(layer.name, file, seen: "behind the activation \(activation)")
+    let poolings = weights.layers.count { ($0.className ?? $0.name).lowercased().contains("pool") }
+    for neighbour in neighbours {
+      let verdict =
+        if weights.generation.writer == .keras0 {
+          neighbour.ofNumberedLayers(weights)
+        } else if poolings >= 5, hasNoActivations, options.normalizationPlace == nil {
+          // All layers are listed and none is an activation.
+          Verdict(
+            place: .behindActivation,
+            reason: "assumed: no activation is a layer of its own, so each is part of the layer before it")
+        } else if weights.placesAreKnown {
+          neighbour.ofNamedLayers()
+        } else {
+          Verdict(reason: "how many layers of each class there are, but not how they alternate")
         }
-        if !layer.isNormalization, hasBiases, let normalization {
-          throw refusal(normalization, file, seen: "no activation between it and \(layer.name)")
-        }
-        (normalization, activation) = (layer.isNormalization ? layer.name : nil, nil)
-      } else if LayerName.mayBeActivation(layer.name) {
-        (normalization, activation) = (nil, layer.name)
-      }
+      let place = try Self.place(verdict, of: neighbour.name, file, options)
+      places[neighbour.name] =
+        neighbour.hasPoolingInFront && place == .behindActivation ? .behindPooling : place
+      note(place, because: verdict.place == nil ? "asked for" : verdict.reason)
     }
-    if let normalization, hasBiases { throw refusal(normalization, file, seen: "no activation behind it") }
-    return decided(
-      hasBiases
-        ? "the names of the layers have an activation behind each of them"
-        : "assumed: what is normalised has no bias, which only a normalisation right behind it makes up for")
   }
 
-  /// Keras 0 numbers its layers: between a normalisation and the next convolution of a block there is one without weights,
-  /// the activation, besides the padding that the first convolution has too.
-  private static func withoutNames(_ weights: KerasWeights, file: String) throws(FileError) -> String {
+  /// Where a normalisation stands.
+  func place(of name: String) -> NormalizationPlace { places[name] ?? .beforeActivation }
+
+  private mutating func note(_ place: NormalizationPlace, because reason: String) {
+    guard !decisions.contains(where: { $0.choice == place.rawValue }) else { return }
+    decisions.append(Provenance.Decision("normalization-order", place.rawValue, because: reason))
+  }
+
+  /// What the file says of one normalisation.
+  fileprivate struct Verdict {
+    /// Nil: the file does not tell.
+    var place: NormalizationPlace?
+    /// What tells it, or what is not told.
+    var reason: String
+  }
+
+  private static func place(
+    _ verdict: Verdict, of name: String, _ file: String, _ options: ImportOptions
+  ) throws(FileError) -> NormalizationPlace {
+    switch (verdict.place, options.normalizationPlace) {
+    case (let found?, let wanted?) where found != wanted:
+      throw FileError(
+        .unsupported, code: "keras.normalization.order", file: file,
+        "has its batch normalisations \(found.rawValue), not where they are said to be",
+        place: "layer \(name)",
+        seen: verdict.reason, allowed: wanted.rawValue)
+    case (let found?, _): return found
+    case (nil, let wanted?): return wanted
+    case (nil, nil):
+      throw FileError(
+        .unsupported, code: "keras.normalization.order", file: file,
+        "does not tell whether a batch normalisation stands in front of its activation or behind it",
+        place: "layer \(name)", seen: verdict.reason,
+        advice: "state it with --bn-before-activation or --bn-after-activation, or save the whole model, "
+          + "which tells the order")
+    }
+  }
+}
+
+/// The layers without weights around a batch normalisation, up to the next ones with weights.
+private struct Neighbours {
+  var name: String
+  var index: Int
+  var before: [KerasLayer] = []
+  var after: [KerasLayer] = []
+
+  /// Those of all normalisations, in order; without neighbours where their places are not known.
+  static func all(in weights: KerasWeights) -> [Neighbours] {
+    let layers = weights.layers
+    return layers.indices.filter { layers[$0].isNormalization }.map { index in
+      var found = Neighbours(name: layers[index].name, index: index)
+      guard weights.placesAreKnown else { return found }
+      found.before = layers[..<index].reversed().prefix { $0.weights.isEmpty }.reversed()
+      found.after = Array(layers[(index + 1)...].prefix { $0.weights.isEmpty })
+      return found
+    }
+  }
+
+  var hasPoolingInFront: Bool { before.contains { $0.name.lowercased().contains("pool") } }
+
+  /// What the names say.
+  func ofNamedLayers() -> NormalizationOrder.Verdict {
+    let activationBefore = before.first { LayerName.mayBeActivation($0.name) }?.name
+    let activationAfter = after.first { LayerName.mayBeActivation($0.name) }?.name
+    switch (activationBefore, activationAfter) {
+    case (let activation?, nil):
+      return .init(place: .behindActivation, reason: "\(activation) stands in front of \(name)")
+    case (nil, let activation?) where !hasPoolingInFront:
+      return .init(place: .beforeActivation, reason: "\(activation) stands behind \(name)")
+    case (nil, _): return .init(reason: "no activation between it and the layers around it")
+    case (let first?, let second?): return .init(reason: "\(first) in front of it and \(second) behind it")
+    }
+  }
+
+  /// Keras 0 numbers its layers: between a normalisation and the next convolution of a block there is one without
+  /// weights, the activation, besides the padding that the first convolution has too.
+  func ofNumberedLayers(_ weights: KerasWeights) -> NormalizationOrder.Verdict {
     let padding = weights.layers.firstIndex { !$0.weights.isEmpty } ?? 0
-    var fewest = Int.max
-    var last: (layer: KerasLayer, index: Int)?
-    for (index, layer) in weights.layers.enumerated() where !layer.weights.isEmpty {
-      if let last {
-        let between = index - last.index - 1
-        if layer.isNormalization, between > 0 {
-          throw refusal(layer.name, file, seen: "behind a layer without weights")
-        }
-        if last.layer.isNormalization { fewest = min(fewest, between) }
-      }
-      last = (layer, index)
+    guard before.isEmpty else {
+      return .init(reason: "a layer without weights in front of it, and not which")
     }
-    guard fewest > padding, fewest < .max, weights.generation.form != .graph else {
-      throw refusal(
-        weights.layers.first { $0.isNormalization }?.name ?? "", file,
-        seen: "no layer without weights behind it that could be the activation")
+    guard after.count > padding, weights.generation.form != .graph else {
+      return .init(reason: "no layer without weights behind it that could be the activation")
     }
-    return "between each of them and the next convolution is a layer without weights, besides padding"
-  }
-
-  /// Keras 3 tells of each class how many layers it has, not how they alternate.
-  private static func withoutPlaces(_ weights: KerasWeights, file: String) throws(FileError) -> String {
-    let count = weights.layers.count(where: \.isNormalization)
-    let weightless = weights.layers.filter(\.weights.isEmpty)
-    let activations = weightless.count { LayerName.mayBeActivation($0.className ?? $0.name) }
-    guard activations >= count else {
-      throw refusal(
-        weights.layers.first { $0.isNormalization }?.name ?? "", file,
-        seen: "\(count) normalisations and \(activations) activations that are layers of their own")
-    }
-    return
-      "assumed: the file has \(activations) activations that are layers of their own, but not their order"
-  }
-
-  private static func refusal(_ layer: String, _ file: String, seen: String) -> FileError {
-    FileError(
-      .unsupported, code: "keras.normalization.order", file: file,
-      "has a batch normalisation that is not in front of an activation, as far as the file tells",
-      place: "layer \(layer)", seen: seen, allowed: "a convolution, its normalisation, then its activation",
-      advice: "--bn-before-activation if you know that it is, or save the whole model, which tells the order")
+    return .init(
+      place: .beforeActivation,
+      reason: "between each of them and the next convolution is a layer without weights, besides padding")
   }
 }
 

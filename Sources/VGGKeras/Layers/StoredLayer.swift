@@ -15,6 +15,8 @@ struct StoredLayer {
   var quantization: StoredQuantization?
   /// The batch normalisation behind it, in front of its activation.
   var normalization: StoredNormalization?
+  /// The batch normalisation behind its activation.
+  var outputNormalization: StoredNormalization?
 
   var isConvolution: Bool { kernel.shape.count == 4 }
   /// The kernel's shape; that of the numbers it stands for, where these are packed.
@@ -26,7 +28,7 @@ struct StoredLayer {
       ? (shape[2], shape[3], shape[1], shape[0]) : (shape[0], shape[1], shape[2], shape[3])
   }
   /// What must have a number for each output, besides the bias.
-  var vectors: [KerasWeight] { normalization?.weights ?? [] }
+  var vectors: [KerasWeight] { (normalization?.weights ?? []) + (outputNormalization?.weights ?? []) }
 }
 
 /// The vectors of a batch normalisation; each has a number for each channel.
@@ -38,6 +40,8 @@ struct StoredNormalization {
   var mean: KerasWeight
   /// A variance or a deviation, which the release that wrote the file decides.
   var spread: KerasWeight
+  /// Whether the pooling behind the layer comes first; known only where it stands behind the activation.
+  var isBehindPooling = false
 
   var weights: [KerasWeight] { [gamma, beta, mean, spread].compactMap(\.self) }
 

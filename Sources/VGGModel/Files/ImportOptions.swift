@@ -18,8 +18,8 @@ public struct ImportOptions: Equatable, Sendable {
   public var normalizationSpread: BatchNormalization.Spread?
   /// What is added to the statistics of batch normalisations, where the source does not tell.
   public var normalizationEpsilon: Double?
-  /// Whether batch normalisations stand in front of the activations even where the source does not tell.
-  public var normalizationsPrecedeActivations = false
+  /// Where batch normalisations stand, where the source does not tell.
+  public var normalizationPlace: NormalizationPlace?
   /// What is applied to the last dense layer; nil: decided by evidence.
   public var headActivation: HeadActivation?
   /// Whether files are refused that could only be parsed by a process that may call the system.

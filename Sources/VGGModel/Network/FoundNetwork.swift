@@ -17,6 +17,21 @@ public struct FoundNetwork: Sendable {
     public var hiddenActivation: Activation?
     /// The batch normalisation behind the layer, in front of its activation; it is worked into weight and bias.
     public var batchNormalization: BatchNormalization?
+    /// The batch normalisation behind the layer's activation; it is worked into the next layer.
+    public var outputNormalization: OutputNormalization?
+
+    /// A batch normalisation behind an activation.
+    public struct OutputNormalization: Sendable {
+      /// The normalisation.
+      public var normalization: BatchNormalization
+      /// Whether the poolings behind the layer come first.
+      public var isBehindPooling: Bool
+
+      /// Creates a normalisation.
+      public init(_ normalization: BatchNormalization, isBehindPooling: Bool) {
+        (self.normalization, self.isBehindPooling) = (normalization, isBehindPooling)
+      }
+    }
 
     /// Creates a layer.
     public init(name: String, weight: SourceTensor, bias: SourceTensor?, convolution: Convolution? = nil) {

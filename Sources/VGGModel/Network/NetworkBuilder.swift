@@ -6,6 +6,8 @@ struct NetworkBuilder {
   var decisions: [Provenance.Decision] = []
   /// The tensors that were worked into others, and the layers that they are in now.
   var folded: [(source: SourceTensor, layer: String)] = []
+  /// The normalisation behind the last activation, for the next layer to take in.
+  private var pending: (map: ChannelMap, isBehindPooling: Bool)?
 
   init(found: FoundNetwork, file: String) {
     self.found = found
@@ -15,31 +17,42 @@ struct NetworkBuilder {
   mutating func network(_ options: ImportOptions) throws(FileError) -> Network {
     let (prefix, poolings) = try identify(options.architecture)
     var convolutions: [Convolution] = []
-    for (name, layer) in zip(prefix.architecture.convolutionNames, found.convolutions) {
-      convolutions.append(
-        try convolution(layer, name: name, inputChannels: convolutions.last?.outputChannels))
+    for (index, layer) in found.convolutions.enumerated() {
+      var convolution = try convolution(
+        layer, name: prefix.architecture.convolutionNames[index],
+        inputChannels: convolutions.last?.outputChannels)
+      if index > 0, found.convolutions[index - 1].outputNormalization != nil { convolution.hasBias = true }
+      convolutions.append(convolution)
     }
     let features = Network.featureLayers(
       prefix, convolutions: convolutions, poolings: poolings, headPooling: found.headPooling,
       normalization: found.normalization)
-    if !folded.isEmpty {
-      let count = Set(folded.map(\.layer)).count
-      decisions.append(
-        Provenance.Decision(
-          "batch-normalization", "folded into \(count) convolutions",
-          because: "it is linear in a network that is not trained; digests of the unfolded tensors are kept"))
+    var stored = found.convolutions[...]
+    for layer in features {
+      if case .convolution(let convolution) = layer.operation {
+        try add(stored.removeFirst(), name: layer.name, outputs: convolution.outputChannels)
+      } else {
+        try passPending(through: layer)
+      }
     }
     let featureNetwork = Network(
       architecture: prefix.architecture, inputChannels: convolutions[0].inputChannels,
       inputExtent: found.inputExtent, layers: features)
     let (head, extent) = try self.head(behind: featureNetwork, options)
+    if let pending { throw pending.map.withoutNext }
+    if !folded.isEmpty {
+      decisions.append(
+        Provenance.Decision(
+          "batch-normalization", "folded into \(Set(folded.map(\.layer)).count) layers",
+          because: "it is linear in a network that is not trained; digests of the unfolded tensors are kept"))
+    }
     return Network(
       architecture: prefix.architecture, inputChannels: convolutions[0].inputChannels, inputExtent: extent,
       layers: features + (head?.layers ?? []))
   }
 
   /// A convolution of the network, its shape checked and its tensors named.
-  private mutating func convolution(
+  private func convolution(
     _ layer: FoundNetwork.WeightedLayer, name: String, inputChannels: Int?
   ) throws(FileError) -> Convolution {
     let shape = layer.weight.canonicalShape
@@ -58,7 +71,6 @@ struct NetworkBuilder {
         place: "layer \(layer.name), which is \(name)", seen: "\(shape[2]) input channels",
         allowed: "\(inputChannels), as the layer before it gives")
     }
-    try add(layer, name: name, outputs: shape[3])
     return convolution
   }
 
@@ -104,10 +116,11 @@ struct NetworkBuilder {
           place: "layer \(layer.name), which is \(name)", seen: "\(shape[0]) inputs",
           allowed: "\(previous.outputs), as the layer before it gives")
       }
+      let takesMap = pending != nil
       try add(layer, name: name, outputs: shape[1])
       var description = Dense(
         inputs: shape[0], outputs: shape[1], activation: layer.hiddenActivation ?? .relu)
-      description.hasBias = layer.bias != nil || layer.batchNormalization != nil
+      description.hasBias = layer.bias != nil || layer.batchNormalization != nil || takesMap
       dense.append(description)
     }
     return (Head(dense, activation: activation), extent.input)
@@ -211,11 +224,27 @@ struct NetworkBuilder {
     return nil
   }
 
+  /// A layer without weights behind one whose output is normalised.
+  private mutating func passPending(through layer: Layer) throws(FileError) {
+    guard let pending else { return }
+    if pending.isBehindPooling, case .pooling = layer.operation {
+      self.pending?.isBehindPooling = false
+    } else {
+      try pending.map.requirePassage(through: layer)
+    }
+  }
+
   private mutating func add(_ stored: FoundNetwork.WeightedLayer, name: String, outputs: Int)
     throws(FileError)
   {
-    folded += stored.tensorsToFold.map { ($0, name) }
-    let layer = try stored.folded(file: file)
+    folded += stored.tensorsToFold(input: pending?.map).map { ($0, name) }
+    let layer = try stored.folded(input: pending?.map, file: file)
+    pending = try stored.outputNormalization.map { (behind) throws(FileError) in
+      (
+        try ChannelMap(behind.normalization, behind: layer.name, channels: outputs, file: file),
+        behind.isBehindPooling
+      )
+    }
     tensors.append(Tensor(name: "\(name)/weight", role: .weight, source: layer.weight))
     guard let bias = layer.bias else { return }
     guard bias.canonicalShape == [outputs] else {
@@ -230,6 +259,7 @@ struct NetworkBuilder {
   func requireFiniteValues() throws(FileError) {
     for layer in found.convolutions + found.dense {
       for tensor in [layer.weight, layer.bias].compactMap(\.self) + (layer.batchNormalization?.tensors ?? [])
+        + (layer.outputNormalization?.normalization.tensors ?? [])
       {
         guard let (index, value) = tensor.firstNonFiniteValue() else { continue }
         throw nonFinite(

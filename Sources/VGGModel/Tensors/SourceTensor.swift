@@ -46,18 +46,23 @@ public struct SourceTensor: Sendable {
   /// So a normalisation that is folded into a convolution, and a source that is quantised itself, need no copy.
   public var scaling: Scaling?
 
-  /// A factor or a divisor for each output channel. The result is rounded once, from double to float32.
+  /// Factors or divisors for the channels. The result is rounded once, from double to float32.
   public enum Scaling: Equatable, Sendable {
     /// The stored number times the channel's factor.
     case multiplied(by: [Double])
     /// The stored number divided by the channel's divisor, as Keras's quantised layers have it.
     case divided(by: [Double])
+    /// The stored number times the factors of its input and its output channel. Rows of the native order take the
+    /// factors of the inputs in turn, so a flattened map has those of its channels again and again.
+    case multipliedOnBothSides(inputs: [Double], outputs: [Double])
 
-    /// The value that a stored number stands for in a channel.
-    @inline(__always) func value(_ number: Float, channel: Int) -> Float {
+    /// The value that a stored number stands for in a row and channel of the native order.
+    @inline(__always) func value(_ number: Float, row: Int, channel: Int) -> Float {
       switch self {
       case .multiplied(let factors): Float(Double(number) * factors[channel])
       case .divided(let divisors): Float(Double(number) / divisors[channel])
+      case .multipliedOnBothSides(let inputs, let outputs):
+        Float(Double(number) * inputs[row % inputs.count] * outputs[channel])
       }
     }
   }
@@ -93,10 +98,11 @@ public struct SourceTensor: Sendable {
   ///
   /// - Parameters:
   ///   - address: Where the number stands.
+  ///   - row: Its row in the native order, of which each has a number for each output channel.
   ///   - outputChannel: The output channel that it belongs to.
-  package func value(at address: UnsafeRawPointer, outputChannel: Int) -> Float {
+  package func value(at address: UnsafeRawPointer, row: Int, outputChannel: Int) -> Float {
     let number = format.load(address)
-    return scaling?.value(number, channel: outputChannel) ?? number
+    return scaling?.value(number, row: row, channel: outputChannel) ?? number
   }
 
   /// The values in the native order.

@@ -101,7 +101,8 @@ struct StridedValues: TensorValues {
     }
     guard let scaling else { return }
     for (offset, position) in range.enumerated() {
-      output[offset] = scaling.value(output[offset], channel: position % inner.length)
+      output[offset] = scaling.value(
+        output[offset], row: position / inner.length, channel: position % inner.length)
     }
   }
 

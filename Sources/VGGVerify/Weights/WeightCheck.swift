@@ -104,7 +104,7 @@ extension WeightCheck {
           let expected =
             isPlain
             ? Float(bitPattern: UInt32(littleEndian: address.loadUnaligned(as: UInt32.self)))
-            : source.value(at: address, outputChannel: native % outputs)
+            : source.value(at: address, row: native / outputs, outputChannel: native % outputs)
           let seen = model[native]
           part.note(seen, expected: expected, source: expected, at: native)
         }

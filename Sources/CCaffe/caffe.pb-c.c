@@ -502,6 +502,51 @@ void   caffe__inner_product_parameter__free_unpacked
   assert(message->base.descriptor == &caffe__inner_product_parameter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   caffe__power_parameter__init
+                     (Caffe__PowerParameter         *message)
+{
+  static const Caffe__PowerParameter init_value = CAFFE__POWER_PARAMETER__INIT;
+  *message = init_value;
+}
+size_t caffe__power_parameter__get_packed_size
+                     (const Caffe__PowerParameter *message)
+{
+  assert(message->base.descriptor == &caffe__power_parameter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t caffe__power_parameter__pack
+                     (const Caffe__PowerParameter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &caffe__power_parameter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t caffe__power_parameter__pack_to_buffer
+                     (const Caffe__PowerParameter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &caffe__power_parameter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Caffe__PowerParameter *
+       caffe__power_parameter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Caffe__PowerParameter *)
+     protobuf_c_message_unpack (&caffe__power_parameter__descriptor,
+                                allocator, len, data);
+}
+void   caffe__power_parameter__free_unpacked
+                     (Caffe__PowerParameter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &caffe__power_parameter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   caffe__re_luparameter__init
                      (Caffe__ReLUParameter         *message)
 {
@@ -1068,7 +1113,7 @@ const ProtobufCMessageDescriptor caffe__net_state_rule__descriptor =
   (ProtobufCMessageInit) caffe__net_state_rule__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[18] =
+static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[19] =
 {
   {
     "name",
@@ -1227,6 +1272,18 @@ static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "power_param",
+    122,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Caffe__LayerParameter, power_param),
+    &caffe__power_parameter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "relu_param",
     123,
     PROTOBUF_C_LABEL_OPTIONAL,
@@ -1288,7 +1345,7 @@ static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[
   },
 };
 static const unsigned caffe__layer_parameter__field_indices_by_name[] = {
-  15,   /* field[15] = batch_norm_param */
+  16,   /* field[16] = batch_norm_param */
   4,   /* field[4] = blobs */
   2,   /* field[2] = bottom */
   8,   /* field[8] = convolution_param */
@@ -1296,18 +1353,19 @@ static const unsigned caffe__layer_parameter__field_indices_by_name[] = {
   6,   /* field[6] = exclude */
   5,   /* field[5] = include */
   10,   /* field[10] = inner_product_param */
-  17,   /* field[17] = input_param */
+  18,   /* field[18] = input_param */
   11,   /* field[11] = lrn_param */
   0,   /* field[0] = name */
   12,   /* field[12] = pooling_param */
-  13,   /* field[13] = relu_param */
-  16,   /* field[16] = scale_param */
-  14,   /* field[14] = softmax_param */
+  13,   /* field[13] = power_param */
+  14,   /* field[14] = relu_param */
+  17,   /* field[17] = scale_param */
+  15,   /* field[15] = softmax_param */
   3,   /* field[3] = top */
   7,   /* field[7] = transform_param */
   1,   /* field[1] = type */
 };
-static const ProtobufCIntRange caffe__layer_parameter__number_ranges[10 + 1] =
+static const ProtobufCIntRange caffe__layer_parameter__number_ranges[9 + 1] =
 {
   { 1, 0 },
   { 7, 4 },
@@ -1315,11 +1373,10 @@ static const ProtobufCIntRange caffe__layer_parameter__number_ranges[10 + 1] =
   { 106, 8 },
   { 117, 10 },
   { 121, 12 },
-  { 123, 13 },
-  { 125, 14 },
-  { 139, 15 },
-  { 142, 16 },
-  { 0, 18 }
+  { 125, 15 },
+  { 139, 16 },
+  { 142, 17 },
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor caffe__layer_parameter__descriptor =
 {
@@ -1329,10 +1386,10 @@ const ProtobufCMessageDescriptor caffe__layer_parameter__descriptor =
   "Caffe__LayerParameter",
   "caffe",
   sizeof(Caffe__LayerParameter),
-  18,
+  19,
   caffe__layer_parameter__field_descriptors,
   caffe__layer_parameter__field_indices_by_name,
-  10,  caffe__layer_parameter__number_ranges,
+  9,  caffe__layer_parameter__number_ranges,
   (ProtobufCMessageInit) caffe__layer_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1440,7 +1497,7 @@ const ProtobufCEnumDescriptor caffe__v1_layer_parameter__layer_type__descriptor 
   caffe__v1_layer_parameter__layer_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descriptors[16] =
+static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descriptors[17] =
 {
   {
     "layer",
@@ -1575,6 +1632,18 @@ static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descripto
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "power_param",
+    21,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Caffe__V1LayerParameter, power_param),
+    &caffe__power_parameter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "relu_param",
     30,
     PROTOBUF_C_LABEL_OPTIONAL,
@@ -1640,29 +1709,31 @@ static const unsigned caffe__v1_layer_parameter__field_indices_by_name[] = {
   1,   /* field[1] = bottom */
   6,   /* field[6] = convolution_param */
   7,   /* field[7] = data_param */
-  13,   /* field[13] = exclude */
-  12,   /* field[12] = include */
+  14,   /* field[14] = exclude */
+  13,   /* field[13] = include */
   8,   /* field[8] = inner_product_param */
   0,   /* field[0] = layer */
   9,   /* field[9] = lrn_param */
   3,   /* field[3] = name */
   10,   /* field[10] = pooling_param */
-  11,   /* field[11] = relu_param */
-  15,   /* field[15] = softmax_param */
+  11,   /* field[11] = power_param */
+  12,   /* field[12] = relu_param */
+  16,   /* field[16] = softmax_param */
   2,   /* field[2] = top */
-  14,   /* field[14] = transform_param */
+  15,   /* field[15] = transform_param */
   4,   /* field[4] = type */
 };
-static const ProtobufCIntRange caffe__v1_layer_parameter__number_ranges[7 + 1] =
+static const ProtobufCIntRange caffe__v1_layer_parameter__number_ranges[8 + 1] =
 {
   { 1, 0 },
   { 10, 6 },
   { 17, 8 },
-  { 30, 11 },
-  { 32, 12 },
-  { 36, 14 },
-  { 39, 15 },
-  { 0, 16 }
+  { 21, 11 },
+  { 30, 12 },
+  { 32, 13 },
+  { 36, 15 },
+  { 39, 16 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor caffe__v1_layer_parameter__descriptor =
 {
@@ -1672,10 +1743,10 @@ const ProtobufCMessageDescriptor caffe__v1_layer_parameter__descriptor =
   "Caffe__V1LayerParameter",
   "caffe",
   sizeof(Caffe__V1LayerParameter),
-  16,
+  17,
   caffe__v1_layer_parameter__field_descriptors,
   caffe__v1_layer_parameter__field_indices_by_name,
-  7,  caffe__v1_layer_parameter__number_ranges,
+  8,  caffe__v1_layer_parameter__number_ranges,
   (ProtobufCMessageInit) caffe__v1_layer_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -2615,6 +2686,73 @@ const ProtobufCMessageDescriptor caffe__inner_product_parameter__descriptor =
   caffe__inner_product_parameter__field_indices_by_name,
   2,  caffe__inner_product_parameter__number_ranges,
   (ProtobufCMessageInit) caffe__inner_product_parameter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const float caffe__power_parameter__power__default_value = 1;
+static const float caffe__power_parameter__scale__default_value = 1;
+static const float caffe__power_parameter__shift__default_value = 0;
+static const ProtobufCFieldDescriptor caffe__power_parameter__field_descriptors[3] =
+{
+  {
+    "power",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Caffe__PowerParameter, has_power),
+    offsetof(Caffe__PowerParameter, power),
+    NULL,
+    &caffe__power_parameter__power__default_value,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scale",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Caffe__PowerParameter, has_scale),
+    offsetof(Caffe__PowerParameter, scale),
+    NULL,
+    &caffe__power_parameter__scale__default_value,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "shift",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Caffe__PowerParameter, has_shift),
+    offsetof(Caffe__PowerParameter, shift),
+    NULL,
+    &caffe__power_parameter__shift__default_value,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned caffe__power_parameter__field_indices_by_name[] = {
+  0,   /* field[0] = power */
+  1,   /* field[1] = scale */
+  2,   /* field[2] = shift */
+};
+static const ProtobufCIntRange caffe__power_parameter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor caffe__power_parameter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "caffe.PowerParameter",
+  "PowerParameter",
+  "Caffe__PowerParameter",
+  "caffe",
+  sizeof(Caffe__PowerParameter),
+  3,
+  caffe__power_parameter__field_descriptors,
+  caffe__power_parameter__field_indices_by_name,
+  1,  caffe__power_parameter__number_ranges,
+  (ProtobufCMessageInit) caffe__power_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const float caffe__re_luparameter__negative_slope__default_value = 0;

@@ -33,12 +33,11 @@ public enum CaffeImporter {
   ///   - file: The weights.
   ///   - prototxt: The network's description as text: used for what the weights file does not say, and checked
   ///     against it. Layers are matched by name.
-  ///   - mean: The mean of the training pictures (binaryproto), of which the mean colour is used.
   ///   - options: What the user decided.
   /// - Throws: `malformed` where the bytes are no serialised network or do not fit together, `unsupported` where
   ///   they are something else or no VGG, `inputOutput` where there is no temporary space.
   public static func model(
-    of file: CaffeFile, prototxt: CaffeFile? = nil, mean: CaffeFile? = nil,
+    of file: CaffeFile, prototxt: CaffeFile? = nil,
     options: ImportOptions = ImportOptions()
   ) throws(FileError) -> Model {
     var importation = try Importation(of: file, prototxt: prototxt, options: options)
@@ -47,19 +46,15 @@ public enum CaffeImporter {
       sourceName: file.name,
       sourceByteCount: file.bytes.count, format: "caffe", generation: importation.net.generation.rawValue,
       decisions: importation.decisions, dropped: importation.dropped)
-    provenance.companions = [prototxt, mean].compactMap(\.self).map {
-      Provenance.SourceFile($0.name, byteCount: $0.bytes.count)
+    if let prototxt {
+      provenance.companions = [Provenance.SourceFile(prototxt.name, byteCount: prototxt.bytes.count)]
     }
     var model = try Model(
       found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
-    let picture = try mean.map { (mean) throws(FileError) in
-      try MeanPicture(mean, scratchFolder: options.scratchFolder)
-    }
-    let rule = try PictureRule(
-      transformation: importation.net.transformation, mean: picture, network: model.network, options: options,
-      file: file)
-    model.preprocessing = rule.preprocessing
-    model.provenance.decisions.append(rule.decision)
+    let rule = PictureRule(
+      transformation: importation.net.transformation, inputScaling: importation.inputScaling)
+    try model.setPreprocessing(
+      rule.preprocessing(of: model.network, options: options, file: file), options: options, file: file.path)
     return model
   }
 }
@@ -72,6 +67,8 @@ private struct Importation {
   private let chain: ChainReader
   private(set) var decisions: [Provenance.Decision] = []
   private(set) var dropped: [Provenance.DroppedTensor]
+  /// What layers do to pictures in front of the first convolution.
+  var inputScaling: InputScaling? { chain.inputScaling }
 
   /// Reads the descriptions of a network and finds its weights.
   init(of file: CaffeFile, prototxt: CaffeFile?, options: ImportOptions) throws(FileError) {

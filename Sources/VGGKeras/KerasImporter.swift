@@ -45,7 +45,7 @@ public enum KerasImporter {
     }
     var model = try model(
       of: weights, in: files, from: Provenance.SourceFile(main), path: main.path, options: options)
-    model.provenance.companions = source.companions.map { Provenance.SourceFile($0) }
+    model.provenance.companions.insert(contentsOf: source.companions.map { Provenance.SourceFile($0) }, at: 0)
     return model
   }
 
@@ -61,36 +61,45 @@ public enum KerasImporter {
       generation: weights.generation.name, decisions: assembly.decisions, dropped: assembly.dropped)
     var model = try Model(
       found, file: path, preprocessing: nil, provenance: provenance, options: options)
-    assumePreprocessing(of: &model, assembly.configured?.inputScaling, options)
+    try model.setPreprocessing(
+      preprocessing(model.network, assembly.configured?.inputScaling, options), options: options, file: path)
     return model
   }
 
-  /// Keras files say nothing of what is done to pictures; released weights need what the Caffe models need.
-  private static func assumePreprocessing(
-    of model: inout Model, _ scaling: InputScaling?, _ options: ImportOptions
-  ) {
-    guard model.network.inputChannels == 3 else { return }
+  /// Keras files say nothing of what is done to pictures, unless layers do it; released weights need what the Caffe
+  /// models need.
+  private static func preprocessing(
+    _ network: Network, _ scaling: InputScaling?, _ options: ImportOptions
+  ) -> FoundPreprocessing {
+    var rule = Preprocessing.released(for: network.inputExtent)
     if let scaling {
-      var rule = scaling.preprocessing(.released(for: model.network.inputExtent))
-      rule.channelOrder = options.channelOrder ?? .rgb
-      model.preprocessing = rule
-      model.provenance.decisions.append(
-        Provenance.Decision(
-          "preprocessing", "\(rule.channelOrder.rawValue), less \(rule.mean), times \(rule.scale)",
-          because: "as \(scaling.names.joined(separator: ", ")) in the model; channel order "
-            + (options.channelOrder == nil ? "assumed: as Keras loads pictures" : "asked for")))
-      return
+      guard let scaled = scaling.preprocessing(rule, channels: network.inputChannels) else {
+        return FoundPreprocessing(
+          unknownBecause: "\(scaling.names.joined(separator: ", ")) has numbers for 3 channels")
+      }
+      rule = scaled
+      let order = network.inputChannels == 1 ? .gray : options.channelOrder ?? .rgb
+      rule.channelOrder = order
+      var evidence = "as \(scaling.names.joined(separator: ", ")) in the model"
+      if order != .gray {
+        evidence +=
+          "; channel order "
+          + (options.channelOrder == nil ? "assumed: as Keras loads pictures" : "asked for")
+      }
+      return FoundPreprocessing(rule, .computed, because: evidence)
     }
-    var rule = Preprocessing.released(for: model.network.inputExtent)
+    guard network.inputChannels == 3 else {
+      return FoundPreprocessing(
+        unknownBecause: "a Keras file does not tell, and the released VGG models have 3 input channels, not "
+          + "\(network.inputChannels)")
+    }
     if options.channelOrder == .rgb {
       rule.channelOrder = .rgb
       rule.mean.reverse()
     }
-    model.preprocessing = rule
-    model.provenance.decisions.append(
-      Provenance.Decision(
-        "preprocessing", "\(rule.channelOrder.rawValue), less the mean colour of ImageNet",
-        because: options.channelOrder == nil
-          ? "assumed: as for the released weights; a Keras file does not tell" : "channel order asked for"))
+    return FoundPreprocessing(
+      rule, .assumed,
+      because: "the mean colour of ImageNet, as for the released weights; a Keras file does not tell"
+        + (options.channelOrder == nil ? "" : "; channel order asked for"))
   }
 }

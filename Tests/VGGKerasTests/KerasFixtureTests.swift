@@ -103,7 +103,7 @@ import VGGModel
   @Test func preprocessingIsAssumedAndSaidSo() throws {
     let model = try importedModel("keras/vgg_d_digits.h5")
     #expect(model.preprocessing == .released(for: Extent(side: 64)))
-    #expect(model.decisions["preprocessing"]?.evidence.hasPrefix("assumed") == true)
+    #expect(model.decisions["preprocessing"]?.choice.hasPrefix("assumed") == true)
   }
 
   @Test func normalisationTakesTheConstantsAskedFor() throws {

@@ -26,6 +26,7 @@ typedef struct Caffe__ConvolutionParameter Caffe__ConvolutionParameter;
 typedef struct Caffe__PoolingParameter Caffe__PoolingParameter;
 typedef struct Caffe__LRNParameter Caffe__LRNParameter;
 typedef struct Caffe__InnerProductParameter Caffe__InnerProductParameter;
+typedef struct Caffe__PowerParameter Caffe__PowerParameter;
 typedef struct Caffe__ReLUParameter Caffe__ReLUParameter;
 typedef struct Caffe__SoftmaxParameter Caffe__SoftmaxParameter;
 typedef struct Caffe__BatchNormParameter Caffe__BatchNormParameter;
@@ -196,6 +197,7 @@ struct  Caffe__LayerParameter
   Caffe__InnerProductParameter *inner_product_param;
   Caffe__LRNParameter *lrn_param;
   Caffe__PoolingParameter *pooling_param;
+  Caffe__PowerParameter *power_param;
   Caffe__ReLUParameter *relu_param;
   Caffe__SoftmaxParameter *softmax_param;
   Caffe__BatchNormParameter *batch_norm_param;
@@ -204,7 +206,7 @@ struct  Caffe__LayerParameter
 };
 #define CAFFE__LAYER_PARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__layer_parameter__descriptor) \
-    , NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    , NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 
 struct  Caffe__V1LayerParameter
@@ -225,6 +227,7 @@ struct  Caffe__V1LayerParameter
   Caffe__InnerProductParameter *inner_product_param;
   Caffe__LRNParameter *lrn_param;
   Caffe__PoolingParameter *pooling_param;
+  Caffe__PowerParameter *power_param;
   Caffe__ReLUParameter *relu_param;
   size_t n_include;
   Caffe__NetStateRule **include;
@@ -235,7 +238,7 @@ struct  Caffe__V1LayerParameter
 };
 #define CAFFE__V1_LAYER_PARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__v1_layer_parameter__descriptor) \
-    , NULL, 0,NULL, 0,NULL, NULL, 0, CAFFE__V1_LAYER_PARAMETER__LAYER_TYPE__NONE, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0,NULL, 0,NULL, NULL, NULL }
+    , NULL, 0,NULL, 0,NULL, NULL, 0, CAFFE__V1_LAYER_PARAMETER__LAYER_TYPE__NONE, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0,NULL, 0,NULL, NULL, NULL }
 
 
 struct  Caffe__V0LayerParameter
@@ -390,6 +393,24 @@ struct  Caffe__InnerProductParameter
 #define CAFFE__INNER_PRODUCT_PARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__inner_product_parameter__descriptor) \
     , 0, 0, 0, 1, 0, 1, 0, 0 }
+
+
+/*
+ * y = (shift + scale * x) ^ power
+ */
+struct  Caffe__PowerParameter
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_power;
+  float power;
+  protobuf_c_boolean has_scale;
+  float scale;
+  protobuf_c_boolean has_shift;
+  float shift;
+};
+#define CAFFE__POWER_PARAMETER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&caffe__power_parameter__descriptor) \
+    , 0, 1, 0, 1, 0, 0 }
 
 
 struct  Caffe__ReLUParameter
@@ -695,6 +716,25 @@ Caffe__InnerProductParameter *
 void   caffe__inner_product_parameter__free_unpacked
                      (Caffe__InnerProductParameter *message,
                       ProtobufCAllocator *allocator);
+/* Caffe__PowerParameter methods */
+void   caffe__power_parameter__init
+                     (Caffe__PowerParameter         *message);
+size_t caffe__power_parameter__get_packed_size
+                     (const Caffe__PowerParameter   *message);
+size_t caffe__power_parameter__pack
+                     (const Caffe__PowerParameter   *message,
+                      uint8_t             *out);
+size_t caffe__power_parameter__pack_to_buffer
+                     (const Caffe__PowerParameter   *message,
+                      ProtobufCBuffer     *buffer);
+Caffe__PowerParameter *
+       caffe__power_parameter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   caffe__power_parameter__free_unpacked
+                     (Caffe__PowerParameter *message,
+                      ProtobufCAllocator *allocator);
 /* Caffe__ReLUParameter methods */
 void   caffe__re_luparameter__init
                      (Caffe__ReLUParameter         *message);
@@ -863,6 +903,9 @@ typedef void (*Caffe__LRNParameter_Closure)
 typedef void (*Caffe__InnerProductParameter_Closure)
                  (const Caffe__InnerProductParameter *message,
                   void *closure_data);
+typedef void (*Caffe__PowerParameter_Closure)
+                 (const Caffe__PowerParameter *message,
+                  void *closure_data);
 typedef void (*Caffe__ReLUParameter_Closure)
                  (const Caffe__ReLUParameter *message,
                   void *closure_data);
@@ -906,6 +949,7 @@ extern const ProtobufCEnumDescriptor    caffe__pooling_parameter__round_mode__de
 extern const ProtobufCMessageDescriptor caffe__lrnparameter__descriptor;
 extern const ProtobufCEnumDescriptor    caffe__lrnparameter__norm_region__descriptor;
 extern const ProtobufCMessageDescriptor caffe__inner_product_parameter__descriptor;
+extern const ProtobufCMessageDescriptor caffe__power_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__re_luparameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__softmax_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__batch_norm_parameter__descriptor;

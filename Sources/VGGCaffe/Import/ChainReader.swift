@@ -19,6 +19,8 @@ struct ChainReader {
   /// The side of the first dense layer's kernel where it is stored as a convolution.
   private(set) var topKernelSide: Int?
   private(set) var hasSoftmax = false
+  /// What is done to pictures in front of the first convolution.
+  private(set) var inputScaling: InputScaling?
   /// Layers that were left out because no answer depends on them.
   private(set) var trainingLayers: [String] = []
   private(set) var dropped: [Provenance.DroppedTensor] = []
@@ -73,6 +75,12 @@ struct ChainReader {
           try reader.dense(settings)
         })
       return
+    case .power(let settings):
+      guard convolutions.isEmpty, dense.isEmpty else {
+        throw deviation(layer, seen: "a Power", allowed: "one in front of the first convolution")
+      }
+      inputScaling = inputScaling ?? InputScaling()
+      inputScaling?.append(layer.name, settings)
     case .relu:
       guard withoutActivation != nil else {
         throw deviation(layer, seen: "a ReLU", allowed: "one behind each layer with weights")

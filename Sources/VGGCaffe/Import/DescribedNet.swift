@@ -66,6 +66,9 @@ struct DescribedNet {
     case (.scale(let settings), .scale(let given)):
       try require(settings == nil || given == nil || settings == given, own, settings, given)
       return .scale(given ?? settings)
+    case (.power(let settings), .power(let given)):
+      try require(settings == given, own, settings, given)
+      return .power(given)
     case (.pooling(let settings), .pooling(let given)):
       // How a file says the rounding differs between forks, how a prototxt says it does not.
       var rounded = settings

@@ -1,76 +1,57 @@
 internal import VGGModel
 
-/// What is known of what must be done to pictures, and the evidence.
+/// What a file of Caffe's tells of what must be done to pictures.
 struct PictureRule {
-  private(set) var preprocessing: Preprocessing?
-  private(set) var decision: Provenance.Decision
+  /// What the settings of a data layer or an Input layer say, where there is one.
+  let transformation: Transformation?
+  /// What layers in front of the first convolution compute.
+  let inputScaling: InputScaling?
 
-  /// Decides from a mean picture, from a data layer's settings, or from what the released models need.
-  init(
-    transformation: Transformation?, mean: MeanPicture?, network: Network, options: ImportOptions,
-    file: CaffeFile
-  ) throws(FileError) {
+  /// What is known for a network: from its layers, from a data layer's settings, or from what the released models need.
+  func preprocessing(
+    of network: Network, options: ImportOptions, file: CaffeFile
+  ) throws(FileError) -> FoundPreprocessing {
     let channels = network.inputChannels
-    let order = options.channelOrder ?? (channels == 1 ? .gray : .bgr)
-    let resize = Preprocessing.released(for: network.inputExtent).resize
-    let scale = Array(repeating: transformation?.scale.shortest ?? 1, count: channels)
-    if let mean {
-      try mean.requireFit(channels: channels, input: network.inputExtent, of: file)
-      preprocessing = Preprocessing(
-        channelOrder: order, mean: order == .rgb ? mean.colour.reversed() : mean.colour, scale: scale,
-        resize: resize)
-      decision = Provenance.Decision(
-        "preprocessing", "\(order.rawValue) less \(mean.colour.map(PictureRule.rounded)), times \(scale[0])",
-        because: PictureRule.evidence(of: mean, transformation))
-      return
-    }
-    guard let transformation, transformation.meanFile == nil || !transformation.means.isEmpty else {
-      guard channels == 3 else {
-        decision = Provenance.Decision(
-          "preprocessing", "unknown",
-          because: "no mean in the file, and the released VGG models have 3 input channels, not \(channels)")
-        return
+    var rule = Preprocessing(
+      channelOrder: options.channelOrder ?? .bgr, mean: Array(repeating: 0, count: channels),
+      resize: Preprocessing.released(for: network.inputExtent).resize)
+    if channels == 1 { rule.channelOrder = .gray }
+    if let transformation {
+      rule.scale = Array(repeating: transformation.scale.shortest, count: channels)
+      let stated = transformation.means.map(\.shortest)
+      guard [0, 1, channels].contains(stated.count) else {
+        throw file.unsupported(
+          "mean", "has means that do not fit its input", place: "transform_param", seen: "\(stated.count)",
+          allowed: "1 or \(channels)")
       }
-      let mean = PictureRule.releasedMean(classCount: network.classCount)
-      preprocessing = Preprocessing(
-        channelOrder: order, mean: order == .rgb ? mean.values.reversed() : mean.values, scale: scale,
-        resize: resize)
-      let lack =
-        transformation?.meanFile.map { "the mean is in another file, \($0), to be given with --mean" }
-        ?? "no mean in the file"
-      decision = Provenance.Decision(
-        "preprocessing", "assumed: \(order.rawValue) less \(mean.values)",
-        because: "\(lack); \(mean.evidence)")
-      return
+      rule.mean = stated.count == channels ? stated : Array(repeating: stated.first ?? 0, count: channels)
     }
-    let stated = transformation.means.map(\.shortest)
-    guard [0, 1, channels].contains(stated.count) else {
-      throw file.unsupported(
-        "mean", "has means that do not fit its input", place: "transform_param", seen: "\(stated.count)",
-        allowed: "1 or \(channels)")
+    let lacksMean = transformation.map { $0.meanFile != nil && $0.means.isEmpty } ?? (inputScaling == nil)
+    let lack =
+      transformation?.meanFile.map { "the mean is in another file, \($0), to be given with --mean" }
+      ?? "no mean in the file"
+    if lacksMean {
+      guard channels == 3 else {
+        return FoundPreprocessing(
+          unknownBecause: "\(lack), and the released VGG models have 3 input channels, not \(channels)")
+      }
+      let mean = Self.releasedMean(classCount: network.classCount)
+      rule.mean = rule.channelOrder == .rgb ? mean.values.reversed() : mean.values
+      rule = inputScaling?.applied(after: rule) ?? rule
+      return FoundPreprocessing(
+        rule, .assumed, because: "\(lack); \(mean.evidence)",
+        saidInSource: transformation?.meanFile.map { "\(transformation?.layer ?? "") names \($0)" })
     }
-    let mean = stated.count == channels ? stated : Array(repeating: stated.first ?? 0, count: channels)
-    preprocessing = Preprocessing(channelOrder: order, mean: mean, scale: scale, resize: resize)
-    decision = Provenance.Decision(
-      "preprocessing", "\(order.rawValue) less \(mean), times \(scale[0])",
-      because: "a data layer says so; Caffe reads pictures as bgr")
+    if let inputScaling {
+      var evidence = "as \(inputScaling.names.joined(separator: ", ")) in the network"
+      if let transformation { evidence += ", behind what \(transformation.layer) says" }
+      return FoundPreprocessing(inputScaling.applied(after: rule), .computed, because: evidence)
+    }
+    let layer = transformation?.layer ?? ""
+    return FoundPreprocessing(
+      rule, .configured, because: "\(layer) says so; Caffe reads pictures as bgr",
+      saidInSource: "\(layer) says \(rule.mean), times \(rule.scale[0])")
   }
-
-  private static func evidence(of mean: MeanPicture, _ transformation: Transformation?) -> String {
-    var evidence = "the mean colour of \(mean.name), a picture of \(mean.extent)"
-    if mean.extent != Extent(side: 1) {
-      evidence += " whose pixels differ from it by up to \(rounded(mean.largestDeviation))"
-    }
-    if let named = transformation?.meanFile {
-      evidence += "; a data layer names \(named)"
-    } else if let means = transformation?.means, !means.isEmpty {
-      evidence += "; a data layer says \(means.map(\.shortest)) instead"
-    }
-    return evidence
-  }
-
-  /// Three digits behind the point, for people; the model has the number itself.
-  private static func rounded(_ number: Double) -> Double { (number * 1000).rounded() / 1000 }
 
   /// The mean colour that the released models of a class count were trained with, in the order blue, green, red.
   private static func releasedMean(classCount: Int?) -> (values: [Double], evidence: String) {
@@ -80,6 +61,31 @@ struct PictureRule {
     return (
       Preprocessing.imageNetMeanBGR, "released VGG models are bgr less 103.939, 116.779, 123.68"
     )
+  }
+}
+
+/// What Power layers in front of the first convolution do to each number: `factor * pixel + summand`.
+struct InputScaling: Equatable {
+  private(set) var names: [String] = []
+  private var factor = 1.0
+  private var summand = 0.0
+
+  /// Adds a layer behind those that are there.
+  mutating func append(_ name: String, _ settings: PowerSettings) {
+    names.append(name)
+    factor *= settings.scale.shortest
+    summand = summand * settings.scale.shortest + settings.shift.shortest
+  }
+
+  /// The rule that computes this behind another one: with `(pixel - mean) * scale` before, the mean moves by
+  /// `summand / (factor * scale)`.
+  func applied(after rule: Preprocessing) -> Preprocessing {
+    var result = rule
+    for channel in rule.mean.indices {
+      result.scale[channel] = rule.scale[channel] * factor
+      if summand != 0 { result.mean[channel] -= summand / result.scale[channel] }
+    }
+    return result
   }
 }
 

@@ -20,7 +20,7 @@ struct CaffeNet {
   var inputNames: [String] = []
   /// The shape of the first input where a layer or the file says it: pictures, channels, rows, columns.
   var inputShape: [Int]?
-  /// What a data layer does to pictures; that of the test phase where there are several.
+  /// What a data or Input layer says is done to pictures; that of the test phase where there are several.
   var transformation: Transformation?
   var layers: [CaffeLayer] = []
   /// What a snapshot's blobs are in.
@@ -58,7 +58,8 @@ struct CaffeLayer {
 
   /// What a layer computes, with its settings.
   enum Operation: Equatable {
-    case input([[Int]])
+    /// The shapes, and what the layer says is to be done to pictures.
+    case input([[Int]], Transformation?)
     case data(Transformation)
     /// Settings are nil where the file gives none.
     case convolution(ConvolutionSettings?)
@@ -67,6 +68,7 @@ struct CaffeLayer {
     case normalization(NormalizationSettings)
     case batchNormalization(BatchNormalizationSettings?)
     case scale(ScaleSettings?)
+    case power(PowerSettings)
     case relu
     case dropout
     case flatten
@@ -146,8 +148,16 @@ struct ScaleSettings: Equatable {
   var hasBias: Bool
 }
 
+/// The settings of a layer that scales and shifts every number alike, `y = shift + scale * x`.
+struct PowerSettings: Equatable {
+  var scale: Float
+  var shift: Float
+}
+
 /// What a data layer does to pictures: subtract the mean, then multiply.
 struct Transformation: Equatable {
+  /// Who says so, such as `a data layer`.
+  var layer: String
   var means: [Float]
   var scale: Float
   var cropSide: Int?

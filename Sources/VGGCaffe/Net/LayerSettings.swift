@@ -12,6 +12,7 @@ struct LayerSettings {
   let convolution: Caffe__ConvolutionParameter?
   let innerProduct: Caffe__InnerProductParameter?
   let pooling: Caffe__PoolingParameter?
+  let power: Caffe__PowerParameter?
   let normalization: Caffe__LRNParameter?
   var batchNormalization: Caffe__BatchNormParameter?
   var scale: Caffe__ScaleParameter?
@@ -37,10 +38,12 @@ struct LayerSettings {
     switch type {
     case "Input":
       let shapes = input.map { array($0.shape, $0.n_shape) } ?? []
-      return .input(shapes.compactMap { $0.map { shape(of: $0.pointee) } })
-    case "HDF5Data", "DummyData": return .input([])  // these give numbers, of whatever pictures
+      return .input(
+        shapes.compactMap { $0.map { shape(of: $0.pointee) } },
+        transformation == nil ? nil : try pictureTransformation("the Input layer"))
+    case "HDF5Data", "DummyData": return .input([], nil)  // these give numbers, of whatever pictures
     case "Data", "ImageData", "MemoryData", "WindowData", "AnnotatedData":
-      return .data(try pictureTransformation())
+      return .data(try pictureTransformation("a data layer"))
     case "Convolution":
       return .convolution(try convolution.map { (m) throws(FileError) in try convolutionSettings(m) })
     case "InnerProduct":
@@ -51,6 +54,7 @@ struct LayerSettings {
       return .batchNormalization(
         try batchNormalization.map { (m) throws(FileError) in try batchNormalizationSettings(m) })
     case "Scale": return .scale(try scale.map { (m) throws(FileError) in try scaleSettings(m) })
+    case "Power": return .power(try powerSettings())
     case "ReLU":
       let slope = relu?.negative_slope ?? 0
       guard slope == 0 else { throw unsupported("negative_slope", seen: "\(slope)", allowed: "0") }
@@ -82,7 +86,8 @@ struct LayerSettings {
     case "Data", "ImageData", "WindowData":
       return .data(
         Transformation(
-          means: [], scale: v0.scale, cropSide: v0.cropsize > 0 ? Int(v0.cropsize) : nil,
+          layer: "a data layer", means: [], scale: v0.scale,
+          cropSide: v0.cropsize > 0 ? Int(v0.cropsize) : nil,
           meanFile: string(v0.meanfile)))
     case "Padding": return .padding(Extent(side: try bounded(v0.pad, 0, "pad")))
     case "Convolution":
@@ -211,6 +216,16 @@ struct LayerSettings {
     return ScaleSettings(hasBias: message.bias_term != 0)
   }
 
+  private func powerSettings() throws(FileError) -> PowerSettings {
+    let settings = PowerSettings(scale: power?.scale ?? 1, shift: power?.shift ?? 0)
+    guard power?.power ?? 1 == 1, settings.scale.isFinite, settings.scale != 0, settings.shift.isFinite else {
+      throw unsupported(
+        "power", seen: "(\(settings.shift) + \(settings.scale) x) ^ \(power?.power ?? 1)",
+        allowed: "a scale and a shift, to the power of 1")
+    }
+    return settings
+  }
+
   private func checked(_ settings: NormalizationSettings) throws(FileError) -> NormalizationSettings {
     guard settings.size % 2 == 1, settings.size <= Self.windowLimit else {
       throw unsupported("local_size", seen: "\(settings.size)", allowed: "odd, up to \(Self.windowLimit)")
@@ -223,7 +238,7 @@ struct LayerSettings {
     return settings
   }
 
-  private func pictureTransformation() throws(FileError) -> Transformation {
+  private func pictureTransformation(_ layer: String) throws(FileError) -> Transformation {
     let means = transformation.map { array($0.mean_value, $0.n_mean_value) } ?? []
     let scale =
       transformation.flatMap { $0.has_scale != 0 ? $0.scale : nil } ?? data?.scale ?? 1
@@ -232,7 +247,7 @@ struct LayerSettings {
       throw unsupported("mean_value, scale", seen: "\(means), \(scale)", allowed: "finite numbers")
     }
     return Transformation(
-      means: means, scale: scale, cropSide: side > 0 ? Int(side) : nil,
+      layer: layer, means: means, scale: scale, cropSide: side > 0 ? Int(side) : nil,
       meanFile: string(transformation?.mean_file) ?? string(data?.mean_file))
   }
 

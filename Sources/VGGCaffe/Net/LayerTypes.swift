@@ -27,7 +27,7 @@ enum LayerTypes {
     "HDF5_DATA": "HDF5Data", "HINGE_LOSS": "HingeLoss", "IMAGE_DATA": "ImageData",
     "INFOGAIN_LOSS": "InfogainLoss", "INNER_PRODUCT": "InnerProduct", "LRN": "LRN",
     "MEMORY_DATA": "MemoryData", "MULTINOMIAL_LOGISTIC_LOSS": "MultinomialLogisticLoss",
-    "POOLING": "Pooling", "RELU": "ReLU", "SILENCE": "Silence", "SOFTMAX": "Softmax",
+    "POOLING": "Pooling", "POWER": "Power", "RELU": "ReLU", "SILENCE": "Silence", "SOFTMAX": "Softmax",
     "SOFTMAX_LOSS": "SoftmaxWithLoss", "SPLIT": "Split", "WINDOW_DATA": "WindowData",
   ]
 

@@ -50,7 +50,9 @@ struct NetReader {
     }
     for layer in net.layers {
       switch layer.operation {
-      case .input(let shapes): net.inputShape = net.inputShape ?? shapes.first
+      case .input(let shapes, let found):
+        net.inputShape = net.inputShape ?? shapes.first
+        if let found, net.transformation == nil || layer.isUsedForTesting { net.transformation = found }
       case .data(let found) where net.transformation == nil || layer.isUsedForTesting:
         net.transformation = found
       default: break
@@ -114,7 +116,8 @@ struct NetReader {
       let settings = LayerSettings(
         file: file, place: "layer \(name)", offset: range.lowerBound,
         convolution: message.convolution_param?.pointee, innerProduct: message.inner_product_param?.pointee,
-        pooling: message.pooling_param?.pointee, normalization: message.lrn_param?.pointee,
+        pooling: message.pooling_param?.pointee, power: message.power_param?.pointee,
+        normalization: message.lrn_param?.pointee,
         batchNormalization: message.batch_norm_param?.pointee, scale: message.scale_param?.pointee,
         relu: message.relu_param?.pointee, softmax: message.softmax_param?.pointee,
         transformation: message.transform_param?.pointee, data: message.data_param?.pointee,
@@ -145,7 +148,8 @@ struct NetReader {
       let settings = LayerSettings(
         file: file, place: "layer \(name)", offset: range.lowerBound,
         convolution: message.convolution_param?.pointee, innerProduct: message.inner_product_param?.pointee,
-        pooling: message.pooling_param?.pointee, normalization: message.lrn_param?.pointee,
+        pooling: message.pooling_param?.pointee, power: message.power_param?.pointee,
+        normalization: message.lrn_param?.pointee,
         relu: message.relu_param?.pointee, softmax: message.softmax_param?.pointee,
         transformation: message.transform_param?.pointee, data: message.data_param?.pointee)
       let layer = CaffeLayer(

@@ -15,8 +15,14 @@ enum ModelOptions {
   static let force = Switch("force", short: "f", help: "Replace the output if it exists")
   static let prototxt = Option(
     "prototxt", valueName: "FILE", help: "A deploy prototxt that belongs to a Caffe source")
-  static let mean = Option(
-    "mean", valueName: "FILE", help: "The mean picture (binaryproto) that belongs to a Caffe source")
+  static let mean = Option<StatedMean>(
+    "mean", valueName: "FILE|B,G,R",
+    help:
+      "The mean of the training pictures: a mean picture (binaryproto or .npy), or a number for each channel",
+    allowed: "a file, or one number or three, blue, green, red", parse: StatedMean.init)
+  static let scale = Option<[Double]>(
+    "scale", valueName: "S|B,G,R", help: "What channels are multiplied by once the mean is subtracted",
+    allowed: "one number other than 0, or three, blue, green, red", parse: scale(_:))
   static let pruneDense = Option<Double>(
     "prune-fc", valueName: "FRACTION",
     help: "Drop this part of each dense layer's weights, the smallest ones",
@@ -82,7 +88,7 @@ enum ModelOptions {
 
   /// The options that decide how a source is read.
   static let reading: [any OptionDeclaration] = [
-    prototxt, mean, allowNonFinite, normalization, normalizationSpread, normalizationEpsilon,
+    prototxt, mean, scale, allowNonFinite, normalization, normalizationSpread, normalizationEpsilon,
     normalizationFirst, normalizationBehind,
     kernelFlip, flattenOrder, channelOrder, headActivation, architecture, requireSandbox,
   ]
@@ -171,6 +177,7 @@ enum ModelOptions {
     options.normalization = arguments[normalization]
     options.architecture = arguments[architecture]
     options.headActivation = arguments[headActivation]
+    options.scale = arguments[scale]
     options.normalizationSpread = arguments[normalizationSpread].flatMap {
       BatchNormalization.Spread(rawValue: $0.rawValue)
     }
@@ -186,6 +193,12 @@ enum ModelOptions {
       Preprocessing.ChannelOrder(rawValue: $0.rawValue)
     }
     return options
+  }
+
+  /// `0.017`, or a number each for blue, green and red.
+  private static func scale(_ text: String) -> [Double]? {
+    guard let numbers = StatedMean.numbers(text), !numbers.contains(0) else { return nil }
+    return numbers
   }
 
   private static func normalizationPlace(_ arguments: Arguments) throws(UsageError) -> NormalizationPlace? {

@@ -21,15 +21,18 @@ struct OpenedModel {
   /// - Parameters:
   ///   - path: The file.
   ///   - prototxt: A deploy prototxt beside a Caffe source.
-  ///   - mean: A mean picture beside a Caffe source.
+  ///   - mean: What the user states of the mean of the training pictures.
   ///   - options: What the user decided about a source.
   init(
-    _ path: String, prototxt: String? = nil, mean: String? = nil, options: ImportOptions = .byEvidence
+    _ path: String, prototxt: String? = nil, mean: StatedMean? = nil, options: ImportOptions = .byEvidence
   ) throws(FileError) {
+    var options = options
+    var meanFile: MappedFile?
+    if let mean { (options.mean, meanFile) = try mean.colour(scratchFolder: options.scratchFolder) }
     guard !KerasSource.isFolder(path) else {
-      guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(path) }
+      guard prototxt == nil else { throw OpenedModel.hasNoUseForAPrototxt(path) }
       self = try OpenedModel(
-        KerasSource(folder: path), options: options,
+        KerasSource(folder: path), mean: meanFile, options: options,
         sandboxFailure: OpenedModel.sandboxFailure(for: path, options))
       return
     }
@@ -45,8 +48,7 @@ struct OpenedModel {
       return
     }
     let prototxt = try prototxt.map { path throws(FileError) in try MappedFile(path: path) }
-    let mean = try mean.map { path throws(FileError) in try MappedFile(path: path) }
-    self = try OpenedModel(file, kind, prototxt: prototxt, mean: mean, options: options)
+    self = try OpenedModel(file, kind, prototxt: prototxt, mean: meanFile, options: options)
   }
 
   /// Opens a file whose values are going to be used; see ``NativeFile/checkDigests(by:_:)``.
@@ -85,20 +87,19 @@ struct OpenedModel {
     }
     func caffe() throws(FileError) -> OpenedModel {
       let model = try CaffeImporter.model(
-        of: CaffeFile(file), prototxt: prototxt.map { CaffeFile($0) }, mean: mean.map { CaffeFile($0) },
-        options: options)
+        of: CaffeFile(file), prototxt: prototxt.map { CaffeFile($0) }, options: options)
       return OpenedModel(
         file: file, companions: [prototxt, mean].compactMap(\.self),
         model: try model.foldingInput(options.inputFolding, file: file.path), native: nil,
         sandboxFailure: sandboxFailure)
     }
     func keras() throws(FileError) -> OpenedModel {
-      guard prototxt == nil, mean == nil else { throw OpenedModel.hasNoUseForCaffesFiles(file.path) }
+      guard prototxt == nil else { throw OpenedModel.hasNoUseForAPrototxt(file.path) }
       return try OpenedModel(
-        KerasSource(file, kind: kind), options: options, sandboxFailure: sandboxFailure)
+        KerasSource(file, kind: kind), mean: mean, options: options, sandboxFailure: sandboxFailure)
     }
     func hdf5() throws(FileError) -> OpenedModel {
-      guard prototxt == nil, mean == nil else {
+      guard prototxt == nil else {
         return try CaffeImporter.writesLike(file) ? caffe() : keras()
       }
       // Most are Keras's: only what its reader knows nothing of is looked at a second time.
@@ -131,10 +132,10 @@ struct OpenedModel {
   }
 
   private init(
-    _ source: KerasSource, options: ImportOptions, sandboxFailure: String?
+    _ source: KerasSource, mean: MappedFile?, options: ImportOptions, sandboxFailure: String?
   ) throws(FileError) {
     self.init(
-      file: source.main, companions: source.companions,
+      file: source.main, companions: source.companions + [mean].compactMap(\.self),
       model: try KerasImporter.model(of: source, options: options)
         .foldingInput(options.inputFolding, file: source.main.path), native: nil,
       sandboxFailure: sandboxFailure)
@@ -156,10 +157,10 @@ struct OpenedModel {
     console.note("\(file.path): was read without a sandbox: \(sandboxFailure)")
   }
 
-  private static func hasNoUseForCaffesFiles(_ path: String) -> FileError {
+  private static func hasNoUseForAPrototxt(_ path: String) -> FileError {
     FileError(
       .unsupported, code: "import.kind", file: path,
-      "is not a Caffe model, so a prototxt or mean picture has no meaning for it")
+      "is not a Caffe model, so a prototxt means nothing for it")
   }
 }
 

@@ -8,11 +8,18 @@ struct InputScaling: Equatable {
   /// The names of the layers.
   var names: [String]
 
-  /// The same as `(pixel - mean) * scale`.
-  func preprocessing(_ rule: Preprocessing) -> Preprocessing {
+  /// The same as `(pixel - mean) * scale`; nil where the layers are made for another number of channels.
+  func preprocessing(_ rule: Preprocessing, channels: Int) -> Preprocessing? {
+    let means = zip(factors, summands).map { $1 == 0 ? 0 : -$1 / $0 }
     var rule = rule
-    rule.scale = factors
-    rule.mean = zip(factors, summands).map { $1 == 0 ? 0 : -$1 / $0 }
+    if channels == factors.count {
+      (rule.scale, rule.mean) = (factors, means)
+    } else if Set(factors).count == 1, Set(means).count == 1 {
+      rule.scale = Array(repeating: factors[0], count: channels)
+      rule.mean = Array(repeating: means[0], count: channels)
+    } else {
+      return nil
+    }
     return rule
   }
 }

@@ -8,6 +8,10 @@ public struct ImportOptions: Equatable, Sendable {
   public var flattenOrder: FlattenOrder?
   /// The channel order of the pictures that the weights were trained on; nil: decided by evidence.
   public var channelOrder: Preprocessing.ChannelOrder?
+  /// The mean colour of the pictures that the weights were trained on; nil: decided by evidence.
+  public var mean: MeanColour?
+  /// What channels are multiplied by after that, one number or one for blue, green and red; nil: decided by evidence.
+  public var scale: [Double]?
   /// The architecture that the file must have; nil: whatever it has.
   public var architecture: Architecture?
   /// The constants of the normalisation layer, where the source file cannot hold them.

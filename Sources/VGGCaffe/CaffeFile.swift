@@ -33,7 +33,7 @@ public struct CaffeFile: Sendable {
       place: place, seen: seen, allowed: allowed, advice: advice)
   }
 
-  /// An error about something that is well formed, but is no VGG or not supported.
+  /// An error about something that is well formed, but is not a VGG or not supported.
   func unsupported(
     _ code: String, _ problem: String, at offset: Int? = nil, place: String? = nil, seen: String? = nil,
     allowed: String? = nil, advice: String? = nil

@@ -35,7 +35,7 @@ public enum CaffeImporter {
   ///     against it. Layers are matched by name.
   ///   - options: What the user decided.
   /// - Throws: `malformed` where the bytes are no serialised network or do not fit together, `unsupported` where
-  ///   they are something else or no VGG, `inputOutput` where there is no temporary space.
+  ///   they are something else or not a VGG, `inputOutput` where there is no temporary space.
   public static func model(
     of file: CaffeFile, prototxt: CaffeFile? = nil,
     options: ImportOptions = ImportOptions()
@@ -49,8 +49,14 @@ public enum CaffeImporter {
     if let prototxt {
       provenance.companions = [Provenance.SourceFile(prototxt.name, byteCount: prototxt.bytes.count)]
     }
-    var model = try Model(
-      found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
+    var model: Model
+    do throws(FileError) {
+      model = try Model(
+        found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
+    } catch {
+      guard ["model.poolings", "model.architecture", "model.kernel"].contains(error.code) else { throw error }
+      throw error.naming(importation.net.knownNetwork(in: file))
+    }
     let rule = PictureRule(
       transformation: importation.net.transformation, inputScaling: importation.inputScaling)
     try model.setPreprocessing(
@@ -143,9 +149,7 @@ private struct Importation {
         net.hasStructure
           ? "\(chain.lateNormalizations.joined(separator: ", ")) stand behind a ReLU" : "asked for")
     }
-    if chain.hasSoftmax {
-      found.headActivation = FoundNetwork.FoundActivation(.softmax, because: "a Softmax stands behind it")
-    }
+    found.headActivation = chain.headActivation
     if let side = chain.topKernelSide {
       decide(
         "dense-layers", "made of convolutions", "the kernel of \(side)x\(side) covers all of pool5")
@@ -160,7 +164,7 @@ private struct Importation {
         "the file lists only layers with weights; poolings and ReLUs are taken to be where VGG has them")
       return .unknown(Pooling(rounding: .ceiling))
     }
-    let isCeiling = chain.pooling.allSatisfy { $0.settings.rounding == .ceiling }
+    let isCeiling = chain.pooling.allSatisfy { $0.settings.isGlobal || $0.settings.rounding == .ceiling }
     decide(
       "pooling-rounding", isCeiling ? "ceiling" : "as each layer says",
       isCeiling ? "Caffe rounds up" : "round_mode or ceil_mode is given")
@@ -170,7 +174,7 @@ private struct Importation {
 
   private mutating func normalization() -> LocalResponseNormalization? {
     if let given = options.normalization {
-      decide("normalization", "\(given)", "the user says so")
+      decide("normalization", given.words, "the user says so")
       return given
     }
     guard let settings = chain.normalization else { return nil }
@@ -190,7 +194,7 @@ private struct Importation {
     let sides = 1...Network.largestInputSide
     guard shape.count == 4, sides.contains(shape[2]), sides.contains(shape[3]) else {
       throw file.unsupported(
-        "input", "has an input that is no picture", seen: "\(shape)",
+        "input", "has an input that is not a picture", seen: "\(shape)",
         allowed: "pictures, channels, rows and columns, up to \(Network.largestInputSide)")
     }
     let channels = chain.convolutions[0].weight.shape[1]
@@ -200,7 +204,8 @@ private struct Importation {
         allowed: "\(channels)")
     }
     // As a convolution the first dense layer takes larger pictures too: its kernel tells the network's own size.
-    return chain.topKernelSide == nil ? Extent(height: shape[2], width: shape[3]) : nil
+    return chain.topKernelSide == nil || chain.hasGlobalPooling
+      ? Extent(height: shape[2], width: shape[3]) : nil
   }
 
   private mutating func decide(_ subject: String, _ choice: String, _ evidence: String) {

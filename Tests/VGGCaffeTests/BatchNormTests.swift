@@ -247,7 +247,7 @@ import VGGModel
       layer.extra.message(142, Message { $0.varint(1, 2) })
       return [layer]
     },
-    Refusal(testDescription: "BN of SegNet", code: "caffe.layer.type") {
+    Refusal(testDescription: "BN of SegNet", code: "model.known") {
       [TestLayer(name: "bn", kind: .other("BN"), bottom: "conv3_1", top: "conv3_1")]
     },
   ]

@@ -76,7 +76,7 @@ import VGGModel
     let net = Self.net(sample, generation: generation)
     let error = try #require(#expect(throws: FileError.self) { try net.model() })
     #expect(error.code == "model.known" && error.place == "layer conv1")
-    #expect(error.problem == "is no VGG, but looks like \(sample.testDescription)")
+    #expect(error.problem == "is not a VGG; it looks like \(sample.testDescription)")
     #expect(error.seen?.contains("\(sample.convolutions.count) convolutions") == true)
   }
 
@@ -108,7 +108,7 @@ import VGGModel
     var net = TestNet()
     net.change("pool5") { $0.kind = .other(type) }
     let error = #expect(throws: FileError.self) { try net.model() }
-    #expect(error?.problem == "is no VGG, but looks like \(name)")
+    #expect(error?.problem == "is not a VGG; it looks like \(name)")
     #expect(error?.seen == "layer pool5 of type \(type)")
   }
 
@@ -116,7 +116,7 @@ import VGGModel
     let error = #expect(throws: FileError.self) {
       try SnapshotTests.model("bad_snapshot_alexnet.caffemodel.h5")
     }
-    #expect(error?.problem == "is no VGG, but looks like AlexNet (CaffeNet)")
+    #expect(error?.problem == "is not a VGG; it looks like AlexNet (CaffeNet)")
   }
 
   // MARK: Reduced heads

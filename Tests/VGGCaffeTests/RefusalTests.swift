@@ -91,7 +91,7 @@ import VGGModel
       $0.change("conv3_1") { $0.blobs[1].tag(9, 4) }
     },
     Change("unknown type", "layer.type", at: "layer relu3_1") {
-      $0.change("relu3_1") { $0.kind = .other("PReLU") }
+      $0.change("relu3_1") { $0.kind = .other("ELU") }
     },
     Change("batch normalisation without blobs", "noweights", at: "layer relu3_1") {
       $0.change("relu3_1") { $0.kind = .other("BatchNorm") }
@@ -120,7 +120,7 @@ import VGGModel
     Change("pooling of stride 0", "layer.settings", at: "layer pool2") {
       $0.change("pool2") { $0.extraSettings.varint(3, 0) }
     },
-    Change("global pooling", "layer.settings", at: "layer pool2") {
+    Change("a global pooling too early", "structure", at: "layer conv3_1") {
       $0.change("pool2") { $0.extraSettings.varint(12, 1) }
     },
     Change("stochastic pooling", "layer.settings", at: "layer pool2") {
@@ -140,7 +140,7 @@ import VGGModel
         $0.layers[index].bottom = ""
       }
     },
-    Change("a sixth pooling", "structure", at: "layer pool6") {
+    Change("a sixth pooling that the dense layers do not fit", "model.flatten", at: "layer fc6") {
       let index = $0.layers.firstIndex { $0.name == "fc6" } ?? 0
       $0.layers.insert(TestLayer(name: "pool6", kind: .pooling, bottom: "pool5", top: "pool5"), at: index)
     },
@@ -154,7 +154,7 @@ import VGGModel
       let index = $0.layers.firstIndex { $0.name == "drop6" } ?? 0
       $0.layers.insert(TestLayer(name: "relu6b", kind: .relu, bottom: "fc6", top: "fc6"), at: index)
     },
-    Change("a ReLU at the end", "structure", at: "layer fc8") {
+    Change("a ReLU in front of the softmax", "structure", at: "layer prob") {
       $0.layers.insert(
         TestLayer(name: "relu8", kind: .relu, bottom: "fc8", top: "fc8"), at: $0.layers.count - 1)
     },

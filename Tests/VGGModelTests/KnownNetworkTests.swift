@@ -139,7 +139,7 @@ import VGGModel
     #expect(error.code == "model.known")
     #expect(
       error.description
-        == "f.h5: is no VGG, but looks like AlexNet (CaffeNet) (layer conv1, seen a first kernel of 2x3x11x11, a second of 3x2x5x5, 5 convolutions, allowed the networks A, A-LRN, B, C, D, E)"
+        == "f.h5: is not a VGG; it looks like AlexNet (CaffeNet) (layer conv1, seen a first kernel of 2x3x11x11, a second of 3x2x5x5, 5 convolutions, allowed the networks A, A-LRN, B, C, D, E)"
     )
   }
 

@@ -6,34 +6,41 @@ internal import VGGModel
 /// The order is that of the file; the blobs' names (bottom, top) are followed only to see that it is a chain.
 struct ChainReader {
   /// The convolutions of the five blocks.
-  private(set) var convolutions: [FoundNetwork.WeightedLayer] = []
+  var convolutions: [FoundNetwork.WeightedLayer] = []
   /// The dense layers, whether they are stored as such or as convolutions over the whole picture.
-  private(set) var dense: [FoundNetwork.WeightedLayer] = []
+  var dense: [FoundNetwork.WeightedLayer] = []
   /// The poolings, and the number of convolutions before each.
   private(set) var pooling: [(settings: Pooling, layer: CaffeLayer, convolutionCount: Int)] = []
   private(set) var normalization: NormalizationSettings?
   /// The batch normalisations of which the file says that they use the statistics of a batch.
-  private(set) var batchStatistics: [String] = []
+  var batchStatistics: [String] = []
   /// The normalisations behind an activation.
-  private(set) var lateNormalizations: [String] = []
+  var lateNormalizations: [String] = []
   /// The side of the first dense layer's kernel where it is stored as a convolution.
   private(set) var topKernelSide: Int?
-  private(set) var hasSoftmax = false
+  /// What is applied to the last dense layer, where a layer behind it or a loss tells.
+  private(set) var headActivation: FoundNetwork.FoundActivation?
   /// What is done to pictures in front of the first convolution.
   private(set) var inputScaling: InputScaling?
+  /// Whether one pooling goes over the whole map.
+  var hasGlobalPooling: Bool { pooling.last?.settings.isGlobal == true }
   /// Layers that were left out because no answer depends on them.
   private(set) var trainingLayers: [String] = []
   private(set) var dropped: [Provenance.DroppedTensor] = []
 
-  private let net: CaffeNet
-  private let file: CaffeFile
-  private let options: ImportOptions
+  let net: CaffeNet
+  let file: CaffeFile
+  let options: ImportOptions
   /// The names of the last layer's output; empty: not known.
   private var currentBlobs: Set<String>
   /// The layer with weights whose ReLU has not come yet.
-  private var withoutActivation: CaffeLayer?
+  private(set) var withoutActivation: CaffeLayer?
   /// Whether a pooling came since the last layer with weights.
-  private var hasPooledSinceWeights = false
+  private(set) var hasPooledSinceWeights = false
+  /// What a loss behind the last layer says of it.
+  private var loss: FoundNetwork.FoundActivation?
+  /// The softmax or sigmoid, behind which there is nothing.
+  private var lastLayer: CaffeLayer?
   private var namesWithWeights: Set<String> = []
 
   /// Follows the layers of a network whose weights are in a file.
@@ -47,7 +54,10 @@ struct ChainReader {
   }
 
   private mutating func add(_ layer: CaffeLayer) throws(FileError) {
-    guard layer.isUsedForTesting, layer.operation != .training else {
+    if case .training(let activation) = layer.operation, let activation {
+      try noteLoss(layer, activation)
+    }
+    guard layer.isUsedForTesting, !layer.operation.isTraining else {
       trainingLayers.append(layer.name)
       return drop(layer, because: "the layer is there only for training")
     }
@@ -64,7 +74,10 @@ struct ChainReader {
 
   private mutating func addToChain(_ layer: CaffeLayer) throws(FileError) {
     try requireConnection(layer)
-    if hasSoftmax { throw deviation(layer, seen: "\(layer.type) behind the softmax", allowed: "nothing") }
+    if let last = lastLayer {
+      throw deviation(
+        layer, seen: "\(layer.type) behind \(last.name)", allowed: "nothing behind a \(last.type)")
+    }
     switch layer.operation {
     case .convolution(let settings): return try addConvolution(layer, settings)
     case .batchNormalization(let settings): return try addBatchNormalization(layer, settings)
@@ -95,16 +108,13 @@ struct ChainReader {
       }
       normalization = settings
     case .flatten:
-      guard pooling.count == 5, dense.isEmpty else {
+      guard !convolutions.isEmpty, dense.isEmpty else {
         throw deviation(
-          layer, seen: "behind \(pooling.count) poolings and \(dense.count) dense layers",
-          allowed: "one Flatten, between pool5 and fc6")
+          layer, seen: "behind \(convolutions.count) convolutions and \(dense.count) dense layers",
+          allowed: "one Flatten, in front of the first dense layer")
       }
-    case .softmax:
-      guard !dense.isEmpty else {
-        throw deviation(layer, seen: "no dense layers before it", allowed: "a softmax behind fc8")
-      }
-      hasSoftmax = true
+    case .softmax: try endHead(layer, .softmax)
+    case .sigmoid: try endHead(layer, .sigmoid)
     case .dropout: break  // nothing happens in a test: Caffe scales while it trains
     case .refused(let error): throw error
     case .input, .data, .training, .split, .padding, .undescribed:
@@ -120,8 +130,13 @@ struct ChainReader {
     throws(FileError)
   {
     let kernel = if let settings { settings.kernel } else { try declaredKernel(of: layer) }
+    if let last = pooling.last, hasGlobalPooling, kernel != Extent(side: 1) {
+      throw deviation(
+        layer, seen: "behind \(last.layer.name), which leaves one pixel", allowed: "only dense layers there")
+    }
     if let kernel,
-      pooling.count == 5 || !dense.isEmpty || (!net.hasStructure && ![1, 3].contains(kernel.height))
+      pooling.count >= 5 || hasGlobalPooling || !dense.isEmpty
+        || (!net.hasStructure && ![1, 3].contains(kernel.height))
     {
       return try addDense(layer, convolution: settings, kernel: kernel)
     }
@@ -175,86 +190,6 @@ struct ChainReader {
     dense.append(layer)
   }
 
-  /// A normalisation behind a layer with weights, its ReLU or the pooling after that.
-  private mutating func addBatchNormalization(_ layer: CaffeLayer, _ settings: BatchNormalizationSettings?)
-    throws(FileError)
-  {
-    let place = try placeOfNormalization(layer)
-    guard let last = lastWithWeights, last.normalization(at: place) == nil else {
-      throw deviation(
-        layer, seen: "a batch normalisation", allowed: "one behind a layer with weights or behind its ReLU")
-    }
-    let normalization = try read(layer) { (reader: inout BlobReader) throws(FileError) in
-      try reader.batchNormalization(settings, channels: last.outputs)
-    }
-    setNormalization(normalization, at: place)
-    if settings?.usesBatchStatistics == true { batchStatistics.append(layer.name) }
-  }
-
-  /// Factors and summands, of a batch normalisation or on their own.
-  private mutating func addScale(_ layer: CaffeLayer, _ settings: ScaleSettings?) throws(FileError) {
-    let place = try placeOfNormalization(layer)
-    guard let last = lastWithWeights, last.normalization(at: place)?.gamma == nil else {
-      throw deviation(
-        layer, seen: "a Scale",
-        allowed: "one behind a layer with weights, its batch normalisation or its ReLU")
-    }
-    let (gamma, beta) = try read(layer) { (reader: inout BlobReader) throws(FileError) in
-      try reader.scale(settings, channels: last.outputs)
-    }
-    var normalization =
-      last.normalization(at: place)
-      ?? BatchNormalization(name: layer.name, gamma: nil, beta: nil, mean: nil, spread: nil, epsilon: 0)
-    normalization.gamma = gamma
-    normalization.beta = beta
-    setNormalization(normalization, at: place)
-  }
-
-  /// Where a normalisation that comes next stands; behind a pooling only where none stands in front of it.
-  private func placeOfNormalization(_ layer: CaffeLayer) throws(FileError) -> NormalizationPlace {
-    guard net.hasStructure else {
-      guard let place = options.normalizationPlace else {
-        throw file.unsupported(
-          "normalization.order",
-          "does not tell whether a batch normalisation stands in front of its ReLU or behind it",
-          at: layer.offset, place: layer.place, seen: "no ReLU layers",
-          advice: "give the deploy prototxt with --prototxt, or state it with --bn-before-activation or "
-            + "--bn-after-activation")
-      }
-      return place
-    }
-    if withoutActivation != nil { return .beforeActivation }
-    if let earlier = lastWithWeights?.outputNormalization, earlier.isBehindPooling != hasPooledSinceWeights {
-      throw deviation(
-        layer, seen: "a second normalisation, behind \(earlier.normalization.name) and a pooling",
-        allowed: "one behind each layer with weights")
-    }
-    return hasPooledSinceWeights ? .behindPooling : .behindActivation
-  }
-
-  private mutating func setNormalization(_ normalization: BatchNormalization, at place: NormalizationPlace) {
-    if place == .beforeActivation {
-      lastWithWeights?.batchNormalization = normalization
-    } else {
-      if lastWithWeights?.outputNormalization == nil { lateNormalizations.append(normalization.name) }
-      lastWithWeights?.outputNormalization = FoundNetwork.WeightedLayer.OutputNormalization(
-        normalization, isBehindPooling: place == .behindPooling)
-    }
-  }
-
-  /// The layer with weights that was added last.
-  private var lastWithWeights: FoundNetwork.WeightedLayer? {
-    get { dense.last ?? convolutions.last }
-    set {
-      guard let newValue else { return }
-      if dense.isEmpty {
-        convolutions[convolutions.count - 1] = newValue
-      } else {
-        dense[dense.count - 1] = newValue
-      }
-    }
-  }
-
   private mutating func weights(
     of layer: CaffeLayer,
     _ body: (inout BlobReader) throws(FileError) -> FoundNetwork.WeightedLayer
@@ -267,7 +202,7 @@ struct ChainReader {
   }
 
   /// Reads the blobs of a layer.
-  private mutating func read<Result>(
+  mutating func read<Result>(
     _ layer: CaffeLayer, _ body: (inout BlobReader) throws(FileError) -> Result
   ) throws(FileError) -> Result {
     guard namesWithWeights.insert(layer.name).inserted else {
@@ -296,10 +231,10 @@ struct ChainReader {
 
   private mutating func addPooling(_ layer: CaffeLayer, _ settings: Pooling) throws(FileError) {
     try requireActivation(before: layer)
-    guard pooling.count < 5, dense.isEmpty else {
+    guard pooling.count < 6, dense.isEmpty, !hasGlobalPooling else {
       throw deviation(
         layer, seen: "pooling number \(pooling.count + 1), behind \(dense.count) dense layers",
-        allowed: "five poolings, one at the end of each block")
+        allowed: "one pooling at the end of each block, and one in front of the dense layers")
     }
     pooling.append((settings, layer, convolutions.count))
     hasPooledSinceWeights = true
@@ -313,14 +248,52 @@ struct ChainReader {
         "noweights", "has no convolutions", seen: "\(net.layers.count) layers",
         allowed: "the layers of a VGG network")
     }
-    guard net.hasStructure else { return }
+    guard net.hasStructure else {
+      headActivation = headActivation ?? loss
+      return
+    }
     if let layer = withoutActivation, dense.isEmpty {
       throw deviation(layer, seen: "no ReLU behind it", allowed: "a ReLU behind each convolution")
     }
-    if withoutActivation == nil, let last = dense.last {
-      throw file.unsupported(
-        "structure", "is built differently than VGG", place: "layer \(last.name)",
-        seen: "a ReLU behind the last dense layer", allowed: "none: the class scores may be negative")
+    if let last = dense.last { finishHead(last) }
+  }
+
+  // MARK: The head
+
+  /// A softmax or a sigmoid, which belongs to the last dense layer.
+  private mutating func endHead(_ layer: CaffeLayer, _ activation: HeadActivation) throws(FileError) {
+    guard let last = dense.last, withoutActivation?.name == last.name || !net.hasStructure else {
+      throw deviation(
+        layer,
+        seen: dense.isEmpty ? "no dense layers in front of it" : "not right behind the last dense layer",
+        allowed: "one behind the last dense layer, without a ReLU")
+    }
+    headActivation = FoundNetwork.FoundActivation(
+      activation, because: "\(layer.name) of type \(layer.type) stands behind \(last.name)")
+    lastLayer = layer
+  }
+
+  /// A loss tells what the outputs are, where it reads those of the last layer.
+  private mutating func noteLoss(_ layer: CaffeLayer, _ activation: HeadActivation) throws(FileError) {
+    guard lastLayer == nil, let last = dense.last, last.name == withoutActivation?.name,
+      layer.bottoms.contains(where: currentBlobs.contains)
+    else { return }
+    if let loss, loss.activation != activation {
+      throw deviation(layer, seen: "a \(layer.type), though \(loss.evidence)", allowed: "losses of one kind")
+    }
+    loss = FoundNetwork.FoundActivation(
+      activation, because: "\(layer.name) of type \(layer.type) trains \(last.name)")
+  }
+
+  /// Where no layer is the activation of the last dense layer, a loss tells it, or that nothing stands there.
+  private mutating func finishHead(_ last: FoundNetwork.WeightedLayer) {
+    guard headActivation == nil else { return }
+    if withoutActivation == nil {
+      headActivation = FoundNetwork.FoundActivation(
+        .relu, because: "the ReLU behind \(last.name) is the last layer")
+    } else {
+      headActivation =
+        loss ?? FoundNetwork.FoundActivation(.linear, because: "nothing stands behind \(last.name)")
     }
   }
 
@@ -346,7 +319,7 @@ struct ChainReader {
     dropped += layer.blobs.indices.map { Provenance.DroppedTensor(layer.blobName($0), because: reason) }
   }
 
-  private func deviation(_ layer: CaffeLayer, seen: String, allowed: String, advice: String? = nil)
+  func deviation(_ layer: CaffeLayer, seen: String, allowed: String, advice: String? = nil)
     -> FileError
   {
     file.unsupported(
@@ -358,16 +331,6 @@ struct ChainReader {
 extension Extent {
   /// The padding that keeps the extent of a picture under a kernel of this one.
   fileprivate var half: Extent { Extent(height: height / 2, width: width / 2) }
-}
-
-extension FoundNetwork.WeightedLayer {
-  /// The number of channels or neurons that the layer gives.
-  fileprivate var outputs: Int { weight.canonicalShape.last ?? 0 }
-
-  /// The normalisation in front of the activation, or the one behind it.
-  fileprivate func normalization(at place: NormalizationPlace) -> BatchNormalization? {
-    place == .beforeActivation ? batchNormalization : outputNormalization?.normalization
-  }
 }
 
 extension ConvolutionSettings {

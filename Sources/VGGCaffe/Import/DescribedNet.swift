@@ -106,11 +106,14 @@ struct DescribedNet {
     throw contradiction(nil, "\(count(weights)) LRN layers", "\(count(description))")
   }
 
-  private func require<Settings>(_ agrees: Bool, _ layer: CaffeLayer, _ own: Settings, _ given: Settings)
+  /// Says in which words two settings differ.
+  private func require(_ agrees: Bool, _ layer: CaffeLayer, _ own: (any Worded)?, _ given: (any Worded)?)
     throws(FileError)
   {
-    guard !agrees else { return }
-    throw contradiction(layer, "\(own)", "\(given)")
+    guard !agrees, let own, let given else { return }
+    let differing = zip(own.wordsByPart, given.wordsByPart).filter { $0 != $1 }
+    throw contradiction(
+      layer, differing.map(\.0).joined(separator: ", "), differing.map(\.1).joined(separator: ", "))
   }
 
   private func contradiction(_ layer: CaffeLayer?, _ own: String, _ given: String) -> FileError {

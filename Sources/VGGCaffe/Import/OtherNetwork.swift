@@ -8,9 +8,23 @@ extension CaffeNet {
     "Deconvolution": "a network for segmentation (FCN)", "DECONVOLUTION": "a network for segmentation (FCN)",
     "Crop": "a network for segmentation (FCN)", "Interp": "a network for segmentation (DeepLab)",
     "LSTM": "a recurrent network", "Recurrent": "a recurrent network",
+    "CConvolution": "a network pruned by dynamic network surgery, whose masks are not applied",
+    "CInnerProduct": "a network pruned by dynamic network surgery, whose masks are not applied",
+    "ConvolutionRistretto": "a network quantised by Ristretto",
+    "FcRistretto": "a network quantised by Ristretto",
+    "PReLU": "a network with PReLUs, such as one for faces (SphereFace)",
+    "BN": "a network with the BN layers of a fork, such as one for segmentation (SegNet)",
+    "Upsample": "a network for segmentation (SegNet)", "Unpooling": "a network for segmentation (DeconvNet)",
   ]
 
-  /// Which known network that is no VGG has kernels of the shapes that the layers declare, or layers of such types.
+  /// Parts of layer names that only certain networks built on a VGG have.
+  private static let tellingNames = [
+    ("dsn", "a network for edges (HED)"), ("_CPM", "a network for poses (OpenPose)"),
+    ("Mconv", "a network for poses (OpenPose)"), ("CAM_", "a network for class activation maps (CAM)"),
+    ("mbox", "a detector (SSD)"), ("rpn_", "a detector (Faster R-CNN)"),
+  ]
+
+  /// Which known network that is not a VGG has kernels of the shapes that the layers declare, or layers of such types.
   func knownNetwork(in file: CaffeFile) -> KnownNetwork? {
     var kernels: [KnownNetwork.Kernel] = []
     var hasDense = false
@@ -28,10 +42,22 @@ extension CaffeNet {
       }
     }
     if let known = KnownNetwork(kernels: kernels, hasDense: hasDense) { return known }
-    return used.lazy.compactMap { layer in
+    for (part, name) in CaffeNet.tellingNames {
+      if let layer = used.first(where: { $0.name.contains(part) }) {
+        return KnownNetwork(name: name, evidence: "a layer called \(layer.name)")
+      }
+    }
+    if let known = used.lazy.compactMap({ layer in
       CaffeNet.tellingTypes[layer.type].map {
         KnownNetwork(name: $0, evidence: "layer \(layer.name) of type \(layer.type)")
       }
-    }.first
+    }).first {
+      return known
+    }
+    return kernels.first { $0.height != $0.width }.map {
+      KnownNetwork(
+        name: "a low-rank version of a VGG, whose kernels were split into rows and columns",
+        evidence: "a kernel of \($0.height)x\($0.width)")
+    }
   }
 }

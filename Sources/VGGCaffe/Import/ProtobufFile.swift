@@ -215,7 +215,7 @@ enum ProtobufFile: Equatable {
 }
 
 extension CaffeFile {
-  /// Refuses what is no network, by the name of what it is.
+  /// Refuses what is not a network, by the name of what it is.
   func requireNet() throws(FileError) {
     let error: FileError
     let kind = ProtobufFile(self)
@@ -246,7 +246,7 @@ extension CaffeFile {
         "kind.solver", "is a solver's settings as text and holds no weights", advice: "give the .caffemodel")
     case .unknown:
       error = unsupported(
-        "kind.unknown", "is no Caffe model", seen: "\(bytes.count) bytes of another kind",
+        "kind.unknown", "is not a Caffe model", seen: "\(bytes.count) bytes of another kind",
         allowed: "a serialised NetParameter")
     }
     throw error

@@ -73,15 +73,19 @@ struct CaffeLayer {
     case dropout
     case flatten
     case softmax
+    case sigmoid
     /// V0's padding for the layer behind it; part of that one in a `CaffeNet`.
     case padding(Extent)
     case split
-    /// Losses, accuracy and the like: nothing that an answer depends on.
-    case training
+    /// Losses, accuracy and the like: nothing that an answer depends on. A loss tells what the outputs are that it reads.
+    case training(HeadActivation?)
     /// A layer that nothing is known of but its blobs.
     case undescribed
     /// A layer of a type or with settings that no VGG has, and what is to be said of it if an answer depends on it.
     case refused(FileError)
+
+    /// Whether the layer is there only for training.
+    var isTraining: Bool { if case .training = self { true } else { false } }
   }
 
   /// `layer conv1_1`, for errors.

@@ -66,12 +66,17 @@ struct LayerSettings {
       guard axis == 1 || axis < 0 else { throw unsupported("axis", seen: "\(axis)", allowed: "1") }
       return .softmax
     case "Split": return .split
-    case "Accuracy", "Silence": return .training
+    case "Sigmoid": return .sigmoid
+    case "Accuracy", "Silence": return .training(nil)
+    case "SoftmaxWithLoss": return .training(.softmax)
+    case "SigmoidCrossEntropyLoss": return .training(.sigmoid)
+    case "EuclideanLoss": return .training(.linear)
     default:
-      if type.hasSuffix("Loss") { return .training }
+      if type.hasSuffix("Loss") { return .training(nil) }
       throw file.unsupported(
         "layer.type", "has a layer of a type that no VGG has", at: offset, place: place, seen: type,
-        allowed: "Convolution, ReLU, Pooling, LRN, BatchNorm, Scale, InnerProduct, Dropout, Flatten, Softmax",
+        allowed:
+          "Convolution, ReLU, Pooling, LRN, BatchNorm, Scale, InnerProduct, Dropout, Flatten, Softmax, Sigmoid",
         advice: type == "BN"
           ? "'BN' is a batch normalisation whose numbers have another order in each fork" : nil)
     }
@@ -156,9 +161,7 @@ struct LayerSettings {
     guard let message = pooling else {
       throw error("does not say what it pools", seen: "no pooling_param", allowed: "a kernel size")
     }
-    guard message.global_pooling == 0 else {
-      throw unsupported("global_pooling", seen: "true", allowed: "false")
-    }
+    if message.global_pooling != 0 { return Pooling(global: try method(message.pool)) }
     let isFloor =
       message.round_mode == CAFFE__POOLING_PARAMETER__ROUND_MODE__FLOOR || message.ceil_mode == 0
     var pooling = Pooling(rounding: isFloor ? .floor : .ceiling)

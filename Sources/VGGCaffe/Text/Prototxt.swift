@@ -57,7 +57,7 @@ struct Prototxt {
     var seen: Set<Int> = []
     while scanner.token != end {
       guard case .identifier(let name) = scanner.token else {
-        throw scanner.error("is no text of a network", allowed: "the name of a field")
+        throw scanner.error("is not the text of a network", allowed: "the name of a field")
       }
       let field = schema.field(named: name)
       if let field, !field.isRepeated, !seen.insert(field.number).inserted {
@@ -219,7 +219,7 @@ struct Prototxt {
       let end = try openBrace()
       while scanner.token != end {
         guard case .identifier = scanner.token else {
-          throw scanner.error("is no text of a network", allowed: "the name of a field")
+          throw scanner.error("is not the text of a network", allowed: "the name of a field")
         }
         try scanner.advance()
         let hasColon = try scanner.skip(":")

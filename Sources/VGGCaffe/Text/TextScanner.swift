@@ -138,7 +138,7 @@ struct TextScanner {
       bytes.append(UInt8(truncatingIfNeeded: value))
     case UInt8(ascii: "u"):
       guard let scalar = digits(16, atMost: 4).flatMap(UnicodeScalar.init) else {
-        throw error("has an escape that is no character")
+        throw error("has an escape that does not stand for a character")
       }
       bytes += Array(String(Character(scalar)).utf8)
     default: throw error("has an unknown escape", seen: "\\\(Character(UnicodeScalar(kind)))")

@@ -127,7 +127,9 @@ struct BlobReader {
     guard count.contains(layer.blobs.count) else {
       throw file.malformed(
         "blobs", "has another number of blobs than it needs", at: layer.offset, place: layer.place,
-        seen: "\(layer.blobs.count)", allowed: allowed)
+        seen: "\(layer.blobs.count)", allowed: allowed,
+        advice: layer.blobs.count == 4 && count.upperBound == 2
+          ? "if the last two are masks of pruned weights, multiply the weights by them first" : nil)
     }
     var blobs: [any Blob] = []
     for (index, place) in layer.blobs.enumerated() {

@@ -93,7 +93,7 @@ extension Model {
     if let bias = first.bias { tensors.append(Tensor(name: "conv1_1/bias", role: .bias, source: bias)) }
     var provenance = self.provenance
     provenance.decisions += decisions
-    // What a batch normalisation was folded into already is no tensor of the source any more.
+    // What a batch normalisation was folded into is not a tensor of the source any more.
     let originals = provenance.folded.contains { $0.layer == "conv1_1" } ? [] : first.originals
     provenance.folded += originals.map { Provenance.FoldedTensor($0.name, into: "conv1_1") }
     do throws(ShapeError) {

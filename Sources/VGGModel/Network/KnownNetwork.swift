@@ -1,4 +1,4 @@
-/// A network that is no VGG, known by the shapes of its convolutions in their order.
+/// A network that is not a VGG, known by the shapes of its convolutions in their order.
 ///
 /// For errors: who gives the wrong file is told which one it is.
 public struct KnownNetwork: Equatable, Sendable {
@@ -123,7 +123,7 @@ extension FileError {
     var error = self
     error.kind = .unsupported
     error.code = "model.known"
-    error.problem = "is no VGG, but looks like \(known.name)"
+    error.problem = "is not a VGG; it looks like \(known.name)"
     error.seen = known.evidence
     error.allowed = "the networks \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))"
     error.advice = nil

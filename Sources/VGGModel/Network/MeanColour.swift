@@ -34,7 +34,7 @@ public struct MeanColour: Equatable, Sendable {
   ///   - shape: The lengths of these three axes; their product is the number of values.
   ///   - file: The picture's file.
   ///   - path: The file's path, for errors.
-  /// - Throws: `malformed` where a mean is not a finite number; `unsupported` where the shape is no picture's.
+  /// - Throws: `malformed` where a mean is not a finite number; `unsupported` where the shape is not a picture's.
   public init(
     of values: [Float], shape: [Int], in file: Provenance.SourceFile, path: String
   ) throws(FileError) {

@@ -281,7 +281,7 @@ struct NetworkBuilder {
 
   private func nonFinite(_ value: Float, _ place: String, offset: Int?) -> FileError {
     FileError(
-      .malformed, code: "model.nonfinite", file: file, "has a value that is no finite number",
+      .malformed, code: "model.nonfinite", file: file, "has a value that is not a finite number",
       offset: offset, place: place, seen: "\(value)", allowed: "finite numbers",
       advice: "--allow-nonfinite takes it as it is")
   }

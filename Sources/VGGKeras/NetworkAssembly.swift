@@ -23,6 +23,7 @@ struct NetworkAssembly {
     self.options = options
     self.file = file
     decisions = weights.decisions
+    try WrappedModel.requireNone(in: weights, file: file)
     configured = try weights.configuration.map { (configuration) throws(FileError) in
       try ConfiguredNetwork(configuration, file: file, options: options)
     }

@@ -207,7 +207,8 @@ struct ChainReader {
   ) throws(FileError) -> Result {
     guard namesWithWeights.insert(layer.name).inserted else {
       throw file.unsupported(
-        "duplicate", "has two layers of one name", at: layer.offset, place: layer.place, seen: layer.name,
+        "duplicate", "has two layers of the same name", at: layer.offset, place: layer.place,
+        seen: layer.name,
         allowed: "each name once")
     }
     var reader = reader(of: layer)
@@ -323,7 +324,7 @@ struct ChainReader {
     -> FileError
   {
     file.unsupported(
-      "structure", "is built differently than VGG", at: layer.offset, place: layer.place, seen: seen,
+      "structure", "is not built like a VGG", at: layer.offset, place: layer.place, seen: seen,
       allowed: allowed, advice: advice)
   }
 }

@@ -129,7 +129,7 @@ struct SnapshotOrder {
     _ layer: String?, seen: String, allowed: String, advice: String = ""
   ) -> FileError {
     file.unsupported(
-      "snapshot.order", "does not tell the order of its layers, as no HDF5 snapshot of Caffe's does",
+      "snapshot.order", "does not tell the order of its layers; no Caffe snapshot in HDF5 does",
       place: layer.map { "layer \($0)" }, seen: seen, allowed: allowed,
       advice: "give the network's prototxt with --prototxt" + advice)
   }

@@ -40,7 +40,7 @@ struct SnapshotReader {
         advice: "give the .caffemodel.h5 that was saved with it")
     case .foreign:
       throw file.unsupported(
-        "kind.unknown", "is an HDF5 file, but no snapshot of Caffe's",
+        "kind.unknown", "is an HDF5 file, but not a Caffe snapshot",
         seen: "groups \(snapshot.root.names.prefix(5).joined(separator: ", "))",
         allowed: "data, with a group for each layer")
     }
@@ -78,7 +78,7 @@ struct SnapshotReader {
     let inOrder = (0..<blobs.count).compactMap { blobs[$0] }
     guard inOrder.count == blobs.count else {
       throw file.unsupported(
-        "snapshot.shared", "lacks a blob, which Caffe does not write where two layers share it",
+        "snapshot.shared", "is missing a blob, which Caffe leaves out where two layers share it",
         place: "group \(group.path)", seen: "\(blobs.keys.sorted())", allowed: "blobs numbered from 0",
         advice: "use the .caffemodel")
     }
@@ -110,7 +110,7 @@ struct SnapshotReader {
     case .namedType: seen = "a type"
     }
     return file.unsupported(
-      "snapshot.unknown", "has something that no snapshot of Caffe's has", place: path, seen: seen,
+      "snapshot.unknown", "has something that does not belong in a Caffe snapshot", place: path, seen: seen,
       allowed: "groups data and diff, a group for each layer, and data sets 0, 1 … in it")
   }
 }

@@ -61,7 +61,7 @@ struct Prototxt {
       }
       let field = schema.field(named: name)
       if let field, !field.isRepeated, !seen.insert(field.number).inserted {
-        throw scanner.error("has a field twice that may be there once")
+        throw scanner.error("has a field twice that may appear only once")
       }
       if field == nil { noteSkipped(name) }
       try scanner.advance()
@@ -122,7 +122,7 @@ struct Prototxt {
 
   private mutating func string() throws(FileError) -> [UInt8] {
     guard case .string(var text) = scanner.token else {
-      throw scanner.error("has no string", allowed: "a string")
+      throw scanner.error("has no string where one is needed", allowed: "a string")
     }
     try scanner.advance()
     while case .string(let more) = scanner.token {  // neighbours are one string
@@ -147,7 +147,7 @@ struct Prototxt {
       }
     default: break
     }
-    guard let magnitude else { throw scanner.error("has no number", allowed: "a number") }
+    guard let magnitude else { throw scanner.error("has no number where one is needed", allowed: "a number") }
     try scanner.advance()
     return isNegative ? -magnitude : magnitude
   }
@@ -162,7 +162,7 @@ struct Prototxt {
     }
     if case .identifier(let word) = scanner.token {
       guard let value = named(word, field) else {
-        throw scanner.error("has a word that field \(field.name) does not know")
+        throw scanner.error("has a word that field \(field.name) does not allow")
       }
       try scanner.advance()
       return value
@@ -172,7 +172,7 @@ struct Prototxt {
       range.contains(isNegative ? -magnitude : magnitude)
     else {
       throw scanner.error(
-        "has no number that fits field \(field.name)",
+        "has a number that does not fit field \(field.name)",
         allowed: "a whole number of \(range.lowerBound) to \(range.upperBound)")
     }
     try scanner.advance()
@@ -198,7 +198,7 @@ struct Prototxt {
   }
 
   private mutating func expect(_ symbol: Character) throws(FileError) {
-    guard try scanner.skip(symbol) else { throw scanner.error("lacks a mark", allowed: "'\(symbol)'") }
+    guard try scanner.skip(symbol) else { throw scanner.error("is missing a mark", allowed: "'\(symbol)'") }
   }
 
   private func requireDepth(_ depth: Int) throws(FileError) {

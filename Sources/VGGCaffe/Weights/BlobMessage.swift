@@ -130,7 +130,7 @@ struct BlobMessage: Blob {
     }
     guard raw.count % format.byteCount == 0 else {
       throw file.malformed(
-        "blob.raw", "has a part of a value at its end", at: raw.lowerBound, place: place,
+        "blob.raw", "ends with a part of a value", at: raw.lowerBound, place: place,
         seen: "\(raw.count) bytes", allowed: "a multiple of \(format.byteCount)")
     }
     var numbers = Numbers(field: 12, format: format)
@@ -196,7 +196,7 @@ private struct Scan {
   private func run(_ packed: Range<Int>, width: Int) throws(FileError) -> BlobMessage.Run {
     guard packed.count % width == 0 else {
       throw file.malformed(
-        "wire.packed", "has a part of a value at its end", at: packed.lowerBound, place: place,
+        "wire.packed", "ends with a part of a value", at: packed.lowerBound, place: place,
         seen: "\(packed.count) bytes", allowed: "a multiple of \(width)")
     }
     return BlobMessage.Run(start: packed.lowerBound, count: packed.count / width, stride: width)

@@ -85,7 +85,7 @@ struct BlobReader {
     let parts = "3: mean, variance, and what both are divided by"
     guard layer.blobs.isEmpty || layer.blobs.count == 3 else {
       throw file.unsupported(
-        "blobs", "has a batch normalisation of a fork, whose blobs have another meaning in each fork",
+        "blobs", "has a batch normalisation of a fork, whose blobs mean something else in each fork",
         at: layer.offset, place: layer.place, seen: "\(layer.blobs.count) blobs", allowed: parts,
         advice: "save it with BVLC's Caffe, as BatchNorm and Scale")
     }
@@ -126,7 +126,7 @@ struct BlobReader {
     }
     guard count.contains(layer.blobs.count) else {
       throw file.malformed(
-        "blobs", "has another number of blobs than it needs", at: layer.offset, place: layer.place,
+        "blobs", "has the wrong number of blobs", at: layer.offset, place: layer.place,
         seen: "\(layer.blobs.count)", allowed: allowed,
         advice: layer.blobs.count == 4 && count.upperBound == 2
           ? "if the last two are masks of pruned weights, multiply the weights by them first" : nil)

@@ -14,15 +14,17 @@ struct NormalizationOrder {
   /// - Throws: `unsupported` where they do not tell and the user does not either, or where the two contradict each other.
   init(_ weights: KerasWeights, file: String, options: ImportOptions) throws(FileError) {
     let neighbours = Neighbours.all(in: weights)
-    let hasNoActivations = !weights.layers.contains {
+    let activations = weights.layers.count {
       $0.weights.isEmpty && LayerName.mayBeActivation($0.className ?? $0.name)
     }
+    // Fewer activations than normalisations: some are part of a layer, and stand in front of its normalisation.
+    let mayAllPrecede = weights.placesAreKnown || activations >= neighbours.count
     let poolings = weights.layers.count { ($0.className ?? $0.name).lowercased().contains("pool") }
     for neighbour in neighbours {
-      let verdict =
+      var verdict =
         if weights.generation.writer == .keras0 {
           neighbour.ofNumberedLayers(weights)
-        } else if poolings >= 5, hasNoActivations, options.normalizationPlace == nil {
+        } else if poolings >= 5, activations == 0, options.normalizationPlace == nil {
           // All layers are listed and none is an activation.
           Verdict(
             place: .behindActivation,
@@ -32,6 +34,15 @@ struct NormalizationOrder {
         } else {
           Verdict(reason: "how many layers of each class there are, but not how they alternate")
         }
+      if verdict.place == nil, options.normalizationPlace == nil, neighbour.isBehindNoBias, mayAllPrecede,
+        neighbour.before.isEmpty
+      {
+        verdict = Verdict(
+          place: .beforeActivation,
+          reason:
+            "assumed: what is normalised has no bias, which only a normalisation right behind it makes up for"
+        )
+      }
       let place = try Self.place(verdict, of: neighbour.name, file, options)
       places[neighbour.name] =
         neighbour.hasPoolingInFront && place == .behindActivation ? .behindPooling : place
@@ -82,6 +93,8 @@ struct NormalizationOrder {
 private struct Neighbours {
   var name: String
   var index: Int
+  /// Whether the layer that is normalised, in front of it in the list, has a kernel and no bias.
+  var isBehindNoBias = false
   var before: [KerasLayer] = []
   var after: [KerasLayer] = []
 
@@ -90,6 +103,8 @@ private struct Neighbours {
     let layers = weights.layers
     return layers.indices.filter { layers[$0].isNormalization }.map { index in
       var found = Neighbours(name: layers[index].name, index: index)
+      let normalized = layers[..<index].last { !$0.weights.isEmpty }
+      found.isBehindNoBias = normalized.map { $0.weights.count == 1 && !$0.isNormalization } ?? false
       guard weights.placesAreKnown else { return found }
       found.before = layers[..<index].reversed().prefix { $0.weights.isEmpty }.reversed()
       found.after = Array(layers[(index + 1)...].prefix { $0.weights.isEmpty })

@@ -79,7 +79,7 @@ extension FoundPreprocessing {
     if let scale = options.scale, scale.count != 1, scale.count != channels {
       throw FileError(
         .unsupported, code: "mean.fit", file: file,
-        "has another number of channels than the scale that is stated",
+        "does not have as many channels as the stated scale",
         place: "the input", seen: "\(channels) channels", allowed: "\(scale.count)",
         advice: "state one number, or one for each channel")
     }

@@ -70,7 +70,7 @@ public struct MeanColour: Equatable, Sendable {
       guard channels.count == 1 || channels.count == channelCount else {
         throw FileError(
           .unsupported, code: "mean.fit", file: file,
-          "has another number of channels than the mean that is stated",
+          "does not have as many channels as the stated mean",
           place: "the input", seen: "\(channelCount) channels", allowed: "\(channels.count)",
           advice: "state one number, or one for each channel")
       }
@@ -83,7 +83,7 @@ public struct MeanColour: Equatable, Sendable {
     guard channels.count == channelCount, isColour || isLargeEnough else {
       throw FileError(
         .unsupported, code: "mean.fit", file: file,
-        "has another input than the mean picture \(picture.file.name) is for",
+        "does not have the input that the mean picture \(picture.file.name) is for",
         seen: "\(channelCount) channels" + (input.map { " of \($0)" } ?? ""),
         allowed: "\(channels.count) channels of \(picture.extent)",
         advice: "use the mean that belongs to the weights")

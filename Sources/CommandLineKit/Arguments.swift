@@ -50,7 +50,9 @@ public struct Arguments: Sendable {
       throw UsageError("unknown option --\(name)\(hint)", command: command.name)
     }
     if option.valueName == nil {
-      guard parts.count == 1 else { throw UsageError("--\(name) takes no value", command: command.name) }
+      guard parts.count == 1 else {
+        throw UsageError("--\(name) does not take a value", command: command.name)
+      }
       try add("", of: option, command)
     } else {
       let value =

@@ -4,10 +4,8 @@ extension CommandLineTool {
     let shells = CompletionShell.allCases.map(\.rawValue)
     return [
       Command(
-        "help", abstract: "say how the tool or a command is used", examples: [],
-        positionals: [
-          Positional("COMMAND", help: "The command, two words for one of a group", count: .any, .command)
-        ],
+        "help", abstract: "show help for the tool or one of its commands", examples: [],
+        positionals: [Positional("COMMAND", help: "The command to explain", count: .any, .command)],
         options: []
       ) { arguments, console in
         let words = arguments.positionals
@@ -23,19 +21,20 @@ extension CommandLineTool {
       },
       Command(
         "man", abstract: "print the manual page",
-        examples: [.init("man > \(name).1", "For \(name).1 in a folder man1")], positionals: [], options: []
+        examples: [.init("man > \(name).1", "Save it where man looks for it, in a folder man1")],
+        positionals: [], options: []
       ) { _, console in
         console.print(manualPage)
         return .success
       },
       Command(
-        "completions", abstract: "print a script with which a shell completes commands",
+        "completions", abstract: "print a completion script for a shell",
         examples: [
           .init("completions bash > ~/.local/share/bash-completion/completions/\(name)", "For bash"),
-          .init("completions zsh > _\(name)", "For zsh, in a folder of $fpath"),
+          .init("completions zsh > _\(name)", "For zsh; put the file in a folder of $fpath"),
           .init("completions fish > ~/.config/fish/completions/\(name).fish", "For fish"),
         ],
-        positionals: [Positional("SHELL", help: "The shell", .choice(shells))], options: []
+        positionals: [Positional("SHELL", help: "The shell to complete in", .choice(shells))], options: []
       ) { arguments, console in
         if let shell = CompletionShell(rawValue: arguments.positionals[0]) {
           console.print(completions(for: shell))

@@ -55,13 +55,13 @@ public struct Command: Sendable {
 /// Options that every command has.
 public enum CommonOptions {
   /// Results and errors as JSON.
-  public static let json = Switch("json", help: "Print the result as one JSON object")
+  public static let json = Switch("json", help: "Print results and errors as JSON")
   /// No notes and no progress.
-  public static let quiet = Switch("quiet", short: "q", help: "Print no notes and no progress")
+  public static let quiet = Switch("quiet", short: "q", help: "Print neither notes nor progress")
   static let color = Option<Console.ColorChoice>(
-    choice: "color", valueName: "WHEN", help: "Colour the text", standard: .auto)
-  static let help = Switch("help", short: "h", help: "Print this help")
-  static let version = Switch("version", short: "V", help: "Print the version")
+    choice: "color", valueName: "WHEN", help: "When to use colour", standard: .auto)
+  static let help = Switch("help", short: "h", help: "Print this help and exit")
+  static let version = Switch("version", short: "V", help: "Print the version and exit")
 
   static let all = [
     json.specification, quiet.specification, color.specification, help.specification, version.specification,

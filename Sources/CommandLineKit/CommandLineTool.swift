@@ -44,7 +44,7 @@ public struct CommandLineTool: Sendable {
       let (command, arguments) = try parse(words)
       let status = try perform(command, arguments, console(arguments))
       guard let failure = output.failure else { return status }
-      console(arguments).complain("standard output: cannot be written: \(failure)")
+      console(arguments).complain("cannot write to standard output: \(failure)")
       return .inputOutput
     } catch {
       // The words are asked, not the arguments: the error may be that they are wrong.
@@ -69,7 +69,7 @@ public struct CommandLineTool: Sendable {
         "", abstract: abstract, examples: [], positionals: [], options: [], run: { _, _ in .success })
       let arguments = try Arguments(options, of: tool)
       guard arguments[CommonOptions.help] || arguments[CommonOptions.version] else {
-        throw UsageError("a command is missing")
+        throw UsageError("no command given")
       }
       return (nil, arguments)
     }
@@ -111,7 +111,7 @@ public struct CommandLineTool: Sendable {
     let known = group.map { $0.nameWords[1] }
     let allowed = known.joined(separator: ", ")
     guard let second = words.dropFirst().first, !second.hasPrefix("-") else {
-      throw UsageError("\(first) needs one of: \(allowed)")
+      throw UsageError("'\(first)' needs a second word: \(allowed)")
     }
     let hint = nearest(to: second, among: known).map { "; did you mean \($0)?" } ?? "; allowed: \(allowed)"
     throw UsageError("unknown command '\(first) \(second)'" + hint)

@@ -27,15 +27,15 @@ public struct ExitStatus: RawRepresentable, Equatable, Sendable {
 
   /// All of them, for the help and for scripts.
   static let documented: [(status: ExitStatus, code: String, meaning: String)] = [
-    (.success, "success", "done, and the answer is yes"),
-    (.checkSaidNo, "checkSaidNo", "done, and a check said no"),
-    (.usage, "usage", "the command line is wrong"),
-    (.badData, "badData", "an input is malformed or unsupported"),
+    (.success, "success", "success, and every check passed"),
+    (.checkSaidNo, "checkSaidNo", "a check failed: the answer is no"),
+    (.usage, "usage", "wrong usage: an unknown command or a bad option"),
+    (.badData, "badData", "an input is malformed or not supported"),
     (.noInput, "noInput", "an input is missing or cannot be read"),
-    (.unavailable, "unavailable", "a library, an instruction set or memory is not there"),
-    (.software, "software", "a fault of this program"),
-    (.cannotCreate, "cannotCreate", "the output cannot be created or exists already"),
-    (.inputOutput, "inputOutput", "reading or writing failed, as on a full disk"),
+    (.unavailable, "unavailable", "a library, a CPU feature or memory is not available"),
+    (.software, "software", "an internal error; please report it"),
+    (.cannotCreate, "cannotCreate", "the output exists already or cannot be created"),
+    (.inputOutput, "inputOutput", "reading or writing failed, for example on a full disk"),
   ]
 
   /// What the JSON of an error without a more precise code says.

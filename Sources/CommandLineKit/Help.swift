@@ -10,7 +10,7 @@ extension CommandLineTool {
     lines += ["", "OPTIONS OF EVERY COMMAND"] + optionLines(CommonOptions.all, width: width)
     lines += ["", "EXIT STATUS"]
     lines += columns(ExitStatus.documented.map { ("\($0.status.rawValue)", $0.meaning) }, width: width)
-    lines += ["", "'\(name) help COMMAND' says more of a command."]
+    lines += ["", "Run '\(name) help COMMAND' for more about a command."]
     return lines.joined(separator: "\n")
   }
 
@@ -19,7 +19,8 @@ extension CommandLineTool {
     let members = commands.filter { $0.nameWords.count == 2 && $0.nameWords[0] == group }
     guard !members.isEmpty else { return nil }
     let lines = ["COMMANDS"] + columns(members.map { ($0.name, $0.abstract) }, width: width)
-    return (lines + ["", "'\(name) help \(group) COMMAND' says more of a command."]).joined(separator: "\n")
+    return (lines + ["", "Run '\(name) help \(group) COMMAND' for more about a command."]).joined(
+      separator: "\n")
   }
 
   /// The help of a command.
@@ -75,14 +76,21 @@ extension Command {
 }
 
 extension OptionSpecification {
-  /// The help with what may be chosen and what holds otherwise.
+  /// The help with the possible choices, the default, and whether the option may be repeated.
   var fullHelp: String {
-    help + (choices.isEmpty ? "" : " (\(choices.joined(separator: ", ")))")
-      + (standard.map { "; \($0) if not given" } ?? "") + (isRepeatable ? "; may be repeated" : "")
+    withRemarks(
+      help, choices.isEmpty ? nil : choices.joined(separator: ", "), standard.map { "default: \($0)" },
+      isRepeatable ? "may be repeated" : nil)
   }
 }
 
 extension Positional {
-  /// The help with what may be chosen.
-  var fullHelp: String { help + (choices.isEmpty ? "" : " (\(choices.joined(separator: ", ")))") }
+  /// The help with the possible choices.
+  var fullHelp: String { withRemarks(help, choices.isEmpty ? nil : choices.joined(separator: ", ")) }
+}
+
+/// A help text with remarks in parentheses behind it: `When to use colour (auto, always, never; default: auto)`.
+private func withRemarks(_ help: String, _ remarks: String?...) -> String {
+  let remarks = remarks.compactMap(\.self)
+  return remarks.isEmpty ? help : "\(help) (\(remarks.joined(separator: "; ")))"
 }

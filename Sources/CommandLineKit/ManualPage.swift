@@ -11,9 +11,9 @@ extension CommandLineTool {
     lines.append(".SH EXIT STATUS")
     for entry in ExitStatus.documented { lines += item("\(entry.status.rawValue)", entry.meaning) }
     lines.append(".SH ENVIRONMENT")
-    lines += item("NO_COLOR", "Text is not coloured unless --color says so")
-    lines += item("TERM", "Where it is 'dumb', text is not coloured and no progress is shown")
-    lines += item("COLUMNS", "The width of help, instead of the terminal's")
+    lines += item("NO_COLOR", "If set and not empty, output is not coloured unless --color asks for it")
+    lines += item("TERM", "If it is 'dumb', output is not coloured and no progress is shown")
+    lines += item("COLUMNS", "Overrides the width of the terminal")
     return lines.joined(separator: "\n")
   }
 

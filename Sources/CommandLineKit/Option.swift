@@ -38,7 +38,7 @@ extension Option where Value == String {
     isRepeatable: Bool = false
   ) {
     self.init(
-      name, short: short, valueName: valueName, help: help, allowed: "any text but an empty one",
+      name, short: short, valueName: valueName, help: help, allowed: "any text that is not empty",
       standard: standard, isRepeatable: isRepeatable, parse: { $0.isEmpty ? nil : $0 })
   }
 }

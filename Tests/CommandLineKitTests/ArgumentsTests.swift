@@ -32,11 +32,11 @@ import Testing
     ("a -x", "unknown option -x"),
     ("a --output --force", "--output needs a value: FILE"),
     ("a -o --", "-o needs a value: FILE"),
-    ("a --output=", "--output is ''; allowed: any text but an empty one"),
+    ("a --output=", "--output is ''; allowed: any text that is not empty"),
     ("a --seed -1", "--seed is '-1'; allowed: a whole number of at least 0"),
     ("a --output", "--output needs a value: FILE"),
     ("a -o", "-o needs a value: FILE"),
-    ("a --force=1", "--force takes no value"),
+    ("a --force=1", "--force does not take a value"),
     ("a -o x -o y", "--output is given twice"),
     ("a -f --force", "--force is given twice"),
     ("a --fraction 1.5", "--fraction is '1.5'; allowed: a number from 0.0 to 1.0"),
@@ -75,13 +75,13 @@ import Testing
     arguments: [
       ("sampel a", "unknown command 'sampel'; did you mean sample?"),
       ("convert a", "unknown command 'convert'"),
-      ("zoo", "zoo needs one of: list, feed"),
-      ("zoo --json", "zoo needs one of: list, feed"),
+      ("zoo", "'zoo' needs a second word: list, feed"),
+      ("zoo --json", "'zoo' needs a second word: list, feed"),
       ("zoo lsit", "unknown command 'zoo lsit'; did you mean list?"),
       ("zoo burn", "unknown command 'zoo burn'; allowed: list, feed"),
       ("--jsn sample a", "unknown option --jsn; did you mean --json?"),
       ("--color", "--color needs a value: WHEN"),
-      ("--quiet", "a command is missing"),
+      ("--quiet", "no command given"),
     ])
   func wrongCommandsAreExplained(_ line: String, _ message: String) {
     let error = #expect(throws: UsageError.self) { try tool.parse(words(line)) }

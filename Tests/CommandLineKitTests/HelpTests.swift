@@ -27,17 +27,17 @@ import Testing
 
         OPTIONS
           -o, --output FILE    Write here
-              --input FILE     Read this; may be repeated
+              --input FILE     Read this (may be repeated)
               --fraction PART  A part
-          -n, --count N        A number; 3 if not given
+          -n, --count N        A number (default: 3)
               --seed N         A seed
               --paint WHEN     When (auto, always, never)
           -f, --force          Replace it
-              --json           Print the result as one JSON object
-          -q, --quiet          Print no notes and no progress
-              --color WHEN     Colour the text (auto, always, never); auto if not given
-          -h, --help           Print this help
-          -V, --version        Print the version
+              --json           Print results and errors as JSON
+          -q, --quiet          Print neither notes nor progress
+              --color WHEN     When to use colour (auto, always, never; default: auto)
+          -h, --help           Print this help and exit
+          -V, --version        Print the version and exit
         """)
   }
 
@@ -59,29 +59,29 @@ import Testing
           single       takes one file
           zoo list     list animals
           zoo feed     feed an animal
-          help         say how the tool or a command is used
+          help         show help for the tool or one of its commands
           man          print the manual page
-          completions  print a script with which a shell completes commands
+          completions  print a completion script for a shell
 
         OPTIONS OF EVERY COMMAND
-              --json        Print the result as one JSON object
-          -q, --quiet       Print no notes and no progress
-              --color WHEN  Colour the text (auto, always, never); auto if not given
-          -h, --help        Print this help
-          -V, --version     Print the version
+              --json        Print results and errors as JSON
+          -q, --quiet       Print neither notes nor progress
+              --color WHEN  When to use colour (auto, always, never; default: auto)
+          -h, --help        Print this help and exit
+          -V, --version     Print the version and exit
 
         EXIT STATUS
-          0   done, and the answer is yes
-          1   done, and a check said no
-          64  the command line is wrong
-          65  an input is malformed or unsupported
+          0   success, and every check passed
+          1   a check failed: the answer is no
+          64  wrong usage: an unknown command or a bad option
+          65  an input is malformed or not supported
           66  an input is missing or cannot be read
-          69  a library, an instruction set or memory is not there
-          70  a fault of this program
-          73  the output cannot be created or exists already
-          74  reading or writing failed, as on a full disk
+          69  a library, a CPU feature or memory is not available
+          70  an internal error; please report it
+          73  the output exists already or cannot be created
+          74  reading or writing failed, for example on a full disk
 
-        'tool help COMMAND' says more of a command.
+        Run 'tool help COMMAND' for more about a command.
         """)
   }
 

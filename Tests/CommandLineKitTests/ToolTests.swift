@@ -45,7 +45,7 @@ import Testing
         "completions tcsh", .usage, "",
         "tool: SHELL is 'tcsh'; allowed: bash, zsh, fish\nsee 'tool help completions'\n"
       ),
-      ("--quiet", .usage, "", "tool: a command is missing\nsee 'tool help'\n"),
+      ("--quiet", .usage, "", "tool: no command given\nsee 'tool help'\n"),
     ] as [(String, ExitStatus, String, String)])
   func aLineGivesStatusAndText(_ line: String, _ status: ExitStatus, _ output: String, _ errors: String)
     throws
@@ -101,7 +101,7 @@ import Testing
           zoo list  list animals
           zoo feed  feed an animal
 
-        'tool help zoo COMMAND' says more of a command.
+        Run 'tool help zoo COMMAND' for more about a command.
 
         """)
   }

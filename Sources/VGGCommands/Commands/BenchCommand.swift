@@ -4,24 +4,24 @@ internal import VGGEngine
 internal import VGGModel
 
 private let batchOption = Option<Int>(
-  "batch", valueName: "NUMBER", help: "Run so many pictures at a time", range: 1...4096, standard: "1")
+  "batch", valueName: "NUMBER", help: "The number of pictures in a batch", range: 1...4096, standard: "1")
 private let repeatOption = Option<Int>(
-  "repeat", valueName: "NUMBER", help: "Measure so many passes", range: 1...100_000, standard: "10")
+  "repeat", valueName: "NUMBER", help: "The number of passes to measure", range: 1...100_000, standard: "10")
 
 /// Measures how fast a model runs.
 let benchCommand = Command(
   "bench", abstract: "measure how fast a model runs, layer by layer",
   discussion: """
-    After two passes that are not counted, each pass is timed as a whole and by layers; a layer's time is its shortest. Arithmetic \
-    counts a convolution as if it were direct: Winograd's method does with less, so its share of the peak may exceed 100 %. The \
-    input is random; dense layers do not read the weights of inputs that are zero. Peak and bandwidth are measured on \
-    the same threads.
+    Two warm-up passes are not counted. Every other pass is timed as a whole and layer by layer; the time shown for a layer is \
+    its shortest. Convolutions are counted as direct ones: Winograd's method needs fewer operations, so its share of the \
+    peak may exceed 100 %. The input is random, and dense layers do not read the weights of inputs that are zero. The peak and \
+    the bandwidth of the machine are measured with the same number of threads.
     """,
   examples: [
     .init("bench vgg16.vggw --threads 1", "One picture on one thread"),
-    .init("bench vgg16.vggw --batch 8 --json", "Eight pictures at a time, for scripts"),
+    .init("bench vgg16.vggw --batch 8 --json", "Batches of eight pictures, as JSON"),
   ],
-  positionals: [Positional("MODEL", help: "A native model or a source")],
+  positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [batchOption, repeatOption, ModelOptions.inputExtent] + ModelOptions.using + EngineArguments.all
 ) { arguments, console in
   let path = arguments.positionals[0]
@@ -163,7 +163,7 @@ private struct Benchmark {
 
   func text(_ console: Console) -> String {
     var table = TextTable([
-      ("layer", .left), ("ms", .right), ("part", .right), ("GFLOP/s", .right), ("of peak", .right),
+      ("layer", .left), ("ms", .right), ("share", .right), ("GFLOP/s", .right), ("of peak", .right),
       ("GB/s", .right), ("of bandwidth", .right),
     ])
     let sum = layers.reduce(0) { $0 + $1.seconds }
@@ -195,11 +195,11 @@ private struct Benchmark {
       "\(path): \(pictures) of \(extent), \(options.kind.rawValue) engine, \(threads), "
         + options.instructionSet.rawValue,
       "", table.rendered(for: console), "",
-      "pass:    \(Format.fixed(minimum * 1e3, 2)) ms at best, \(Format.fixed(median * 1e3, 2)) ms in the middle of "
-        + "\(passes.count)",
-      "before:  \(Format.duration(openSeconds)) to open, \(Format.duration(prepareSeconds)) to prepare weights",
+      "pass:    fastest \(Format.fixed(minimum * 1e3, 2)) ms, median of \(passes.count) runs "
+        + "\(Format.fixed(median * 1e3, 2)) ms",
+      "setup:   \(Format.duration(openSeconds)) to open, \(Format.duration(prepareSeconds)) to prepare the weights",
       "machine: \(Format.fixed(peakOperations / 1e9, 1)) GFLOP/s, \(Format.fixed(peakBytes / 1e9, 1)) GB/s",
-      "memory:  \(anonymousBytes.map(Format.bytes) ?? "unknown") beside files",
+      "memory:  \(anonymousBytes.map(Format.bytes) ?? "unknown"), without mapped files",
     ].joined(separator: "\n")
   }
 

@@ -7,14 +7,16 @@ internal import VGGModel
 let evaluateCommand = Command(
   "evaluate", abstract: "measure accuracy on labelled data",
   discussion: """
-    DATA.npz holds 'images' ([N, H, W, C] or grey [N, H, W]; uint8 pixels in the model's channel order, which are preprocessed as \
-    the model says, or float32 that is preprocessed already) and 'labels' ([N], whole numbers).
+    DATA.npz holds two arrays. 'images' is [N, H, W, C], or [N, H, W] for grey pictures: either uint8 pixels in the model's channel \
+    order, which are preprocessed as the model says, or float32 values that have been preprocessed. 'labels' is [N], whole numbers.
     """,
   examples: [
-    .init("evaluate model.vggw test.npz", "How many pictures get the right class, and the right one of five")
+    .init(
+      "evaluate model.vggw test.npz",
+      "How often the right class comes first, and how often among the first five")
   ],
   positionals: [
-    Positional("MODEL", help: "A native model or a source"),
+    Positional("MODEL", help: "A native model or a source file"),
     Positional("DATA.npz", help: "Pictures and their labels"),
   ], options: ModelOptions.using + EngineArguments.all
 ) { arguments, console in
@@ -26,7 +28,8 @@ let evaluateCommand = Command(
     .labelledBatches(data, batchSize: batchSize)
   if let wrong = labels.first(where: { !(0..<classCount).contains($0) }) {
     throw FileError(
-      .malformed, code: "data.labels", file: data, "has a label that is no class", seen: "\(wrong)",
+      .malformed, code: "data.labels", file: data, "has a label that is not a class of this model",
+      seen: "\(wrong)",
       allowed: "0 to \(classCount - 1)")
   }
   let progress = console.progress("evaluating", total: count, unit: .items("pictures"))
@@ -73,7 +76,7 @@ private func judgedClassCount(_ network: Network, _ path: String) throws(FileErr
     FileError(.unsupported, code: "evaluate.\(code)", file: path, problem, advice: advice)
   }
   guard let head = network.head else {
-    throw refusal("notop", "has no dense layers, so it gives no classes")
+    throw refusal("notop", "has no dense layers, so it cannot classify")
   }
   switch head.activation {
   case .softmax: return head.outputCount

@@ -14,16 +14,16 @@ private let outputOption = Option("output", short: "o", valueName: "OUT", help: 
 
 /// Writes a model's tensors in a format of other tools.
 let exportCommand = Command(
-  "export", abstract: "write the tensors for other tools: safetensors or npz",
+  "export", abstract: "write the tensors as safetensors or npz, for other tools",
   discussion: """
-    Tensors keep their canonical names and layouts: convolutions [row, column, input, output], dense layers [input, output] with the \
-    inputs of fc6 in the order row, column, channel.
+    Tensors keep their canonical names and layouts: [row, column, input, output] for convolutions, and [input, output] for dense \
+    layers, with the inputs of fc6 in the order row, column, channel.
     """,
   examples: [
     .init("export vgg16.vggw --to safetensors -o vgg16.safetensors", "For Python, Rust and JavaScript"),
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
   ],
-  positionals: [Positional("MODEL", help: "A native model or a source")],
+  positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [formatOption, outputOption, ModelOptions.force] + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }

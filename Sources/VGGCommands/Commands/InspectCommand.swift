@@ -3,20 +3,20 @@ internal import JSONKit
 internal import VGGFile
 internal import VGGModel
 
-private let fileArgument = Positional("FILE", help: "A native model or a source")
-private let tensorsSwitch = Switch("tensors", help: "List every tensor")
+private let fileArgument = Positional("FILE", help: "A native model or a source file")
+private let tensorsSwitch = Switch("tensors", help: "List all tensors")
 
 /// Says what is in a file.
 let inspectCommand = Command(
-  "inspect", abstract: "say what is in a file, source or native",
+  "inspect", abstract: "show what is in a source file or a native model",
   discussion: """
-    Prints the generation of the format, the network, where the weights come from and what was decided when they were \
-    imported. 'weights' is one identity for the same weights, whichever file they came from and however they are stored.
+    Shows the format and its generation, the network, where the weights come from and what was decided when they were \
+    imported. The digest 'weights' is the same for the same weights, whatever file they came from and however they are stored.
     """,
   examples: [
     .init("inspect vgg16.h5", "Is this a VGG, and which?"),
-    .init("inspect vgg16.vggw --tensors", "With shape, encoding, offset, size and digest of every tensor"),
-    .init("inspect vgg16.vggw --json", "The same for scripts"),
+    .init("inspect vgg16.vggw --tensors", "With the shape, encoding, offset, size and digest of each tensor"),
+    .init("inspect vgg16.vggw --json", "The same as JSON"),
   ],
   positionals: [fileArgument], options: [tensorsSwitch] + ModelOptions.reading
 ) { arguments, console in

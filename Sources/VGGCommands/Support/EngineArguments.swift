@@ -15,14 +15,14 @@ enum EngineArguments {
 
   static let engine = Option<EngineKind>(
     choice: "engine", valueName: "ENGINE",
-    help: "The fast engine, or the one that sums in double precision in a fixed order", standard: .fast)
+    help: "The fast engine, or the reference, which sums in double precision", standard: .fast)
   static let instructionSet = Option<InstructionSetChoice>(
     choice: "isa", valueName: "SET", help: "The instruction set of the kernels", standard: .auto)
   static let threads = Option<Int>(
-    "threads", valueName: "NUMBER", help: "Run on so many threads", range: 1...1024,
-    standard: "as many as there are processors")
+    "threads", valueName: "NUMBER", help: "The number of threads", range: 1...1024,
+    standard: "one per processor")
   static let savesMemory = Switch(
-    "low-memory", help: "Keep no second copy of the weights in the kernels' order; slower")
+    "low-memory", help: "Keep no second, reordered copy of the weights; slower")
 
   /// All of them.
   static let all: [any OptionDeclaration] = [engine, instructionSet, threads, savesMemory]

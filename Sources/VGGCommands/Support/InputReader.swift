@@ -50,14 +50,14 @@ struct InputReader {
       let labels = try archive.array("labels")
     else {
       throw FileError(
-        .malformed, code: "data.arrays", file: path, "does not hold labelled data",
+        .malformed, code: "data.arrays", file: path, "does not hold labelled pictures",
         seen: archive.names.joined(separator: ", "),
         allowed: "arrays images and labels")
     }
     let (shape, count) = (images.shape, images.shape.first ?? 0)
     guard count > 0, shape.count == 3 || shape.count == 4, labels.shape == [count] else {
       throw FileError(
-        .malformed, code: "data.shape", file: path, "has arrays that do not belong together",
+        .malformed, code: "data.shape", file: path, "has arrays whose shapes do not fit together",
         seen: "images \(shape), labels \(labels.shape)", allowed: "[N, H, W, C] and [N]")
     }
     let extent = Extent(height: shape[1], width: shape[2])
@@ -65,7 +65,7 @@ struct InputReader {
     let channels = model.network.inputChannels
     guard sourceChannels == channels || sourceChannels == 1 else {
       throw FileError(
-        .malformed, code: "data.channels", file: path, "has pictures of the wrong number of channels",
+        .malformed, code: "data.channels", file: path, "has pictures with the wrong number of channels",
         seen: "\(sourceChannels)", allowed: "\(channels), or 1 for grey ones")
     }
     let pictureCount = extent.height * extent.width * sourceChannels
@@ -199,7 +199,7 @@ struct InputReader {
         seen: "\(array.shape)",
         allowed: isChannelsFirst
           ? "[N, \(model.network.inputChannels), H, W]" : "[N, H, W, \(model.network.inputChannels)]",
-        advice: "--layout says which order the axes have")
+        advice: "state the order of the axes with --layout")
     }
     guard isChannelsFirst else {
       return try FeatureMap(

@@ -146,7 +146,9 @@ extension ZipArchive {
   ///
   /// A stored member is the part of the archive itself, without a copy. A deflated one is unpacked into scratch space.
   ///
-  /// - Parameter maximumBytes: The most bytes that the member may have.
+  /// - Parameters:
+  ///   - member: One of this archive's members.
+  ///   - maximumBytes: The most bytes that the member may have.
   /// - Throws: `unsupported` where it is encrypted, packed with another method, larger, or packed as only nonsense can be:
   ///   over 64 MiB from less than a 200th of it; `malformed` where it is damaged.
   public func bytes(of member: Member, maximumBytes: Int = .max) throws(FileError) -> ByteRegion {

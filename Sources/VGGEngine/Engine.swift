@@ -23,7 +23,9 @@ public protocol Engine: Sendable {
 
   /// Runs the whole network for its output alone, which is faster than with a tap.
   ///
-  /// - Parameter layerDone: Called when a layer is done, for measuring; of a batch that is run in parts, for each part.
+  /// - Parameters:
+  ///   - input: A batch of preprocessed pictures.
+  ///   - layerDone: Called when a layer is done, for measuring; of a batch that is run in parts, for each part.
   func run(_ input: FeatureMap, layerDone: (Layer) -> Void) throws(EngineError) -> EngineOutput
 
   /// Runs one layer of the network on an input of its own, such as what another engine gave the layer.

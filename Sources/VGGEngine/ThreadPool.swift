@@ -43,6 +43,7 @@ final class ThreadPool: Sendable {
   /// Calls a body for pieces that together are `0..<total`, and returns when all are done.
   ///
   /// - Parameters:
+  ///   - total: The length of all pieces together.
   ///   - pieceLength: The length of all pieces but the last; one thread alone takes everything at once.
   ///   - body: Gets the number of its thread, below `count`, and a piece; writes only what belongs to these.
   func perform(_ total: Int, pieceLength: Int, body: (_ thread: Int, _ piece: Range<Int>) -> Void) {

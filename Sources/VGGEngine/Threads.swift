@@ -11,6 +11,7 @@ struct Threads: Sendable {
   /// Calls a body for ranges that together are `0..<total`, and returns when all are done.
   ///
   /// - Parameters:
+  ///   - total: The length of all ranges together.
   ///   - granularity: What all bounds but the last are multiples of.
   ///   - body: Called on several threads at the same time; writes only what belongs to its range.
   func perform(_ total: Int, granularity: Int = 1, body: (Range<Int>) -> Void) {

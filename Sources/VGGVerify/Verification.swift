@@ -102,6 +102,7 @@ public struct Verification: Sendable {
   ///   - inputs: Batches of preprocessed pictures that both are run with.
   ///   - data: More batches, of which only the outputs are compared.
   ///   - recording: Activations that another program recorded.
+  ///   - limits: What a close model may differ by.
   ///   - depth: How much is compared.
   ///   - options: How the engine works.
   ///   - budget: How many multiplications of a layer are judged for each picture; beyond that, a sample is.

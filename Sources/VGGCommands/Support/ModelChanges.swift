@@ -20,7 +20,11 @@ struct ModelChanges {
 
   /// Compares all weights.
   ///
-  /// - Parameter sizesBefore: The stored bytes of each tensor before; as many as float32 needs for a source.
+  /// - Parameters:
+  ///   - before: The model that was changed.
+  ///   - sizesBefore: The stored bytes of each tensor before; as many as float32 needs for a source.
+  ///   - after: What became of it.
+  ///   - records: How its tensors are stored.
   init(
     from before: Model, sizesBefore: [String: Int]? = nil, to after: Model, records: [TensorRecord]
   ) throws(FileError) {

@@ -3,7 +3,9 @@ internal import VGGModel
 extension Manifest {
   /// Requires exactly the tensors that the layers need, each once, in order, and tiling the data area without a hole.
   ///
-  /// - Parameter manifestOffset: Where the manifest stands: right behind the data area.
+  /// - Parameters:
+  ///   - manifestOffset: Where the manifest stands: right behind the data area.
+  ///   - path: The file, for errors.
   func checkTensors(manifestOffset: Int, path: String) throws(FileError) {
     func failure(
       _ field: String, _ problem: String, _ name: String, seen: String, allowed: String

@@ -14,6 +14,7 @@ struct StagedValues {
   /// Stages a tensor's values.
   ///
   /// - Parameters:
+  ///   - tensor: Whose values to stage.
   ///   - folder: Where scratch files live.
   ///   - path: The file on whose behalf it is done, for errors.
   init(_ tensor: Tensor, folder: String, path: String) throws(FileError) {

@@ -11,7 +11,10 @@ struct TensorWriter {
 
   /// Writes the tensor at an offset.
   ///
-  /// - Parameter folder: Where scratch files live.
+  /// - Parameters:
+  ///   - output: The file to write to.
+  ///   - offset: Where the tensor begins in it.
+  ///   - folder: Where scratch files live.
   func write(
     to output: AtomicFile, at offset: Int, folder: String
   ) throws(FileError) -> TensorRecord {

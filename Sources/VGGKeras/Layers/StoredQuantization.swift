@@ -30,7 +30,9 @@ struct StoredQuantization {
 
     /// Whether there may be so many.
     ///
-    /// - Parameter isSquare: Whether a map has as many rows as columns, for without a configuration nothing else is known.
+    /// - Parameters:
+    ///   - count: The number of inputs.
+    ///   - isSquare: Whether a map has as many rows as columns, for without a configuration nothing else is known.
     func fit(_ count: Int, isSquare: Bool) -> Bool {
       switch self {
       case .exactly(let inputs): return count == inputs

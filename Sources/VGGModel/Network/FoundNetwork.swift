@@ -120,6 +120,7 @@ extension Model {
   ///   - found: The layers in order.
   ///   - file: The source file's path, for errors.
   ///   - preprocessing: What is known of it.
+  ///   - labels: The names of the classes, none where they are not known.
   ///   - provenance: Where the weights come from; the decisions taken here are added.
   ///   - options: What the user decided.
   /// - Throws: `unsupported` where the weights are no VGG; `malformed` where they do not fit together or are not finite.

@@ -28,8 +28,10 @@ struct LayerBound {
   /// Prepares the bounds of a sample of a layer.
   ///
   /// - Parameters:
+  ///   - sample: The outputs to bound.
   ///   - model: What the passes make of the source.
   ///   - source: The source.
+  ///   - options: How the engine works that computes the bounds.
   init(
     _ sample: LayerSample, of model: Model, source: Model, options: EngineOptions
   ) throws(EngineError) {

@@ -50,7 +50,9 @@ public struct SeededFault: Sendable {
 
   /// All mistakes of all kinds that a network offers a place for.
   ///
-  /// - Parameter seed: Decides which values, rows, channels and bits are concerned.
+  /// - Parameters:
+  ///   - network: Where the mistakes are planted.
+  ///   - seed: Decides which values, rows, channels and bits are concerned.
   public static func all(for network: Network, seed: UInt64) -> [SeededFault] {
     var random = SplitMix64(state: seed)
     func index(below count: Int) -> Int { Int(random.next() % UInt64(max(1, count))) }

@@ -29,7 +29,11 @@ struct LayerSample {
   /// Chooses the outputs.
   ///
   /// - Parameters:
+  ///   - layer: The layer to judge.
+  ///   - input: The shape of its input.
+  ///   - output: The shape of its output.
   ///   - window: What a dense layer was made for: the extent in front of it for the network's own input.
+  ///   - budget: How many multiplications are judged for each picture.
   ///   - seed: Decides which rows and channels are taken in the middle.
   init(
     _ layer: Layer, input: FeatureShape, output: FeatureShape, window: Extent?, budget: Int, seed: UInt64

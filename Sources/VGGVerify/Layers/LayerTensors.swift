@@ -36,6 +36,8 @@ struct LayerTensors {
   ///
   /// - Parameters:
   ///   - layer: The layer whose settings hold, which may be another model's.
+  ///   - sample: The outputs to compute.
+  ///   - options: How the engine works.
   ///   - isLinear: Whether bias and activation are left out.
   func engine(
     _ layer: Layer, _ sample: LayerSample, _ options: EngineOptions, isLinear: Bool = false

@@ -1,26 +1,50 @@
-# vggconv: `make demo` shows what it does, `make test` tests it, `make install` installs it.
+# vggconv: `make demo` shows what it does, `make test` tests it, `make install` installs it; docs/testing.md has the other tests.
 
 PREFIX ?= /usr/local
-BUILD := .build/release
-VGGCONV := $(BUILD)/vggconv
+VGGCONV := .build/release/vggconv
+OPTIMISED := .build/optimised
+CHECKED := --explicit-target-dependency-import-check error
 
-.PHONY: all setup release demo test test-full test-sanitized test-kernels test-neon test-recorders fuzz fuzz-short \
-  format generate install clean
+.PHONY: all setup setup-tests release demo build-tests build-optimised test test-debug test-optimised test-docs test-full \
+  test-sanitized test-threads test-kernels test-neon test-recorders fuzz fuzz-short format generate install clean
 
 all: release
 
 setup:
 	@.ci/install-packages
 
+# What only some of the tests need: Valgrind, a cross compiler, an emulator.
+setup-tests:
+	@.ci/install-packages --tests
+
 release: setup
-	swift build -c release --product vggconv --explicit-target-dependency-import-check error
+	swift build -c release --product vggconv $(CHECKED)
 
 demo: release
 	@Tests/demo.sh $(VGGCONV)
 
-test: setup
-	swift build --build-tests --explicit-target-dependency-import-check error
+build-tests: setup
+	swift build --build-tests $(CHECKED)
+
+# All that people run, with its internals visible to the tests.
+build-optimised: setup
+	swift build --build-tests -c release -Xswiftc -enable-testing --scratch-path $(OPTIMISED)
+
+test: test-debug test-optimised
+
+test-debug: build-tests
 	swift test --skip-build --disable-xctest
+
+# What computes, and all fixtures through the command.
+test-optimised: build-optimised
+	swift test --skip-build --disable-xctest -c release -Xswiftc -enable-testing --scratch-path $(OPTIMISED) \
+	  --filter 'VGGEngineTests|VGGCompressTests|VGGVerifyTests|ConformanceTests'
+
+# Links, the README's commands and outputs, the picture of the modules, and the articles of all modules.
+test-docs: build-tests
+	Tests/readme.py .build/debug/vggconv
+	docs/module_graph.py --check
+	Tests/docs.sh
 
 # Networks of full size, in a temporary folder of 3 GB; needs python3-h5py.
 test-full: release
@@ -31,14 +55,17 @@ test-sanitized: setup
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
 	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests|FuzzTests'
 
-# The kernels under sanitizers and Valgrind, and the fast engine's threads under ThreadSanitizer.
-test-kernels: setup
-	Tests/Kernels/checked.sh
+# The fast engine's threads under ThreadSanitizer, in a build folder of its own.
+test-threads: setup
 	swift test --disable-xctest --sanitize=thread --scratch-path .build/threads \
 	  --filter 'threadsDoNotMatter|runsMayTakePlaceAtTheSameTime'
 
-# The kernels of AArch64, cross-compiled and run under qemu-user (Debian: gcc-aarch64-linux-gnu, qemu-user).
-test-neon:
+# The C kernels under sanitizers and Valgrind.
+test-kernels: setup-tests
+	Tests/Kernels/checked.sh
+
+# The C kernels of AArch64, cross-compiled and run under qemu.
+test-neon: setup-tests
 	Tests/Kernels/neon.sh
 
 # Everything that reads files, under libFuzzer and AddressSanitizer: half a minute besides the build, or an hour.

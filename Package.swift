@@ -13,9 +13,12 @@ func module(_ name: String, _ dependencies: Target.Dependency..., exclude: [Stri
   .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
+/// Optimised builds are about the code under test; optimising the tests too would take longer than everything else.
+let testSettings = swiftSettings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
   .testTarget(
-    name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: swiftSettings)
+    name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: testSettings)
 }
 
 func systemLibrary(_ name: String, pkgConfig: String, debian package: String) -> Target {
@@ -102,7 +105,7 @@ let package = Package(
       exclude: [
         "Package.swift", "Driver", "Corpus", "Dictionaries", "FailCases", "fuzz.sh", "make_corpus.py",
       ], sources: ["Targets", "Replay"],
-      swiftSettings: swiftSettings),
+      swiftSettings: testSettings),
     tests("CommandTests", "VGGCommands", "VGGEngine", "VGGFile", "JSONKit", "VGGInterchange", "VGGModel"),
   ],
   swiftLanguageModes: [.v6]

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Checks that the documentation is true: readme.py VGGCONV
 
-All links of README.md, CHANGELOG.md, docs and fixtures/README.md to files lead somewhere, also those to headings. The blocks
+All links of the pages listed below to files lead somewhere, also those to headings. The blocks
 of README.md that `<!-- check -->` marks run, in one folder, one after the other: `sh` and `python` as they are, `console` command by
 command, and each line of output that it shows (but `…`) is really printed; measured numbers may differ.
 """
@@ -57,7 +57,8 @@ def check_console(block, environment, folder):
 
 
 vggconv = pathlib.Path(sys.argv[1]).resolve()
-pages = [root / "README.md", root / "CHANGELOG.md", root / "fixtures/README.md", *sorted((root / "docs").glob("*.md"))]
+pages = [root / "README.md", root / "CHANGELOG.md", root / "fixtures/README.md", root / "schemas/FORMAT.md",
+         *sorted((root / "docs").glob("*.md"))]
 for page in pages:
     check_links(page)
 

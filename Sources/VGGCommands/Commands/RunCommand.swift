@@ -124,4 +124,3 @@ func arrayShape(_ values: FeatureMap) -> [Int] {
     ? [values.count, shape.channels]
     : [values.count, shape.extent.height, shape.extent.width, shape.channels]
 }
-

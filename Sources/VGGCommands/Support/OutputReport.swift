@@ -82,7 +82,8 @@ struct OutputReport {
         printHeading(picture, of: output.count, mapExtent: mapExtent, "values")
         for (index, value) in own.prefix(top).enumerated() {
           console.print(
-            "  \(leftPadded(Format.significant(Double(value), 6), 12))  \(Format.visible(label(index, "output")))")
+            "  \(leftPadded(Format.significant(Double(value), 6), 12))  \(Format.visible(label(index, "output")))"
+          )
         }
         if count > top { console.print("  and \(count - top) more") }
       }

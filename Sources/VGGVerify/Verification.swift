@@ -22,6 +22,8 @@ public struct Verification: Sendable {
   public internal(set) var closeness = Closeness()
   /// What is said to have been done to the source's weights.
   public internal(set) var passes: [Pass] = []
+  /// Whether mean and scale have become part of the first convolution, which is inexact at the border.
+  public internal(set) var isFoldedInexactly = false
   /// Whether the model has no classes although the source has.
   public internal(set) var lacksHead = false
   /// What explains the difference, if something does.
@@ -78,7 +80,7 @@ public struct Verification: Sendable {
   public var verdict: Verdict {
     guard faults.isEmpty else { return .different }
     guard distances.isEmpty else { return .faithfulButNotClose }
-    return isUnchanged && differences.isEmpty ? .exact : .equivalent
+    return isUnchanged && !isFoldedInexactly && differences.isEmpty ? .exact : .equivalent
   }
 
   /// Whether every weight is the source's, bit for bit.
@@ -99,6 +101,8 @@ public struct Verification: Sendable {
   ///   - model: The model to be judged.
   ///   - source: The source, imported afresh: all its tensors know where they stand in the source file; or the native model
   ///     that the last passes were applied to.
+  ///   - unfolded: The source before mean and scale became part of its first convolution, where they did: outputs are
+  ///     compared with this one's.
   ///   - inputs: Batches of preprocessed pictures that both are run with.
   ///   - data: More batches, of which only the outputs are compared.
   ///   - recording: Activations that another program recorded.
@@ -108,7 +112,7 @@ public struct Verification: Sendable {
   ///   - budget: How many multiplications of a layer are judged for each picture; beyond that, a sample is.
   ///   - progress: Called when a step is done, see ``stepCount(for:inputs:data:depth:)``.
   public init(
-    of model: Model, against source: Model, inputs: [FeatureMap],
+    of model: Model, against source: Model, unfolded: Model? = nil, inputs: [FeatureMap],
     data: PictureBatches = .none, recording: RecordedActivations? = nil,
     limits: Limits = Limits(), depth: Depth = .layers, options: EngineOptions = EngineOptions(),
     budget: Int = Verification.standardBudget, progress: () -> Void = {}
@@ -125,11 +129,17 @@ public struct Verification: Sendable {
     }
     do throws(EngineError) {
       if isComparable {
-        let run = VerificationRun(model: model, source: source, declared: declared.model, options: options)
+        isFoldedInexactly = unfolded != nil
+        let run = VerificationRun(
+          model: model, source: source, unfolded: unfolded.flatMap { UnfoldedSource($0, folded: source) },
+          declared: declared.model, options: options)
         switch depth {
-        case .weights: break
+        case .weights where unfolded == nil: break
+        case .weights: try compareOutputs(run, PictureBatches(inputs), progress)
         case .outputs: try compareOutputs(run, PictureBatches(inputs), progress)
-        case .layers: try compareLayers(run, inputs, budget, progress)
+        case .layers:
+          try compareLayers(run, inputs, budget, progress)
+          if unfolded != nil { try compareOutputs(run, PictureBatches(inputs), {}) }
         }
         try compareOutputs(run, data, progress)
       }

@@ -95,9 +95,10 @@ import VGGModel
       "keras_cases/bad_batch_normalization.h5", .unsupported, "keras.normalization.order",
       at: "layer block1_bn", seen: "no activation between it and the layers around it"),
     Refusal(
-      "keras_cases/bad_bn_activation_inside.weights.h5", .unsupported, "keras.normalization.order",
-      at: "layer batch_normalization",
-      seen: "how many layers of each class there are, but not how they alternate"),
+      "keras_cases/bad_bn_activation_inside.weights.h5", .unsupported, "model.normalization.order",
+      at: "layer batch_normalization, behind conv2d",
+      seen: "the zero padding of conv2d_1 behind it, which it does not shift",
+      allowed: "a dense layer or an unpadded convolution behind it"),
     Refusal(
       "keras_cases/bad_bn_axis.h5", .unsupported, "keras.config.value", at: "layer block1_bn1, axis",
       seen: "1",

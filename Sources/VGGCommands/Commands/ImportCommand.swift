@@ -51,7 +51,7 @@ let importCommand = Command(
   let source = try arguments[ModelOptions.labels].map(opened.model.labelled(by:)) ?? opened.model
   let model = try compressed(source, by: arguments)
   let (written, judgement) = try writeJudged(
-    model, madeOf: source, from: [opened.file] + opened.companions, to: output,
+    model, madeOf: source, unfolded: opened.unfolded, from: [opened.file] + opened.companions, to: output,
     isForward: arguments[forwardVerification], by: arguments, console)
   let changes =
     model.provenance.passes.isEmpty

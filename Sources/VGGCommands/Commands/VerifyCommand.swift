@@ -85,13 +85,21 @@ let verifyCommand = Command(
     defer { progress.finish() }
     let report = VerificationReport(
       verification: try Verification(
-        of: opened.model, against: source, inputs: inputs.pictures, data: inputs.data, recording: recording,
+        of: opened.model, against: source, unfolded: openedSource.unfolded, inputs: inputs.pictures,
+        data: inputs.data, recording: recording,
         limits: limits, options: engineOptions
       ) { progress.advance(by: 1) },
       sourcePath: sourcePath, modelPath: modelPath, source: source, model: opened.model,
       inputNames: inputs.names, dataPaths: inputs.dataPaths, seed: seed,
       recordingPath: arguments[referenceOption],
       isExplainedOnly: arguments[JudgementOptions.explainOnly],
+      digests: arguments[pageOption] == nil
+        ? ("", "", "")
+        : (
+          sha256(of: openedSource.file.bytes).description, sha256(of: opened.file.bytes).description,
+          opened.native?.weightsDigest.description ?? ""
+        ),
+      command: CommandLine.arguments.map(shellWord).joined(separator: " "),
       storedBytes: Dictionary(
         uniqueKeysWithValues: opened.native?.tensorRecords.map { ($0.name, $0.storedBytes) } ?? []))
     progress.finish()
@@ -113,4 +121,10 @@ extension Network {
       if case .normalization(let normalization) = layer.operation { normalization } else { nil }
     }.first
   }
+}
+
+/// A word as a shell takes it back.
+private func shellWord(_ word: String) -> String {
+  let plain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=,:+@%".contains($0) }
+  return plain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
 }

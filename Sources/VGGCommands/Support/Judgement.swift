@@ -90,24 +90,25 @@ struct Judgement {
   ///
   /// - Parameters:
   ///   - origin: The source that was imported, or the model that a pass was applied to.
+  ///   - unfolded: The source before mean and scale became part of its first convolution, where they did.
   ///   - isForward: Whether it is run layer by layer whatever it takes.
   /// - Throws: `fault` where it is not what it was to be: then it must not get its name.
   init(
-    of written: NativeFile, against origin: Model, isForward: Bool, by arguments: Arguments,
-    _ console: Console
+    of written: NativeFile, against origin: Model, unfolded: Model?, isForward: Bool,
+    by arguments: Arguments, _ console: Console
   ) throws {
     let model = written.model
     let inputs = try JudgementInputs(
       for: origin, paths: arguments.all(JudgementOptions.inputs),
       resizing: arguments[ModelOptions.resizing], seed: Judgement.seed)
-    let depth = Judgement.depth(of: model, origin, isForward: isForward)
+    let depth = try Judgement.depth(of: model, origin, isForward: isForward)
     let steps = Verification.stepCount(
       for: model, inputs: inputs.pictures.count, data: inputs.data, depth: depth)
     let progress = console.progress("verifying", total: steps, unit: .items("steps"))
     defer { progress.finish() }
     do throws(VerificationError) {
       verification = try Verification(
-        of: model, against: origin, inputs: inputs.pictures, data: inputs.data,
+        of: model, against: origin, unfolded: unfolded, inputs: inputs.pictures, data: inputs.data,
         limits: JudgementOptions.limits(arguments), depth: depth
       ) { progress.advance(by: 1) }
     } catch {
@@ -129,12 +130,15 @@ struct Judgement {
   /// well under a second, and no more memory than an import may take.
   private static let forwardLimits = (multiplications: 1_000_000_000, parameters: 4_000_000)
 
-  private static func depth(of model: Model, _ origin: Model, isForward: Bool) -> Verification.Depth {
+  private static func depth(
+    of model: Model, _ origin: Model, isForward: Bool
+  ) throws(FileError) -> Verification.Depth {
     if isForward { return .layers }
     let extent = model.network.inputExtent ?? Extent(side: 64)
     let cost = (try? model.network.costs(for: extent).multiplyAccumulateCount) ?? .max
     if cost <= forwardLimits.multiplications, model.parameterCount <= forwardLimits.parameters {
-      return .layers
+      // What is not finite, and was allowed in, cannot be held against a bound.
+      return try origin.hasFiniteValues ? .layers : .weights
     }
     let passes = model.provenance.passes.dropFirst(origin.provenance.passes.count)
     return passes.contains(where: \.isLossy) ? .outputs : .weights
@@ -151,31 +155,32 @@ struct Judgement {
 
   /// What people are told.
   func text(for console: Console) -> String {
-    let values = Format.grouped(verification.weights.reduce(0) { $0 + $1.comparedCount })
-    var line = "all \(values) values of \(verification.weights.count) tensors are "
-    line += verification.weightRule
+    var clauses = [verification.weightText]
     let computed = Set(origin.provenance.folded.map(\.layer)).sorted().joined(separator: ", ")
     if verification.isUnchanged, !computed.isEmpty {
-      line += "; what was folded into \(computed) was computed again and is the same"
+      clauses.append("what was folded into \(computed) was computed again and is the same")
     }
-    if !verification.layers.isEmpty { line += "; \(verification.layers.count) layers within their bounds" }
-    if let closenessText = verification.closenessText, !verification.isUnchanged {
-      line += "; output: \(closenessText)"
+    if !verification.layers.isEmpty {
+      clauses.append("\(verification.layers.count) layers within their bounds")
     }
-    guard !isClose else {
-      return "verified: \(line)" + (verification.lacksHead ? "; it gives features now, not classes" : "")
+    if !verification.isUnchanged || verification.isFoldedInexactly {
+      clauses += [verification.distanceText, verification.decisionText].compactMap(\.self)
     }
-    var lines = [
-      "faithful: \(line)",
-      console.styled("FAITHFUL BUT NOT CLOSE", .red) + ": " + verification.distances.joined(separator: "; "),
-    ]
-    if verification.meetsStatedLimits {
-      lines.append("within the limits that were stated")
-    } else {
-      lines.append(
-        "the model was written as asked; --max-distance and --min-top1-agreement state what is close enough")
-    }
-    return lines.joined(separator: "\n")
+    if verification.lacksHead { clauses.append("it gives features now, not classes") }
+    let title = isClose ? "verified: " : "faithful: "
+    let summary =
+      title
+      + clauses.joined(separator: verification.isUnchanged ? "; " : "\n" + title.map { _ in " " }.joined())
+    guard !isClose else { return summary }
+    let verdict = "FAITHFUL BUT NOT CLOSE: "
+    return [
+      summary,
+      console.styled(String(verdict.dropLast(2)), .red) + ": "
+        + verification.distances.joined(separator: "\n" + verdict.map { _ in " " }.joined()),
+      verification.meetsStatedLimits
+        ? "It is within the limits that were stated."
+        : "It was written as asked. --max-distance and --min-top1-agreement state what is\nclose enough.",
+    ].joined(separator: "\n")
   }
 
   /// The same for scripts.
@@ -200,24 +205,44 @@ extension Closeness {
 }
 
 extension Verification {
-  /// What all weights are: `the source's, bit for bit`, or `the source's after quantize --to int8`.
-  var weightRule: String {
-    isUnchanged
-      ? "the source's, bit for bit"
-      : "the source's after '\(passes.map(\.description).joined(separator: "', '"))'"
+  /// What was found of the weights, where they are what they must be.
+  var weightText: String {
+    let values =
+      "all \(Format.grouped(weights.reduce(0) { $0 + $1.comparedCount })) values of \(weights.count) tensors"
+    return isUnchanged
+      ? "\(values) are the source's, bit for bit"
+      : "\(values) follow from the source\n          by '\(passes.map(\.description).joined(separator: "', '"))'"
   }
 
-  /// How far the outputs are apart and how many classes are the same; nil where nothing was run.
-  var closenessText: String? {
+  /// How far the outputs are apart; nil where nothing was run.
+  var distanceText: String? {
     guard judgesCloseness else { return nil }
     let limit = limits.outputDistance ?? Closeness.distanceLimit
-    var text =
-      "distance from the source's \(Format.significant(closeness.outputDistance, 2)), allowed \(Format.significant(limit, 2))"
-    if closeness.decisionCount > 0 {
-      text +=
-        "; the same first class for \(closeness.sameDecisionCount) of \(closeness.decisionCount) pictures"
+    return "output at a distance of \(Format.significant(closeness.outputDistance, 2)) from the source's, "
+      + "allowed \(Format.significant(limit, 2))"
+  }
+
+  /// How many decisions are the same; nil where there are none.
+  var decisionText: String? {
+    guard closeness.decisionCount > 0 else { return nil }
+    return "the same first class for \(closeness.sameDecisionCount) of \(closeness.decisionCount) pictures"
+  }
+}
+
+extension Model {
+  /// Whether every value is a finite number.
+  fileprivate var hasFiniteValues: Bool {
+    get throws(FileError) {
+      for tensor in tensors {
+        let isFinite = try tensor.values.reducePieces(rowLength: 1, into: true) { _, values in
+          values.allSatisfy(\.isFinite)
+        } combine: {
+          $0 = $0 && $1
+        }
+        if !isFinite { return false }
+      }
+      return true
     }
-    return text
   }
 }
 
@@ -225,17 +250,21 @@ extension Verification {
 ///
 /// - Parameters:
 ///   - origin: What it was made of.
+///   - unfolded: The source before mean and scale became part of its first convolution, where they did.
 ///   - sources: The files that the model was imported from just now, whose digests become part of the provenance.
 ///   - isForward: Whether it is run layer by layer whatever it takes.
 /// - Returns: What was written, and what came of judging it; nil where nobody wanted that.
 func writeJudged(
-  _ model: Model, madeOf origin: Model, from sources: [MappedFile] = [], to output: String,
+  _ model: Model, madeOf origin: Model, unfolded: Model? = nil, from sources: [MappedFile] = [],
+  to output: String,
   isForward: Bool = false, by arguments: Arguments, _ console: Console
 ) throws -> (written: NativeFile, judgement: Judgement?) {
   let staged = try stage(model, from: sources, to: output, by: arguments, console)
   let judgement =
     arguments[JudgementOptions.noVerification]
-    ? nil : try Judgement(of: staged.file, against: origin, isForward: isForward, by: arguments, console)
+    ? nil
+    : try Judgement(
+      of: staged.file, against: origin, unfolded: unfolded, isForward: isForward, by: arguments, console)
   try staged.publish()
   return (staged.file, judgement)
 }

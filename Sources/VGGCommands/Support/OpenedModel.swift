@@ -11,6 +11,8 @@ struct OpenedModel {
   /// The other files that the model was made of, in the order of the provenance.
   let companions: [MappedFile]
   let model: Model
+  /// The source before mean and scale became part of its first convolution, nil where they did not.
+  let unfolded: Model?
   /// The native file, nil for a source.
   let native: NativeFile?
   /// Why HDF5 was parsed without a sandbox, nil where it was not.
@@ -90,7 +92,8 @@ struct OpenedModel {
         of: CaffeFile(file), prototxt: prototxt.map { CaffeFile($0) }, options: options)
       return OpenedModel(
         file: file, companions: [prototxt, mean].compactMap(\.self),
-        model: try model.foldingInput(options.inputFolding, file: file.path), native: nil,
+        model: try model.foldingInput(options.inputFolding, file: file.path),
+        unfolded: options.inputFolding.includesMeanAndScale ? model : nil, native: nil,
         sandboxFailure: sandboxFailure)
     }
     func keras() throws(FileError) -> OpenedModel {
@@ -124,9 +127,10 @@ struct OpenedModel {
   }
 
   private init(
-    file: MappedFile, companions: [MappedFile], model: Model, native: NativeFile?,
+    file: MappedFile, companions: [MappedFile], model: Model, unfolded: Model? = nil, native: NativeFile?,
     sandboxFailure: String? = nil
   ) {
+    self.unfolded = unfolded
     (self.file, self.companions, self.model, self.native) = (file, companions, model, native)
     self.sandboxFailure = sandboxFailure
   }
@@ -134,10 +138,11 @@ struct OpenedModel {
   private init(
     _ source: KerasSource, mean: MappedFile?, options: ImportOptions, sandboxFailure: String?
   ) throws(FileError) {
+    let model = try KerasImporter.model(of: source, options: options)
     self.init(
       file: source.main, companions: source.companions + [mean].compactMap(\.self),
-      model: try KerasImporter.model(of: source, options: options)
-        .foldingInput(options.inputFolding, file: source.main.path), native: nil,
+      model: try model.foldingInput(options.inputFolding, file: source.main.path),
+      unfolded: options.inputFolding.includesMeanAndScale ? model : nil, native: nil,
       sandboxFailure: sandboxFailure)
   }
 

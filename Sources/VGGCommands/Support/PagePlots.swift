@@ -5,18 +5,20 @@ internal import VGGModel
 /// How the page looks, in light and in dark.
 enum PageStyle {
   static let text = """
-    :root{color-scheme:light dark;--ink:#1c2330;--dim:#5d6878;--paper:#fbfbfa;--line:#d7dbe0;--good:#13713f;--bad:#b3261e;\
+    :root{color-scheme:light dark;--ink:#1c2330;--dim:#5d6878;--paper:#fbfbfa;--line:#d7dbe0;--mute:#c3c9d1;--good:#13713f;--bad:#b3261e;\
     --c1:#1f66c1;--c2:#b25a00;--c3:#6d3fb0}
-    @media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--dim:#a0aab8;--paper:#15181d;--line:#343b46;--good:#5fd394;\
+    @media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--dim:#a0aab8;--paper:#15181d;--line:#343b46;--mute:#4a5362;--good:#5fd394;\
     --bad:#ff8a80;--c1:#6fb0ff;--c2:#f2a65a;--c3:#c29bff}}
     body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;padding:0 1rem}
     h1{font-size:1.4rem;overflow-wrap:anywhere}h2{font-size:1.1rem;margin-top:2.2rem}.good{color:var(--good)}.bad{color:var(--bad)}
     code{overflow-wrap:anywhere}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
     th,td{padding:.15rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child{text-align:left}
-    tr.bad td,tr.bad th{color:var(--bad)}.scroll{overflow-x:auto}
+    tr.bad td,tr.bad th{color:var(--bad)}.scroll{overflow-x:auto}.facts td{text-align:left;white-space:normal}
+    .legend{color:var(--dim)}.key{display:inline-block;width:1.1em;height:.7em;margin:0 .3em 0 .8em}.key.before{background:var(--mute)}\
+    .key.after{background:var(--c1)}
     .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
     svg{width:100%;height:auto;display:block}svg text{font:11px system-ui,sans-serif;fill:var(--dim)}
-    .axis{stroke:var(--line)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.fill{fill:var(--c1)}.before{fill:var(--line)}
+    .axis{stroke:var(--line)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.fill{fill:var(--c1)}.before{fill:var(--mute)}
     .line{fill:none;stroke-width:2}.bound{stroke-dasharray:5 4;stroke-width:1.5}
     .p1{fill:var(--c1)}.p2{fill:var(--c2)}.p3{fill:var(--c3)}
     """
@@ -123,14 +125,28 @@ struct BarPlot {
   }
 }
 
-/// How often values fall in ranges of equal width.
+/// How often values fall in ranges of equal width, and how often those of the source do.
 struct Histogram {
   private let range: ClosedRange<Float>
   private let counts: [Int]
   private static let binCount = 48
 
-  /// Counts values; a value that is no finite number is left out.
-  init(of values: any TensorValues) throws(FileError) {
+  /// Draws the values of a model in front of those of its source, where there are any, over the range of both.
+  static func svg(_ values: any TensorValues, before: (any TensorValues)?, title: String) throws(FileError)
+    -> String
+  {
+    var range = try extremes(of: values)
+    if let before {
+      let other = try extremes(of: before)
+      range = min(range.lowerBound, other.lowerBound)...max(range.upperBound, other.upperBound)
+    }
+    let front = try Histogram(of: values, over: range)
+    let back = try before.map { (values) throws(FileError) in try Histogram(of: values, over: range) }
+    return front.svg(before: back, title: title)
+  }
+
+  /// The smallest and the largest finite value.
+  private static func extremes(of values: any TensorValues) throws(FileError) -> ClosedRange<Float> {
     let range = try values.reducePieces(rowLength: 1, into: (Float.infinity, -Float.infinity)) { _, piece in
       var (low, high) = (Float.infinity, -Float.infinity)
       for value in piece where value.isFinite {
@@ -141,9 +157,14 @@ struct Histogram {
     } combine: { total, part in
       total = (min(total.0, part.0), max(total.1, part.1))
     }
-    let (low, high) = range.0 <= range.1 ? range : (0, 0)
+    return range.0 <= range.1 ? range.0...range.1 : 0...0
+  }
+
+  /// Counts values; a value that is not a finite number is left out.
+  private init(of values: any TensorValues, over range: ClosedRange<Float>) throws(FileError) {
+    let (low, high) = (range.lowerBound, range.upperBound)
     let scale = high > low ? Float(Histogram.binCount) / (high - low) : 0
-    self.range = low...high
+    self.range = range
     counts = try values.reducePieces(
       rowLength: 1, into: Array(repeating: 0, count: Histogram.binCount)
     ) { _, piece in
@@ -158,18 +179,22 @@ struct Histogram {
   }
 
   /// Bars whose heights are logarithms of the counts, so that rare values show.
-  func svg(title: String) -> String {
-    let largest = log2(Double(1 + (counts.max() ?? 0)))
+  private func svg(before: Histogram?, title: String) -> String {
+    let largest = log2(Double(1 + max(counts.max() ?? 0, before?.counts.max() ?? 0)))
     let width = 240.0 / Double(counts.count)
-    let bars = counts.enumerated().map { index, count -> String in
-      guard count > 0, largest > 0 else { return "" }
-      let height = max(1, log2(Double(1 + count)) / largest * 70)
-      return
-        "<rect class=\"fill\" x=\"\(number(Double(index) * width))\" y=\"\(number(90 - height))\" width=\"\(number(width * 0.85))\" "
-        + "height=\"\(number(height))\"/>"
+    func bars(_ counts: [Int], _ style: String, _ part: Double) -> String {
+      counts.enumerated().map { index, count -> String in
+        guard count > 0, largest > 0 else { return "" }
+        let height = max(1, log2(Double(1 + count)) / largest * 70)
+        return
+          "<rect class=\"\(style)\" x=\"\(number(Double(index) * width))\" y=\"\(number(90 - height))\" "
+          + "width=\"\(number(width * part))\" height=\"\(number(height))\"/>"
+      }.joined()
     }
     return
-      "<svg viewBox=\"0 0 240 108\" role=\"img\"><text x=\"0\" y=\"12\">\(escaped(title))</text>\(bars.joined())"
+      "<svg viewBox=\"0 0 240 108\" role=\"img\"><text x=\"0\" y=\"12\">\(escaped(title))</text>"
+      + (before.map { bars($0.counts, "before", 0.95) } ?? "")
+      + bars(counts, "fill", before == nil ? 0.85 : 0.5)
       + "<line class=\"axis\" x1=\"0\" x2=\"240\" y1=\"90\" y2=\"90\"/>"
       + "<text x=\"0\" y=\"104\">\(Format.significant(Double(range.lowerBound), 3))</text>"
       + "<text x=\"240\" y=\"104\" text-anchor=\"end\">\(Format.significant(Double(range.upperBound), 3))</text></svg>"

@@ -15,8 +15,9 @@ extension VerificationReport {
         + "\(verification.verdict.rawValue.uppercased())</span> \(escaped(modelPath))</h1>",
       "<p>\(escaped(verdictText.prefix(1).uppercased() + verdictText.dropFirst())). Source: \(escaped(sourcePath)), \(escaped(source.provenance.generation)).</p>",
     ]
-    if !verification.reasons.isEmpty {
-      parts.append("<ul>" + verification.reasons.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>")
+    let lines = verification.reasons + verification.notes
+    if !lines.isEmpty {
+      parts.append("<ul>" + lines.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>")
     }
     if let diagnosis {
       parts.append(
@@ -26,10 +27,14 @@ extension VerificationReport {
     }
     parts += ["<h2>Error of each layer against its bound</h2>", errorPlot, layerTable]
     if !verification.recorded.isEmpty { parts += ["<h2>Against the recording</h2>", recordedPlot] }
-    parts += ["<h2>Classes</h2>", classTable]
-    parts += ["<h2>Sizes</h2>", sizePlot]
-    parts += ["<h2>Weights</h2>", try weightHistograms()]
-    parts += ["<h2>Activations</h2>", try activationHistograms(inputs)]
+    parts += ["<h2>Output and classes</h2>", classTable]
+    parts += ["<h2>Sizes</h2>", legend(before: "source", after: "model"), sizePlot]
+    parts += ["<h2>Weights</h2>", legend(before: "source", after: "model"), try weightHistograms()]
+    parts += [
+      "<h2>Activations of \(escaped(inputNames.prefix(inputs.first?.count ?? 0).joined(separator: ", ")))</h2>",
+      legend(before: "source", after: "model"), try activationHistograms(inputs),
+    ]
+    parts += ["<h2>What was compared</h2>", identityTable]
     return """
       <!DOCTYPE html>
       <html lang="en">
@@ -94,8 +99,30 @@ extension VerificationReport {
       """
   }
 
+  /// What the colours of bars stand for.
+  private func legend(before: String, after: String) -> String {
+    "<p class=\"legend\"><span class=\"key before\"></span> \(before) <span class=\"key after\"></span> \(after)</p>"
+  }
+
+  /// What makes the report verifiable: files, digests, program and command.
+  private var identityTable: String {
+    let rows = [
+      ("source", sourcePath), ("source SHA-256", digests.source), ("model", modelPath),
+      ("model SHA-256", digests.model), ("weights", digests.weights),
+      ("passes", verification.passes.map(\.description).joined(separator: ", ")),
+      ("inputs", (inputNames + dataPaths).joined(separator: ", ") + " (seed \(seed))"),
+      ("recording", recordingPath ?? ""), ("program", "vggconv \(toolVersion)"), ("command", command),
+    ].filter { !$0.1.isEmpty }
+    return "<div class=\"scroll\"><table class=\"facts\">"
+      + rows.map { "<tr><th>\($0.0)</th><td><code>\(escaped($0.1))</code></td></tr>" }.joined(separator: "\n")
+      + "</table></div>"
+  }
+
   private var classTable: String {
-    guard let classText else { return "<p>The model has no classes.</p>" }
+    let distance =
+      verification.distanceText.map { "<p>\(escaped($0.prefix(1).uppercased() + $0.dropFirst())).</p>" }
+      ?? ""
+    guard let classText else { return distance + "<p>The model has no classes.</p>" }
     let names = verification.certificates.indices.map {
       inputNames.count == verification.certificates.count ? inputNames[$0] : "\($0 + 1)"
     }
@@ -109,7 +136,7 @@ extension VerificationReport {
         + "<td>\(item.isCertified ? "certified" : item.sourceClass == item.modelClass ? "same" : "changed")</td></tr>"
     }
     return """
-      <p>\(escaped(classText)).</p>
+      \(distance)<p>\(escaped(classText.prefix(1).uppercased() + classText.dropFirst())).</p>
       <div class="scroll"><table><tr><th>picture</th><th>source</th><th>model</th><th>lead</th><th>bound</th><th></th></tr>
       \(rows.joined(separator: "\n"))
       </table></div>
@@ -131,20 +158,27 @@ extension VerificationReport {
 
   private func weightHistograms() throws -> String {
     let plots = try model.tensors.filter { $0.role == .weight }.map { tensor in
-      try Histogram(of: tensor.values).svg(title: tensor.name)
+      try Histogram.svg(tensor.values, before: source.tensor(tensor.name)?.values, title: tensor.name)
     }
     return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
   }
 
   private func activationHistograms(_ inputs: [FeatureMap]) throws -> String {
-    var histograms: [(layer: String, histogram: Histogram)] = []
+    guard let input = inputs.first else { return "" }
     let engine = try EngineOptions(savesMemory: true).engine(for: model)
-    for input in inputs.prefix(1) {
-      _ = try engine.run(input) { layer, output in
-        histograms.append((layer.name, try Histogram(of: MemoryValues(output.values))))
-      }
+    let sourceEngine = try EngineOptions(savesMemory: true).engine(for: source)
+    var plots: [String] = []
+    // Layer by layer, so that no more than two maps of each network are alive.
+    var (seen, expected) = (input, Optional(input))
+    for layer in model.network.layers {
+      seen = try engine.evaluate(layer, on: seen)
+      let original = source.network.layers.first { $0.name == layer.name }
+      if let map = expected, let original { expected = try? sourceEngine.evaluate(original, on: map) }
+      plots.append(
+        try Histogram.svg(
+          MemoryValues(seen.values), before: original == nil ? nil : expected.map { MemoryValues($0.values) },
+          title: layer.name))
     }
-    let plots = histograms.map { $0.histogram.svg(title: $0.layer) }
     return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
   }
 }

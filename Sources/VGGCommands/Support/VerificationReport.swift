@@ -21,6 +21,10 @@ struct VerificationReport {
   let recordingPath: String?
   /// Whether the exit status is 0 even where the model is faithful but not close.
   let isExplainedOnly: Bool
+  /// The digests of both files and of the model's weights, in hexadecimal digits; empty where they are not known.
+  let digests: (source: String, model: String, weights: String)
+  /// The command line.
+  let command: String
   /// Bytes of each tensor in the native file, none where the model is no such file.
   let storedBytes: [String: Int]
 
@@ -41,11 +45,10 @@ struct VerificationReport {
     switch verification.verdict {
     case .exact: "the model is the source, bit for bit"
     case .equivalent:
-      verification.isUnchanged
-        ? "all weights are \(verification.weightRule); for pictures of its own size the model is the source"
-        : "all weights are \(verification.weightRule), and the outputs are close"
-    case .faithfulButNotClose:
-      "all weights are \(verification.weightRule), but the model does not compute the same any more"
+      verification.isUnchanged && !verification.isFoldedInexactly
+        ? "the source's weights, bit for bit; the same for inputs of its size"
+        : "made of the source as it says, and its outputs are close"
+    case .faithfulButNotClose: "made as it says, but it does not compute the same"
     case .different:
       verification.passes.isEmpty
         ? "the model is not the source" : "the model is not what its passes make of the source"

@@ -30,7 +30,10 @@ extension VerificationReport {
         "         smallest lead \(Format.significant(tightest.margin, 3)), "
           + "scores may differ by \(Format.significant(tightest.bound, 2))")
     }
-    if let closenessText = verification.closenessText { lines.append("output:  \(closenessText)") }
+    if let distanceText = verification.distanceText { lines.append("output:  \(distanceText.dropFirst(7))") }
+    if classText == nil, let decisionText = verification.decisionText {
+      lines.append("         \(decisionText)")
+    }
     lines += verification.notes.map { "note: \($0)" }
     lines += verification.faults.map { "wrong: \($0)" }
     if verification.differences.contains(where: { $0.subject == .preprocessing }) {
@@ -51,12 +54,9 @@ extension VerificationReport {
   }
 
   private var weightText: String {
-    let checks = verification.weights
-    let wrong = checks.filter { !$0.passes }
-    let compared = Format.grouped(checks.reduce(0) { $0 + $1.comparedCount })
-    let values = "weights: \(compared) values of \(checks.count) tensors"
-    return wrong.isEmpty
-      ? "\(values), all of them \(verification.weightRule)" : "\(values), of which \(wrong.count) are wrong"
+    let wrong = verification.weights.count { !$0.passes }
+    guard wrong > 0 else { return "weights: \(verification.weightText)" }
+    return "weights: \(wrong) of \(verification.weights.count) tensors are wrong"
   }
 
   private var inputText: String {

@@ -45,7 +45,8 @@ struct DeclaredModel: Sendable {
     do throws(ShapeError) {
       model = try Model(
         network: network, tensors: tensors.map(\.tensor), preprocessing: source.preprocessing,
-        labels: source.labels, provenance: source.provenance)
+        // Without dense layers there are no classes to name.
+        labels: network.hasTop ? source.labels : [], provenance: source.provenance)
     } catch {
       throw FileError(
         .fault, code: "verify.declared", file: source.provenance.sourceName, error.description)

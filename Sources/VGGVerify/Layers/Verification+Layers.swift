@@ -6,6 +6,8 @@ internal import VGGModel
 struct VerificationRun {
   let model: Model
   let source: Model
+  /// The source before mean and scale became part of its first convolution, where they did.
+  let unfolded: UnfoldedSource?
   /// What the passes make of the source.
   let declared: Model
   let options: EngineOptions
@@ -51,13 +53,17 @@ extension Verification {
         options.extent = batch.shape.extent
         // Side by side, so that memory does not grow with the model.
         options.savesMemory = true
-        engines = (try options.engine(for: run.model), try options.engine(for: run.source))
+        engines = (
+          try options.engine(for: run.model), try options.engine(for: run.unfolded?.model ?? run.source)
+        )
       }
       guard let engines else { continue }
       let seen = try engines.model.run(batch).scores
+      let sourceBatch = try run.unfolded.map { (source) throws(EngineError) in try source.input(batch) }
       let expected =
-        isOneComputation(run)
-        ? seen : try engines.source.output(of: run.model.network.outputLayerName, on: batch)
+        sourceBatch == nil && isOneComputation(run)
+        ? seen
+        : try engines.source.output(of: run.model.network.outputLayerName, on: sourceBatch ?? batch)
       closeness.take(seen, expected: expected, of: run.model.network)
       progress()
     }
@@ -121,7 +127,8 @@ extension Verification {
     let network = judge.model.network
     guard index == network.outputIndex else { return true }
     let output = step.model?.output ?? step.sourceOutput
-    closeness.take(output, expected: step.sourceOutput, of: network)
+    // Where the preprocessing was folded, the source that counts is the one before.
+    if !isFoldedInexactly { closeness.take(output, expected: step.sourceOutput, of: network) }
     if network.head?.activation == .softmax, let bounds {
       certificates += ClassCertificate.certificates(
         scores: step.sourceOutput, modelScores: output, bounds: bounds)

@@ -73,6 +73,9 @@ import VGGModel
         try [
           TestModels.model(TestModels.network(.aLRN), firstEncoding: 0),
           TestModels.model(TestModels.network(.d), firstEncoding: 3, density: 0.1),
+          TestModels.model(TestModels.partialNetwork(8, .sigmoid, nil)),
+          TestModels.model(TestModels.partialNetwork(8, .relu, Pooling(global: .average))),
+          TestModels.model(TestModels.partialNetwork(10, .linear, Pooling())),
         ] + TestModels.encodings.indices.map(TestModels.largeModel)
       let paths = models.indices.map { "\(folder)/\($0).vggw" }
       for (model, path) in zip(models, paths) { try VGGWFile.write(model, to: path, tool: "test \(path)") }

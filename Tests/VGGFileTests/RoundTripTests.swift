@@ -65,18 +65,7 @@ import VGGModel
   func partsOfNetworksAndOtherHeads(
     _ count: Int, _ activation: HeadActivation, _ sixth: Pooling?, _ bits: UInt64
   ) throws {
-    let whole = try Network(.b, inputExtent: Extent(side: 64), widths: [2, 3, 4, 3, 5], denseWidths: [])
-    let end = try #require(whole.layers.firstIndex { $0.name == "pool\(count / 2)" })
-    let features = Network(
-      architecture: .b, inputChannels: 3, inputExtent: Extent(side: 64),
-      layers: whole.layers[...end] + (sixth.map { [Layer(name: "pool6", operation: .pooling($0))] } ?? []))
-    let inputs = try #require(try features.outputShapes(for: Extent(side: 64)).last).count
-    let dense = [
-      Dense(inputs: inputs, outputs: 4, activation: .relu), Dense(inputs: 4, outputs: 3, activation: .relu),
-    ]
-    let network = Network(
-      architecture: .b, inputChannels: 3, inputExtent: Extent(side: 64),
-      layers: features.layers + (Head(dense, activation: activation)?.layers ?? []))
+    let network = try TestModels.partialNetwork(count, activation, sixth)
     try withTemporaryFolder { folder in
       let path = "\(folder)/a.vggw"
       try VGGWFile.write(try TestModels.model(network), to: path)

@@ -1,3 +1,4 @@
+import Testing
 import TestSupport
 import VGGModel
 
@@ -104,6 +105,23 @@ enum TestModels {
       name: requirement.name, role: requirement.role, shape: requirement.shape,
       encoding: Encoding(self.element(element, scales: scales), isSparse: isSparse),
       values: MemoryValues(values))
+  }
+
+  /// The first convolutions of B, perhaps one more pooling, and two dense layers.
+  static func partialNetwork(_ count: Int, _ activation: HeadActivation, _ sixth: Pooling?) throws -> Network
+  {
+    let whole = try Network(.b, inputExtent: Extent(side: 64), widths: [2, 3, 4, 3, 5], denseWidths: [])
+    let end = try #require(whole.layers.firstIndex { $0.name == "pool\(count / 2)" })
+    let features = Network(
+      architecture: .b, inputChannels: 3, inputExtent: Extent(side: 64),
+      layers: whole.layers[...end] + (sixth.map { [Layer(name: "pool6", operation: .pooling($0))] } ?? []))
+    let inputs = try #require(try features.outputShapes(for: Extent(side: 64)).last).count
+    let dense = [
+      Dense(inputs: inputs, outputs: 4, activation: .relu), Dense(inputs: 4, outputs: 3, activation: .relu),
+    ]
+    return Network(
+      architecture: .b, inputChannels: 3, inputExtent: Extent(side: 64),
+      layers: features.layers + (Head(dense, activation: activation)?.layers ?? []))
   }
 
   /// The value of a finite IEEE binary16, by its definition.

@@ -45,6 +45,13 @@ extension VGGWFile {
       throw FileError(.malformed, code: "vggw.header.manifest", file: path, "is truncated", offset: offset)
     }
     let manifest = try Manifest(unpacking: packed, path: path, offset: offset)
+    guard header.requiredFeatures == manifest.requiredFeatures else {
+      throw FileError(
+        .malformed, code: "vggw.header.features", file: path,
+        "says that it needs other features than its layers do", offset: 16,
+        place: "header, required features",
+        seen: "\(header.requiredFeatures)", allowed: "\(manifest.requiredFeatures)")
+    }
     try manifest.checkTensors(manifestOffset: offset, path: path)
     let tensors = try manifest.tensors.map { record throws(FileError) in
       Tensor(

@@ -248,6 +248,10 @@ struct NetworkAssembly {
   private mutating func weightlessLayers() throws(FileError) -> WeightlessLayers? {
     guard configured == nil else { return nil }
     let others = try WeightlessLayers(weights, file: file, options: options)
+    decisions.append(
+      Provenance.Decision(
+        "layers", "as in VGG: convolutions that keep the extent, ReLUs, poolings of 2x2",
+        because: "assumed: a file of weights does not tell"))
     decisions += others.decisions
     return others
   }

@@ -15,7 +15,7 @@ extension Verification {
 
   /// Why the model is not close to the source.
   public var distances: [String] {
-    headReasons
+    headReasons + overflowReasons
       + distances(
         distance: limits.outputDistance ?? Closeness.distanceLimit,
         sameClasses: limits.sameClassFraction ?? Closeness.sameDecisionLimit)
@@ -116,6 +116,12 @@ extension Verification {
 
   private var headReasons: [String] {
     lacksHead ? ["the dense layers were left out: the model gives features, not classes"] : []
+  }
+
+  private var overflowReasons: [String] {
+    weights.filter { $0.overflowCount > 0 }.map {
+      "\($0.tensor): \($0.overflowCount) values are too large for their type"
+    }
   }
 
   private var changedClasses: String {

@@ -31,7 +31,7 @@ public struct Verification: Sendable {
   /// What a close model may differ by.
   public let limits: Limits
   /// How much was compared.
-  public let depth: Depth
+  public private(set) var depth: Depth
 
   /// What a model that is called close may differ by from its source.
   ///
@@ -133,7 +133,9 @@ public struct Verification: Sendable {
         let run = VerificationRun(
           model: model, source: source, unfolded: unfolded.flatMap { UnfoldedSource($0, folded: source) },
           declared: declared.model, options: options)
-        switch depth {
+        // No arithmetic explains what comes of an infinity: only that the outputs are not the source's.
+        if depth == .layers, weights.contains(where: { $0.overflowCount > 0 }) { self.depth = .outputs }
+        switch self.depth {
         case .weights where unfolded == nil: break
         case .weights: try compareOutputs(run, PictureBatches(inputs), progress)
         case .outputs: try compareOutputs(run, PictureBatches(inputs), progress)

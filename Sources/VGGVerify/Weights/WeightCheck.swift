@@ -24,6 +24,8 @@ public struct WeightCheck: Sendable {
   public var changedCount = 0
   /// The number of values that are zero and are not in the source.
   public var prunedCount = 0
+  /// The number of values that the passes make infinite: too large for their type.
+  public var overflowCount = 0
   /// The largest absolute difference from the source, of all values.
   public var largestError = 0.0
 
@@ -162,6 +164,7 @@ extension WeightCheck {
     if value.bitPattern != source.bitPattern {
       changedCount += 1
       if value == 0, source != 0 { prunedCount += 1 }
+      if !value.isFinite, source.isFinite, value.bitPattern == expected.bitPattern { overflowCount += 1 }
       let error = (Double(value) - Double(source)).magnitude
       if error > largestError { largestError = error }
     }
@@ -175,6 +178,7 @@ extension WeightCheck {
     wrongCount += other.wrongCount
     changedCount += other.changedCount
     prunedCount += other.prunedCount
+    overflowCount += other.overflowCount
     largestError = max(largestError, other.largestError)
     if let first = other.firstWrong, first.index < firstWrong?.index ?? .max { firstWrong = first }
   }

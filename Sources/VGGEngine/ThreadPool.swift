@@ -1,6 +1,7 @@
 internal import CVGGKernels
 internal import Glibc
 internal import Synchronization
+internal import VGGModel
 
 /// Threads that stay at hand between the layers of a run.
 ///
@@ -16,19 +17,8 @@ final class ThreadPool: Sendable {
   init(count: Int) {
     var threads: [pthread_t] = []
     for index in 1..<max(1, count) + 1 where index < count {
-      var thread = pthread_t()
-      let worker = Unmanaged.passRetained(Worker(shared: shared, index: index))
-      let status = pthread_create(
-        &thread, nil,
-        { context in
-          guard let context else { return nil }
-          Unmanaged<Worker>.fromOpaque(context).takeRetainedValue().run()
-          return nil
-        }, worker.toOpaque())
-      guard status == 0 else {
-        worker.release()
-        break
-      }
+      let worker = Worker(shared: shared, index: index)
+      guard let thread = startThread({ worker.run() }) else { break }
       threads.append(thread)
     }
     self.threads = threads

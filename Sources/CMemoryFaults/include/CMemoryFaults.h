@@ -36,6 +36,13 @@ char *_Nullable cmf_copy_path_cut_off(void);
 /// Where SWIFT_BACKTRACE is set, or a sanitizer is at work, only SIGBUS is handled: somebody is looking for a fault.
 void cmf_report_faults(const char *tool, bool writes_json);
 
+/// Gives the system back what was freed and the C library keeps for later, where it can.
+void cmf_return_free_memory(void);
+
+/// Has all threads allocate from one heap, where the C library would give each its own and keep what is freed there; before
+/// there are threads.
+void cmf_share_one_heap(void);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -1,4 +1,5 @@
-internal import Glibc
+internal import CMemoryFaults
+package import Glibc
 internal import Synchronization
 
 /// The number of processors that are at hand.
@@ -34,10 +35,13 @@ public func performInParallel(_ count: Int, threadCount: Int = processorCount, _
   }
 }
 
+/// Gives the system back memory that was freed and is kept for later: what comes next may need it in one piece.
+package func returnFreeMemory() { cmf_return_free_memory() }
+
 /// Starts a thread, nil where the system gives none.
 ///
 /// Its stack is small: one of the usual 8 MB is refused where little memory is allowed.
-func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+package func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
   var attributes = pthread_attr_t()
   guard pthread_attr_init(&attributes) == 0 else { return nil }
   defer { pthread_attr_destroy(&attributes) }

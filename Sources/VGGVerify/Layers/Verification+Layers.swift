@@ -42,29 +42,30 @@ extension Verification {
   }
 
   /// Runs both networks on batches of which only the outputs are compared.
+  ///
+  /// One network after the other, without second copies of weights, and on few pictures at a time: what an import may take
+  /// of memory is enough for a network of full size.
   mutating func compareOutputs(
     _ run: VerificationRun, _ batches: PictureBatches, _ progress: () -> Void
   ) throws(EngineError) {
-    var engines: (model: any Engine, source: any Engine)?
+    let network = run.model.network
+    returnFreeMemory()
     for index in 0..<batches.count {
       let batch = try batches.batch(index)
-      if engines == nil {
-        var options = run.options
-        options.extent = batch.shape.extent
-        // Side by side, so that memory does not grow with the model.
-        options.savesMemory = true
-        engines = (
-          try options.engine(for: run.model), try options.engine(for: run.unfolded?.model ?? run.source)
-        )
+      let length = network.picturesAtOnce(of: batch.shape.extent)
+      for start in stride(from: 0, to: batch.count, by: length) {
+        let pictures = try batch.pictures(start..<min(batch.count, start + length))
+        let seen = try run.output(of: run.model, on: pictures)
+        let expected =
+          if let unfolded = run.unfolded {
+            try run.output(of: unfolded.model, on: unfolded.input(pictures))
+          } else if isOneComputation(run) {
+            seen
+          } else {
+            try run.output(of: run.source, on: pictures)
+          }
+        closeness.take(seen, expected: expected, of: network)
       }
-      guard let engines else { continue }
-      let seen = try engines.model.run(batch).scores
-      let sourceBatch = try run.unfolded.map { (source) throws(EngineError) in try source.input(batch) }
-      let expected =
-        sourceBatch == nil && isOneComputation(run)
-        ? seen
-        : try engines.source.output(of: run.model.network.outputLayerName, on: sourceBatch ?? batch)
-      closeness.take(seen, expected: expected, of: run.model.network)
       progress()
     }
   }
@@ -137,6 +138,24 @@ extension Verification {
   }
 }
 
+extension VerificationRun {
+  /// What the layer whose output is the judged model's gives in a model.
+  fileprivate func output(of model: Model, on input: FeatureMap) throws(EngineError) -> FeatureMap {
+    var options = options
+    options.extent = input.shape.extent
+    options.savesMemory = true
+    let engine = try options.engine(for: model)
+    let name = self.model.network.outputLayerName
+    if engine.network.outputLayerName == name { return try engine.run(input).scores }
+    var found: FeatureMap?
+    _ = try engine.run(input) { layer, output in
+      if layer.name == name { found = output }
+    }
+    guard let found else { throw .shape(ShapeError(layer: name, problem: "is no layer of the source")) }
+    return found
+  }
+}
+
 extension EngineOutput {
   /// The scores before the softmax, or the features.
   fileprivate var scores: FeatureMap {
@@ -150,19 +169,19 @@ extension EngineOutput {
 
 extension Network {
   fileprivate var outputLayerName: String { layers[outputIndex].name }
+
+  /// The number of pictures whose largest map takes no more than 16 MB.
+  fileprivate func picturesAtOnce(of extent: Extent) -> Int {
+    let largest = (try? outputShapes(for: extent))?.map(\.count).max() ?? 1
+    return max(1, (1 << 24) / MemoryLayout<Float>.size / max(1, largest))
+  }
 }
 
-extension Engine {
-  /// What a layer of the network gives when the whole network is run.
-  fileprivate func output(of name: String, on input: FeatureMap) throws(EngineError) -> FeatureMap {
-    if layerIsLast(name) { return try run(input).scores }
-    var found: FeatureMap?
-    _ = try run(input) { layer, output in
-      if layer.name == name { found = output }
-    }
-    guard let found else { throw .shape(ShapeError(layer: name, problem: "is no layer of the source")) }
-    return found
+extension FeatureMap {
+  /// Some pictures of a batch.
+  fileprivate func pictures(_ range: Range<Int>) throws(EngineError) -> FeatureMap {
+    guard range != 0..<count else { return self }
+    let values = withValues { Array($0[range.lowerBound * shape.count..<range.upperBound * shape.count]) }
+    return try FeatureMap(count: range.count, shape: shape, values: values)
   }
-
-  private func layerIsLast(_ name: String) -> Bool { network.layers[network.outputIndex].name == name }
 }

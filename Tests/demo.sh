@@ -36,7 +36,7 @@ run evaluate keras.vggw fixtures/digits_test.npz
 run quantize keras.vggw --to int8 -o int8.vggw
 run verify fixtures/keras/vgg_d_digits.h5 int8.vggw
 run evaluate int8.vggw fixtures/digits_test.npz
-run prune int8.vggw --fc 0.7 -o small.vggw
+run prune int8.vggw --fc 0.7 --max-distance 0.2 -o small.vggw
 run evaluate small.vggw fixtures/digits_test.npz
 
 say "7. CI checks its bytes"

@@ -13,7 +13,9 @@ public struct NumPyArchive {
 
   /// Opens an archive.
   ///
-  /// - Parameter scratchFolder: Where compressed arrays are unpacked.
+  /// - Parameters:
+  ///   - file: The archive.
+  ///   - scratchFolder: Where compressed arrays are unpacked.
   /// - Throws: `malformed` where it is no sound archive, or has a member that is not an array.
   public init(
     _ file: MappedFile, scratchFolder: String = ScratchFile.standardFolder

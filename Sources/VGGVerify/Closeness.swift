@@ -30,6 +30,7 @@ public struct Closeness: Sendable {
   /// - Parameters:
   ///   - seen: The model's: scores before the softmax, or features.
   ///   - expected: The source's.
+  ///   - network: What the outputs are of.
   mutating func take(_ seen: FeatureMap, expected: FeatureMap, of network: Network) {
     pictureCount += expected.count
     outputDistance = max(outputDistance, seen.largestDistance(from: expected, by: network.outputMeasure))

@@ -9,7 +9,9 @@ public struct PictureBatches {
 
   /// Describes batches.
   ///
-  /// - Parameter batch: Reads the batch of an index.
+  /// - Parameters:
+  ///   - count: The number of batches.
+  ///   - batch: Reads the batch of an index.
   public init(count: Int, batch: @escaping (Int) throws(EngineError) -> FeatureMap) {
     self.count = count
     self.batch = batch

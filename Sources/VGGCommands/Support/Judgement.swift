@@ -89,9 +89,12 @@ struct Judgement {
   /// whose weights are all the same, bit for bit, nothing more can be learnt by running it.
   ///
   /// - Parameters:
+  ///   - written: What was written.
   ///   - origin: The source that was imported, or the model that a pass was applied to.
   ///   - unfolded: The source before mean and scale became part of its first convolution, where they did.
   ///   - isForward: Whether it is run layer by layer whatever it takes.
+  ///   - arguments: What the user gives to judge with, and states as limits.
+  ///   - console: Shows the progress.
   /// - Throws: `fault` where it is not what it was to be: then it must not get its name.
   init(
     of written: NativeFile, against origin: Model, unfolded: Model?, isForward: Bool,
@@ -249,10 +252,14 @@ extension Model {
 /// Writes a model, judges it, and only then gives it its name.
 ///
 /// - Parameters:
+///   - model: What to write.
 ///   - origin: What it was made of.
 ///   - unfolded: The source before mean and scale became part of its first convolution, where they did.
 ///   - sources: The files that the model was imported from just now, whose digests become part of the provenance.
+///   - output: The file's path.
 ///   - isForward: Whether it is run layer by layer whatever it takes.
+///   - arguments: What the user wants.
+///   - console: Shows the progress.
 /// - Returns: What was written, and what came of judging it; nil where nobody wanted that.
 func writeJudged(
   _ model: Model, madeOf origin: Model, unfolded: Model? = nil, from sources: [MappedFile] = [],

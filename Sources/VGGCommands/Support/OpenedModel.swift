@@ -53,7 +53,7 @@ struct OpenedModel {
     self = try OpenedModel(file, kind, prototxt: prototxt, mean: meanFile, options: options)
   }
 
-  /// Opens a file whose values are going to be used; see ``NativeFile/checkDigests(by:_:)``.
+  /// Opens a file whose values are going to be used; see `NativeFile.checkDigests`.
   init(checking path: String, by arguments: Arguments, _ console: Console) throws(FileError) {
     var options = ImportOptions.byEvidence
     options.requiresSandbox = arguments[ModelOptions.requireSandbox]

@@ -59,7 +59,9 @@ public struct Model: Sendable {
 
   /// A model with each tensor replaced by another one of the same name and shape.
   ///
-  /// - Parameter pass: What is done, for the provenance; nil: nothing that it is to say.
+  /// - Parameters:
+  ///   - pass: What is done, for the provenance; nil: nothing that it is to say.
+  ///   - transform: Makes the replacement.
   public func mappingTensors<Failure: Error>(
     pass: Pass?, _ transform: (Tensor) throws(Failure) -> Tensor
   ) throws(Failure) -> Model {

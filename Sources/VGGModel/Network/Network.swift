@@ -17,9 +17,8 @@ public struct Network: Equatable, Sendable {
     self.layers = layers
   }
 
-  /// Creates a network of the paper, with any input, widths and class count.
-  ///
-  /// - Parameter denseWidths: The outputs of one to three dense layers; none for features alone ("notop").
+  /// Creates a network of the paper, with any input, widths and class count; `denseWidths` are the outputs of one to three dense
+  /// layers, or none for features alone ("notop").
   public init(
     _ architecture: Architecture, inputExtent: Extent = Extent(side: 224), inputChannels: Int = 3,
     widths: [Int] = Architecture.paperWidths, denseWidths: [Int] = Architecture.paperDenseWidths

@@ -126,7 +126,9 @@ enum DeclaredStep: Equatable, Sendable {
 
   /// Does it to some values of a tensor.
   ///
-  /// - Parameter firstChannel: The output channel of the first value.
+  /// - Parameters:
+  ///   - values: The values, in order.
+  ///   - firstChannel: The output channel of the first one.
   func apply(to values: UnsafeMutableBufferPointer<Float>, firstChannel: Int) {
     switch self {
     case .roundedToHalf: for index in values.indices { values[index] = values[index].roundedToHalf }

@@ -94,7 +94,7 @@ extension [PreparedLayer] {
   /// The layer that is a network's own one.
   func prepared(_ layer: Layer) throws(EngineError) -> PreparedLayer {
     guard let prepared = first(where: { $0.layer == layer }) else {
-      throw .shape(ShapeError(layer: layer.name, problem: "is no layer of this network"))
+      throw .shape(ShapeError(layer: layer.name, problem: "is not a layer of this network"))
     }
     return prepared
   }

@@ -38,7 +38,7 @@ public struct HDF5File: Sendable {
     -> HDF5File
   {
     guard let superblock = HDF5Superblock(of: bytes) else {
-      throw FileError(.malformed, code: "hdf5.signature", file: name, "is no HDF5 file")
+      throw FileError(.malformed, code: "hdf5.signature", file: name, "is not an HDF5 file")
     }
     if let fileLength = superblock.fileLength, fileLength > bytes.count {
       let percentage = Double(bytes.count) / Double(fileLength) * 100

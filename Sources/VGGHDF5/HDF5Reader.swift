@@ -94,7 +94,7 @@ struct HDF5Reader: Sendable {
         "is damaged, or written in a form that the HDF5 library is too old for: \(message)",
         advice: "if it is sound, rewrite it with 'h5repack --low=0 --high=2'")
     case CHDF5_MALFORMED:
-      throw failure(.malformed, "malformed", "is no well-formed HDF5 file: \(message)")
+      throw failure(.malformed, "malformed", "is not a well-formed HDF5 file: \(message)")
     case CHDF5_EXCESSIVE:
       throw failure(.malformed, "excessive", "holds more than any model does: \(message)")
     case CHDF5_CRASHED:

@@ -25,7 +25,7 @@ struct ArrayHeader {
         seen: seen, allowed: allowed)
     }
     guard npy.hasBytes(ArrayHeader.magic) else {
-      throw failure("magic", "is no NumPy array", offset: 0, allowed: "\\x93NUMPY")
+      throw failure("magic", "is not a NumPy array", offset: 0, allowed: "\\x93NUMPY")
     }
     guard let version = npy.byte(at: 6), (1...3).contains(version), npy.byte(at: 7) == 0 else {
       throw failure(

@@ -14,7 +14,7 @@ public enum KerasImporter {
   ///   - source: The source's files.
   ///   - options: What the user decided.
   /// - Returns: The model; the digests of the source files are left to the caller.
-  /// - Throws: `malformed` where a file is damaged or contradicts itself; `unsupported` where it is no Keras file or no
+  /// - Throws: `malformed` where a file is damaged or contradicts itself; `unsupported` where it is not a Keras file or no
   ///   VGG; `unavailable` where libhdf5 is not installed; `inputOutput` where there is no room for decompressed data.
   public static func model(of source: KerasSource, options: ImportOptions) throws(FileError) -> Model {
     let main = source.main
@@ -40,7 +40,7 @@ public enum KerasImporter {
       try index.requireAgreement(with: weights, shards: source.companions, file: main.path)
     case .file:
       throw FileError(
-        .unsupported, code: "keras.kind", file: main.path, "is no Keras file",
+        .unsupported, code: "keras.kind", file: main.path, "is not a Keras file",
         allowed: "HDF5, a .keras archive or an index of shards")
     }
     var model = try model(

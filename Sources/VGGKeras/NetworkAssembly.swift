@@ -199,7 +199,7 @@ struct NetworkAssembly {
       let late = layers[firstDense...].first(where: \.isConvolution)
     else { return }
     throw FileError(
-      .unsupported, code: "keras.order", file: file, "is no VGG: a convolution comes after a dense layer",
+      .unsupported, code: "keras.order", file: file, "is not a VGG: a convolution comes after a dense layer",
       place: "layer \(late.name)", seen: "after \(layers[firstDense].name)", allowed: "convolutions first")
   }
 

@@ -121,6 +121,11 @@ import Testing
       let (process, json) = try report([lrn, model, "--reference", fixture("refs/keras_vgg_a_lrn.npz")])
       #expect(process.status == 1 && json["culprit"]?.string == "norm1")
       #expect(json["diagnosis"]?["command"]?.string?.hasSuffix("--lrn 5,0.0001,0.75,1.0") == true)
+      // Without a recording nothing tells that they are wrong: at least it is said whose they are.
+      let assumed = try report([lrn, model])
+      #expect(assumed.json["notes"]?.array?.first?.string?.contains("the model's own") == true)
+      let stated = try report([lrn, model, "--lrn", "5,0.0001,0.75,1"])
+      #expect(stated.process.status == 1 && stated.json["notes"]?.array?.isEmpty == true)
     }
   }
 

@@ -212,6 +212,22 @@ import VGGModel
     }
   }
 
+  /// Each one is repeated with all weights by whoever verifies the model.
+  @Test(arguments: [64, 65]) func passesHaveALimit(_ count: Int) throws {
+    var model = try TestModels.model(TestModels.network())
+    model.provenance.passes = Array(repeating: .prune(fraction: 0.5), count: count)
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/a.vggw"
+      if count == 64 {
+        try VGGWFile.write(model, to: path)
+        #expect(try VGGWFile.open(path: path).model.provenance.passes.count == 64)
+      } else {
+        let error = #expect(throws: FileError.self) { try VGGWFile.write(model, to: path) }
+        #expect(error?.description.contains("too many passes") == true)
+      }
+    }
+  }
+
   @Test(arguments: [
     ("quantize --to int8", Pass.quantize(to: .int8, keeping: [])),
     ("quantize --to fp16 --keep conv1_1,fc8", .quantize(to: .fp16, keeping: ["conv1_1", "fc8"])),

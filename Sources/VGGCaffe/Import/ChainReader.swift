@@ -118,7 +118,7 @@ struct ChainReader {
     case .dropout: break  // nothing happens in a test: Caffe scales while it trains
     case .refused(let error): throw error
     case .input, .data, .training, .split, .padding, .undescribed:
-      preconditionFailure("these are no part of the chain")
+      preconditionFailure("these are not part of the chain")
     }
     drop(layer, because: "a \(layer.type) layer has no weights")
     currentBlobs = Set(layer.tops)

@@ -8,18 +8,20 @@ internal import VGGModel
 private let sourceArgument = Positional(
   "SOURCE", help: "A Keras or Caffe weight file, or the folder of an unpacked .keras archive")
 private let forwardVerification = Switch(
-  "verify-forward", help: "Run the written model next to its source too, which is done for small ones anyway")
+  "verify-forward", help: "Judge a large model layer by layer too, as small ones are anyway")
 
 /// Reads a source and writes a native model.
 let importCommand = Command(
   "import", abstract: "read Keras or Caffe weights and write a native model",
   discussion: """
     Reads Keras HDF5 (weights and whole models), Keras 3 .weights.h5, .keras (also unpacked) and sharded .weights.json, and \
-    Caffe's .caffemodel and .caffemodel.h5. What the file \
-    is, is found by its content; what was decided on the way (kernel flip, flatten order, preprocessing) is printed and \
-    kept in the model. Every tensor of the source is used or listed with the reason why not. The written model is read \
-    back and compared with the source bit for bit; a small one is also run next to its source, layer by layer, and held \
-    against derived bounds, as 'verify' does. Without -o the output gets the source's name with .vggw.
+    Caffe's .caffemodel and .caffemodel.h5. The file is recognised by its content. What was decided on the way (kernel \
+    flip, flatten order, preprocessing) is printed and kept in the model. Every tensor of the source is used, or listed with \
+    the reason why not.
+
+    The model is judged before it gets its name, as 'verify' does it: a small one layer by layer, a large one that was quantised or \
+    pruned by its outputs. One that is not what it should be is not written. One that is no longer close to the source is written, \
+    but the exit status is 1, unless a stated limit is met. Without -o the output gets the source's name with .vggw.
     """,
   examples: [
     .init("import vgg16.h5", "Write vgg16.vggw"),

@@ -10,10 +10,11 @@ private let modelArgument = Positional("MODEL", help: "A native model")
 let quantizeCommand = Command(
   "quantize", abstract: "store the weights as fp16, bf16 or int8",
   discussion: """
-    int8 is symmetric with one scale for each output channel; the arithmetic stays float. Biases stay float32. Prints \
-    size and error of each layer, and for fp16 and bf16 how much of the range is used, with the numbers of values that \
+    int8 is symmetric, with one scale for each output channel; the arithmetic stays in float32, and so do biases. Prints \
+    the size and the error of each layer, and for fp16 and bf16 how much of the range is used, with the numbers of values that \
     become subnormal, zero or infinite. --keep leaves layers as they are; --keep auto those whose weights would stand less \
-    than 30 dB above the error. 'vggconv verify' judges the result against the source.
+    than 30 dB above the error. The result is judged against MODEL before it gets its name; if it is not close, the exit \
+    status is 1.
     """,
   examples: [
     .init("quantize vgg16.vggw --to int8 -o vgg16-int8.vggw", "A quarter of the size"),
@@ -41,7 +42,8 @@ let pruneCommand = Command(
   "prune", abstract: "drop small weights of the dense layers, or these layers",
   discussion: """
     Dropped weights take one bit each in the file: the dense layers are stored sparse. Weights of equal magnitude are kept or \
-    dropped together. Pruning works on models of any precision.
+    dropped together. Models of any precision can be pruned. The result is judged against MODEL before it gets its name; if \
+    too much was dropped, it is written all the same, and the exit status is 1.
     """,
   examples: [
     .init("prune vgg16.vggw --fc 0.9 -o small.vggw", "Keep the largest tenth of the dense weights"),

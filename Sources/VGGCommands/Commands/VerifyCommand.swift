@@ -11,25 +11,30 @@ private let seedOption = Option<Int>(
   "seed", valueName: "NUMBER", help: "The seed of the generated inputs", range: 0...Int.max, standard: "2014")
 private let maximumErrorOption = Option<Double>(
   "max-error", valueName: "PART",
-  help: "Allow no layer to differ more from the source, as a part of its largest magnitude", range: 0...1e9)
+  help: "The largest error of a layer, as a part of its largest magnitude", range: 0...1e9)
 private let junitOption = Option(
   "junit", valueName: "FILE", help: "Write the verdicts as JUnit XML for a CI server")
 private let pageOption = Option(
   "report", valueName: "FILE.html", help: "Write a page with plots, complete in one file")
 private let selfTestSwitch = Switch(
-  "self-test", help: "Plant mistakes of all kinds in the model, in memory, and say which of them are found")
+  "self-test", help: "Plant mistakes in the model and ruin it, in memory, and say what is found")
 
 /// Says whether a model computes what its source computes.
 let verifyCommand = Command(
-  "verify", abstract: "prove that a model computes what its source computes",
+  "verify", abstract: "prove that a model is what its source and its passes give",
   discussion: """
-    Every weight is read back in the source's own layout and compared bit for bit (or, in another precision, with exactly \
-    what that precision can hold). Then both networks run side by side, layer by layer: 'local' is what a layer does \
-    wrong with the right input, 'accumulated' what reaches it from all layers before. Each difference is held against a bound \
-    derived from the roundings of the arithmetic and the step of the encoding; 'used' is the part of it that is used up. \
-    The other limits only tighten it. A class is certified where its lead is larger than what the scores may differ by. \
-    With --reference, activations that Keras, Caffe or anything else recorded are compared too. On failure the usual \
-    mistakes are tried and the one that explains it is named. Exit status 1 means different.
+    Two questions, two answers. Faithful: is every stored bit what the source and the declared passes give? Scales, codes and \
+    pruning are derived from the source again. Preprocessing, labels, layers and their settings are compared too. Close: does the model \
+    still compute the same? The distance of the outputs and the first classes are held against limits, on generated inputs and on those \
+    given with --inputs. A model by which a class changed is never called equivalent.
+
+    Verdicts: EXACT, EQUIVALENT (faithful and close), FAITHFUL BUT NOT CLOSE and DIFFERENT. The exit status is 0 for the first two, and for the \
+    third with --explain-only or where all limits that you state are met.
+
+    The table has each layer: 'local' is its error with the right input, 'accumulated' the difference that reaches its output, each with a \
+    bound derived from the roundings and the passes; 'used' is the part of the bound that is used up. With --reference, \
+    activations that Keras, Caffe or another program recorded are compared too. If something is wrong, the usual mistakes are tried, \
+    and the one that explains it is named.
     """,
   examples: [
     .init("verify vgg16.h5 vgg16.vggw", "After an import, or each night in CI"),
@@ -92,6 +97,9 @@ let verifyCommand = Command(
       sourcePath: sourcePath, modelPath: modelPath, source: source, model: opened.model,
       inputNames: inputs.names, dataPaths: inputs.dataPaths, seed: seed,
       recordingPath: arguments[referenceOption],
+      assumptions: opened.model.network.normalization != nil && arguments[ModelOptions.normalization] == nil
+        && source.provenance.format == "keras"
+        ? ["the constants of norm1 are the model's own: Keras cannot hold them; --lrn states them"] : [],
       isExplainedOnly: arguments[JudgementOptions.explainOnly],
       digests: arguments[pageOption] == nil
         ? ("", "", "")

@@ -15,7 +15,7 @@ extension VerificationReport {
         + "\(verification.verdict.rawValue.uppercased())</span> \(escaped(modelPath))</h1>",
       "<p>\(escaped(verdictText.prefix(1).uppercased() + verdictText.dropFirst())). Source: \(escaped(sourcePath)), \(escaped(source.provenance.generation)).</p>",
     ]
-    let lines = verification.reasons + verification.notes
+    let lines = verification.reasons + notes
     if !lines.isEmpty {
       parts.append("<ul>" + lines.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>")
     }

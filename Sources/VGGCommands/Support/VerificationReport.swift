@@ -19,6 +19,8 @@ struct VerificationReport {
   let seed: UInt64
   /// The recording's path, nil without one.
   let recordingPath: String?
+  /// What of the source is taken from the model, because the source's file cannot hold it and nobody stated it.
+  let assumptions: [String]
   /// Whether the exit status is 0 even where the model is faithful but not close.
   let isExplainedOnly: Bool
   /// The digests of both files and of the model's weights, in hexadecimal digits; empty where they are not known.
@@ -36,6 +38,9 @@ struct VerificationReport {
     case .different: false
     }
   }
+
+  /// What a reader of the verdict should know.
+  var notes: [String] { verification.notes + assumptions }
 
   /// The diagnosis in words, nil without one.
   var diagnosis: DiagnosisText? { verification.diagnosis.map { DiagnosisText(self, $0) } }
@@ -101,7 +106,7 @@ extension VerificationReport {
         "maxError": verification.limits.accumulatedError.map { .number($0) } ?? .null,
         "stated": .bool(verification.limits.areStated),
       ],
-      "notes": .array(verification.notes.map { .string($0) }),
+      "notes": .array(notes.map { .string($0) }),
       "classes": .array(
         verification.certificates.map { certificate in
           [

@@ -34,7 +34,7 @@ extension VerificationReport {
     if classText == nil, let decisionText = verification.decisionText {
       lines.append("         \(decisionText)")
     }
-    lines += verification.notes.map { "note: \($0)" }
+    lines += notes.map { "note: \($0)" }
     lines += verification.faults.map { "wrong: \($0)" }
     if verification.differences.contains(where: { $0.subject == .preprocessing }) {
       lines.append(

@@ -45,7 +45,7 @@ extension Manifest {
     }
     guard tensors.count == needed.count else {
       throw failure(
-        "missing", "lacks a tensor", needed[tensors.count].name, seen: "\(tensors.count) tensors",
+        "missing", "is missing a tensor", needed[tensors.count].name, seen: "\(tensors.count) tensors",
         allowed: "\(needed.count)")
     }
     guard DataArea.aligned(end) == manifestOffset else {

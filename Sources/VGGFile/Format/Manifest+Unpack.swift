@@ -19,7 +19,7 @@ extension Manifest {
       vggw__manifest__unpack(&allocator, bytes.count, bytes.assumingMemoryBound(to: UInt8.self).baseAddress)
     }
     guard let unpacked else {
-      throw reader.failure("message", "is no protobuf message of the expected form")
+      throw reader.failure("message", "is not a protobuf message of the expected form")
     }
     defer { vggw__manifest__free_unpacked(unpacked, &allocator) }
     try self.init(unpacked.pointee, reader)
@@ -179,11 +179,20 @@ extension Provenance {
     _ message: Vggw__Provenance, _ reader: MessageReader
   ) throws(FileError) -> [Pass] {
     let texts = try reader.strings(message.pass_texts, message.n_pass_texts, "pass_texts")
+    // Who verifies a model repeats each of them with all weights.
+    guard texts.count <= mostPasses, message.n_passes <= mostPasses - texts.count else {
+      throw reader.failure(
+        "passes", "has too many passes", seen: "\(texts.count) and \(message.n_passes)",
+        allowed: "\(mostPasses)")
+    }
     return texts.map(Pass.init(textOfVersion1_2:))
       + (try reader.list(message.passes, message.n_passes, "passes") { pass throws(FileError) in
         try Pass(pass, reader)
       })
   }
+
+  /// More than anybody runs over one model.
+  private static let mostPasses = 64
 
   fileprivate init(_ message: Vggw__Provenance, _ reader: MessageReader) throws(FileError) {
     self.init(

@@ -24,7 +24,7 @@ struct MessageReader {
   func required<Message>(
     _ message: UnsafeMutablePointer<Message>?, _ field: String
   ) throws(FileError) -> Message {
-    guard let message else { throw failure(field, "lacks a field") }
+    guard let message else { throw failure(field, "is missing a required field") }
     return message.pointee
   }
 
@@ -47,7 +47,7 @@ struct MessageReader {
 
   func string(_ text: UnsafePointer<CChar>?, _ field: String) throws(FileError) -> String {
     guard let text, let string = String(validatingCString: text) else {
-      throw failure(field, "has text that is no UTF-8")
+      throw failure(field, "has text that is not UTF-8")
     }
     return string
   }

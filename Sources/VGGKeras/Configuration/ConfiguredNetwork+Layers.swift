@@ -110,7 +110,7 @@ extension ConfiguredNetwork {
     guard hasFlattened || headPooling?.pooling.isGlobal == true else {
       throw FileError(
         .unsupported, code: "keras.layer", file: file,
-        "is no VGG: a dense layer does not read the flattened map",
+        "is not a VGG: a dense layer does not read the flattened map",
         place: "layer \(layer.name)", seen: "no Flatten",
         allowed: "Flatten or a pooling over the whole map in front of it")
     }

@@ -82,7 +82,7 @@ struct FileReading {
   ) throws(FileError) -> [String] {
     if let list = attribute.list { return list }
     throw FileError(
-      .malformed, code: "keras.attribute", file: file, "has an attribute that is no list of names",
+      .malformed, code: "keras.attribute", file: file, "has an attribute that is not a list of names",
       place: "attribute \(name) of \(group.path.isEmpty ? "the file" : group.path)",
       seen: String("\(attribute)".prefix(80)), allowed: "texts")
   }

@@ -72,7 +72,7 @@ struct GenerationReader {
     if let attribute = root.attributes["model_config"] {
       guard let text = attribute.string else {
         throw FileError(
-          .malformed, code: "keras.config", file: reading.file, "has a configuration that is no text",
+          .malformed, code: "keras.config", file: reading.file, "has a configuration that is not text",
           place: "attribute model_config", seen: String("\(attribute)".prefix(80)), allowed: "JSON")
       }
       weights.configuration = try GenerationReader.configuration(Array(text.utf8), file: reading.file)
@@ -117,7 +117,8 @@ struct GenerationReader {
       json = try JSONValue(parsing: text)
     } catch {
       throw FileError(
-        .malformed, code: "keras.config", file: file, "has a configuration that is no JSON: \(error.problem)",
+        .malformed, code: "keras.config", file: file,
+        "has a configuration that is not JSON: \(error.problem)",
         place: "model_config, character \(error.offset)", allowed: "JSON")
     }
     return try ModelConfiguration(json, file: file)

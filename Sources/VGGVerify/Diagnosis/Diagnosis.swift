@@ -142,7 +142,7 @@ private struct SourceTrial {
       }
       current = output
     }
-    throw .shape(ShapeError(layer: original.name, problem: "is no layer of the source"))
+    throw .shape(ShapeError(layer: original.name, problem: "is not a layer of the source"))
   }
 }
 

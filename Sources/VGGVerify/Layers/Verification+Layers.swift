@@ -151,7 +151,7 @@ extension VerificationRun {
     _ = try engine.run(input) { layer, output in
       if layer.name == name { found = output }
     }
-    guard let found else { throw .shape(ShapeError(layer: name, problem: "is no layer of the source")) }
+    guard let found else { throw .shape(ShapeError(layer: name, problem: "is not a layer of the source")) }
     return found
   }
 }

@@ -48,7 +48,7 @@ public struct RecordedActivations: Sendable {
     let channels = network.inputChannels
     guard shape.count == 4, shape[0] > 0, shape[1] == channels || shape[3] == channels else {
       throw unusable(
-        "input", "is no batch of pictures", seen: "\(shape)",
+        "input", "is not a batch of pictures", seen: "\(shape)",
         allowed: "[N, H, W, \(channels)] or [N, \(channels), H, W]")
     }
     // An input whose last axis is the channels is NHWC, and so is everything recorded with it.

@@ -60,14 +60,16 @@ extension FileKind {
   // MARK: Text
 
   private static func text(_ file: ByteRegion) -> FileKind? {
-    let head =
-      file.slice(at: 0, count: min(file.count, 4096))?.withBytes { String(decoding: $0, as: UTF8.self) } ?? ""
+    // Text has no zeros: binary files, which may be many, are not split into lines.
+    let head = file.slice(at: 0, count: min(file.count, 4096))?.withBytes { bytes in
+      bytes.contains(0) ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+    guard let head = head ?? nil else { return nil }
     let visible = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }.lowercased()
+    let lines = visible.split(whereSeparator: \.isNewline).map { $0.drop { $0.isWhitespace } }
     /// Whether lines begin with these words, wherever they stand.
     func hasLines(_ words: String...) -> Bool {
-      words.allSatisfy { word in
-        visible.split(whereSeparator: \.isNewline).contains { $0.drop { $0.isWhitespace }.hasPrefix(word) }
-      }
+      words.allSatisfy { word in lines.contains { $0.hasPrefix(word) } }
     }
     if head.hasPrefix("version https://git-lfs") {
       return .mistaken("is a Git LFS pointer, not the file itself", advice: "fetch it with 'git lfs pull'")

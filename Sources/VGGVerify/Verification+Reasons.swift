@@ -30,7 +30,9 @@ extension Verification {
 
   /// What exceeds a limit that somebody stated.
   var statedDistances: [String] {
-    distances(distance: limits.outputDistance, sameClasses: limits.sameClassFraction)
+    // No limit states that there need be no classes, or no numbers.
+    headReasons + overflowReasons
+      + distances(distance: limits.outputDistance, sameClasses: limits.sameClassFraction)
   }
 
   /// What of the differences leaves the function as it is for pictures of the network's own extent: layers that differ in

@@ -84,6 +84,8 @@ import VGGModel
       #expect(judged.status == 1 && judged.verdict == "faithful but not close")
       #expect(judged.json["reasons"]?.array?.count == 1)
       #expect(try run("verify", Self.source, model, "--explain-only").status == 0)
+      // Features are no closer to classes for a limit on their distance.
+      #expect(try run("verify", Self.source, model, "--max-distance", "2").status == 1)
     }
   }
 

@@ -88,11 +88,16 @@ static void VGK_NAME(f32FromBf16)(const uint16_t *restrict bfloats, float *restr
 
 static void VGK_NAME(absmaxColumns)(
   const float *restrict values, size_t rowCount, size_t columnCount, float *restrict maxima) {
+  // Magnitudes are ordered as their bits are, and NaN comes behind infinity.
   for (size_t row = 0; row < rowCount; row++) {
     const float *rowValues = values + row * columnCount;
     for (size_t column = 0; column < columnCount; column++) {
-      const float magnitude = __builtin_fabsf(rowValues[column]);
-      maxima[column] = magnitude > maxima[column] ? magnitude : maxima[column];
+      uint32_t bits, largest;
+      __builtin_memcpy(&bits, rowValues + column, sizeof(bits));
+      __builtin_memcpy(&largest, maxima + column, sizeof(largest));
+      bits &= 0x7FFFFFFF;
+      largest = bits > largest ? bits : largest;
+      __builtin_memcpy(maxima + column, &largest, sizeof(largest));
     }
   }
 }

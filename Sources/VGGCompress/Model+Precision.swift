@@ -22,6 +22,13 @@ extension Model {
         (element, values) = (.bfloat16, RoundedValues(base: tensor.values, type: .bfloat16))
       case .int8:
         let scales = try tensor.values.int8Scales(outputs: tensor.shape[tensor.shape.count - 1])
+        if let channel = scales.firstIndex(where: { !$0.isFinite }) {
+          throw FileError(
+            .malformed, code: "quantize.nonfinite", file: provenance.sourceName,
+            "has values that int8 cannot hold", place: "tensor \(tensor.name), output channel \(channel)",
+            seen: scales[channel].isNaN ? "nan" : "inf", allowed: "finite numbers",
+            advice: "--keep \(tensor.name.prefix { $0 != "/" }) leaves the layer as it is")
+        }
         (element, values) = (.int8(scales: scales), QuantizedValues(base: tensor.values, scales: scales))
       }
       return tensor.replacing(values: values, encoding: Encoding(element, isSparse: tensor.encoding.isSparse))
@@ -49,7 +56,8 @@ extension Model {
 }
 
 extension TensorValues {
-  /// The scale of each output channel: its largest magnitude over 127, or 1 where all its values are zero.
+  /// The scale of each output channel: its largest magnitude over 127, or 1 where all its values are zero; not finite where
+  /// a value is not.
   fileprivate func int8Scales(outputs: Int) throws(FileError) -> [Float] {
     let isa = vgk_best_isa()
     let maxima = try reducePieces(rowLength: outputs, into: [Float](repeating: 0, count: outputs)) {
@@ -60,12 +68,15 @@ extension TensorValues {
       }
       return maxima
     } combine: { total, part in
-      for channel in total.indices { total[channel] = max(total[channel], part[channel]) }
+      for channel in total.indices {
+        // By their bits, so that NaN stays.
+        total[channel] = Float(bitPattern: max(total[channel].bitPattern, part[channel].bitPattern))
+      }
     }
     return maxima.map { maximum in
       let scale = maximum / 127
       // A scale that underflows could not bring the largest value back.
-      return scale >= .leastNormalMagnitude ? scale : 1
+      return scale < .leastNormalMagnitude ? 1 : scale
     }
   }
 }

@@ -38,7 +38,7 @@ public struct Closeness: Sendable {
     switch network.head?.activation {
     case .softmax:
       decisionCount += expected.count
-      sameDecisionCount += zip(seen.largestIndices, expected.largestIndices).count { $0 == $1 }
+      sameDecisionCount += zip(seen.firstClasses, expected.firstClasses).count { $0 != nil && $0 == $1 }
     case .sigmoid:
       decisionCount += expected.valueCount
       sameDecisionCount += zip(seen.values, expected.values).count { ($0 > 0) == ($1 > 0) }
@@ -65,6 +65,15 @@ extension Network {
 }
 
 extension FeatureMap {
+  /// The class with the largest score for each picture; nil where a score is not a finite number, so that none is first.
+  fileprivate var firstClasses: [Int?] {
+    withValues { values in
+      largestIndices.enumerated().map { picture, first in
+        values[picture * shape.count..<(picture + 1) * shape.count].allSatisfy(\.isFinite) ? first : nil
+      }
+    }
+  }
+
   /// The largest distance of a picture from the one of the same index; 0 for two of nothing but zeros, infinite for other
   /// shapes and where a value is no finite number.
   func largestDistance(from other: FeatureMap, by measure: OutputMeasure) -> Double {

@@ -137,7 +137,8 @@ import Testing
     copy("chunk_bomb", "chunks that are larger than itself"),
     copy("deflate_bomb", "never written"),
     // In a file that is large enough to hold it, a chunk is unpacked, but only as far as the limit lets it.
-    Case(name: "deflate_bomb_in_a_large_file.h5", message: "no well-formed HDF5 file", limit: 1088) { path in
+    Case(name: "deflate_bomb_in_a_large_file.h5", message: "not a well-formed HDF5 file", limit: 1088) {
+      path in
       try HostileFile.extend("hostile/deflate_bomb.h5", to: 2 << 20, at: path)
     },
   ]
@@ -151,7 +152,7 @@ import Testing
   // MARK: Archives
 
   static let archives = [
-    archive("nested.keras", "no JSON") {
+    archive("nested.keras", "not JSON") {
       [.init("config.json", stored: HostileFile.times(100_000, Array("[".utf8)))]
     },
     archive("values.keras", "more than 262144 values") {
@@ -190,7 +191,7 @@ import Testing
 
   static let native = [1, 3, 100].map { field in
     Case(
-      name: "manifest_\(field).vggw", message: "no protobuf message",
+      name: "manifest_\(field).vggw", message: "is not a protobuf message",
       arguments: ["inspect", "manifest_\(field).vggw"]
     ) { path in
       // Millions of empty messages, each of which takes a hundred times its place in memory.

@@ -127,6 +127,36 @@ import VGGModel
     }
   }
 
+  /// What is not a number cannot be shown to be close to anything.
+  @Test(arguments: [[], ["--to", "fp16"], ["--prune-fc", "0.5"]])
+  func aSourceWithValuesThatAreNoNumbers(_ flags: [String]) throws {
+    let source = fixture("bad/nan_inf.h5")
+    try withTemporaryFolder { folder in
+      let model = "\(folder)/m.vggw"
+      let process = try CommandProcess.run(["import", source, "--allow-nonfinite", "-o", model] + flags)
+      let judged = try run("verify", source, model, "--allow-nonfinite")
+      if flags.isEmpty {
+        #expect(
+          process.status == 0 && judged.status == 0 && judged.output.contains("EXACT"), "\(judged.output)")
+      } else {
+        #expect(process.status == 1 && process.output.contains("FAITHFUL BUT NOT CLOSE"), "\(process.output)")
+        #expect(process.output.contains("the same first class for 0 of 3 pictures"))
+        #expect(judged.status == 1 && judged.output.contains("FAITHFUL BUT NOT CLOSE"), "\(judged.output)")
+      }
+    }
+  }
+
+  @Test(arguments: ["nan_inf.h5"]) func int8OfValuesThatAreNoNumbers(_ name: String) throws {
+    try withTemporaryFolder { folder in
+      let model = "\(folder)/m.vggw"
+      let process = try run(
+        "import", fixture("bad/\(name)"), "--allow-nonfinite", "--to", "int8", "-o", model)
+      #expect(process.status == 65 && process.errors.contains("int8 cannot hold"), "\(process.errors)")
+      #expect(process.errors.contains("conv3_1/weight") && process.errors.contains("--keep conv3_1"))
+      #expect(!FileManager.default.fileExists(atPath: model))
+    }
+  }
+
   /// A mask leaves zeros of both signs: they are zeros.
   @Test(arguments: ["masked_minus_zero", "masked_plus_zero"]) func zerosOfEitherSign(_ name: String) throws {
     let source = fixture("field/negative-zero/\(name).h5")

@@ -41,7 +41,7 @@ void vgk_bf16_from_f32(VGKISA isa, const float *values, uint16_t *bfloats, size_
 void vgk_f32_from_bf16(VGKISA isa, const uint16_t *bfloats, float *values, size_t count);
 
 /**
- * Raises maxima[column] to the largest |value| of the column; NaN is ignored.
+ * Raises maxima[column] to the largest |value| of the column; NaN counts as larger than infinity and stays.
  *
  * @param values shape [rowCount, columnCount]
  * @param maxima shape [columnCount]; start with zeros, then call for one tile of rows after the other

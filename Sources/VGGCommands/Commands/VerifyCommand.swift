@@ -84,15 +84,18 @@ let verifyCommand = Command(
     }
     var limits = JudgementOptions.limits(arguments)
     limits.accumulatedError = arguments[maximumErrorOption]
+    let depth =
+      arguments[ModelOptions.allowNonFinite]
+      ? try Judgement.depth(of: opened.model, source, isForward: true) : .layers
     let steps = Verification.stepCount(
-      for: opened.model, inputs: inputs.pictures.count, data: inputs.data, depth: .layers)
+      for: opened.model, inputs: inputs.pictures.count, data: inputs.data, depth: depth)
     let progress = console.progress("verifying", total: steps, unit: .items("steps"))
     defer { progress.finish() }
     let report = VerificationReport(
       verification: try Verification(
         of: opened.model, against: source, unfolded: openedSource.unfolded, inputs: inputs.pictures,
         data: inputs.data, recording: recording,
-        limits: limits, options: engineOptions
+        limits: limits, depth: depth, options: engineOptions
       ) { progress.advance(by: 1) },
       sourcePath: sourcePath, modelPath: modelPath, source: source, model: opened.model,
       inputNames: inputs.names, dataPaths: inputs.dataPaths, seed: seed,

@@ -133,16 +133,16 @@ struct Judgement {
   /// well under a second, and no more memory than an import may take.
   private static let forwardLimits = (multiplications: 1_000_000_000, parameters: 4_000_000)
 
-  private static func depth(
-    of model: Model, _ origin: Model, isForward: Bool
-  ) throws(FileError) -> Verification.Depth {
-    if isForward { return .layers }
+  /// How much of a model can be compared and is worth it: nothing that is not finite, and was allowed in, can be held against
+  /// a bound; outputs can still be compared.
+  ///
+  /// - Parameter isForward: Whether it is run layer by layer whatever it takes.
+  static func depth(of model: Model, _ origin: Model, isForward: Bool) throws(FileError) -> Verification.Depth
+  {
     let extent = model.network.inputExtent ?? Extent(side: 64)
     let cost = (try? model.network.costs(for: extent).multiplyAccumulateCount) ?? .max
-    if cost <= forwardLimits.multiplications, model.parameterCount <= forwardLimits.parameters {
-      // What is not finite, and was allowed in, cannot be held against a bound.
-      return try origin.hasFiniteValues ? .layers : .weights
-    }
+    let isSmall = cost <= forwardLimits.multiplications && model.parameterCount <= forwardLimits.parameters
+    if isForward || isSmall, try origin.hasFiniteValues { return .layers }
     let passes = model.provenance.passes.dropFirst(origin.provenance.passes.count)
     return passes.contains(where: \.isLossy) ? .outputs : .weights
   }

@@ -53,7 +53,7 @@ test-full: release
 # The parsers and codecs under AddressSanitizer, in a build folder of its own.
 test-sanitized: setup
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
-	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGFileTests|VGGInterchangeTests|FuzzTests'
+	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGNativeTests|VGGInterchangeTests|FuzzTests'
 
 # The fast engine's threads under ThreadSanitizer, in a build folder of its own.
 test-threads: setup

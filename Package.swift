@@ -33,32 +33,36 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGKeras", "VGGCaffe", "VGGFile", "VGGInterchange", "VGGPictures", "VGGArchive", "VGGHDF5",
-        "JSONKit",
-        "VGGModel",
+        "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange", "VGGPictures",
+        "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ]),
   ],
   targets: [
     // The command, from the top down: a module imports only modules listed below it.
     .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGZoo", "VGGKeras", "VGGCaffe", "VGGCompress", "VGGVerify",
-      "VGGEngine", "VGGFile", "VGGPictures", "VGGInterchange", "VGGHDF5", "JSONKit", "VGGModel",
-      "CMemoryFaults"),
+      "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine",
+      "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5",
+      "JSONKit", "VGGModel", "VGGTensors", "VGGBytes", "CMemoryFaults"),
     module("CommandLineKit"),
-    module("VGGZoo", "VGGModel", "CCrypto"),
-    module("VGGVerify", "VGGEngine", "VGGModel"),
-    module("VGGCompress", "VGGModel", "CVGGKernels"),
-    module("VGGEngine", "VGGModel", "CVGGKernels"),
-    module("VGGKeras", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel"),
-    module("VGGCaffe", "VGGHDF5", "CCaffe", "VGGModel"),
-    module("VGGFile", "VGGModel", "CVGGKernels", "CVGGManifest", "CCrypto"),
-    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel"),
-    module("VGGPictures", "VGGModel", "CPNG", "CJPEG"),
-    module("VGGHDF5", "CHDF5", "VGGModel"),
-    module("VGGArchive", "CZip", "VGGModel"),
+    module("VGGConv", "VGGKeras", "VGGNative", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGBytes"),
+    module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
+    module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGCompress", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
+    module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
+    module(
+      "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
+    module("VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGManifest", "CCrypto"),
+    module("VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
+    module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
+    module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
     module("JSONKit", "CJansson"),
-    module("VGGModel", "CMemoryFaults"),
+    module("VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGTensors", "VGGBytes"),
+    module("VGGBytes", "CMemoryFaults"),
 
     // C: kernels, generated code, and shims of C libraries.
     .target(name: "CVGGKernels", cSettings: [.treatAllWarnings(as: .error)]),
@@ -75,38 +79,48 @@ let package = Package(
 
     // Tests mirror the modules.
     .target(
-      name: "TestSupport", dependencies: ["VGGModel"], path: "Tests/TestSupport", swiftSettings: swiftSettings
+      name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: swiftSettings
     ),
     .target(
-      name: "CaffeTestSupport", dependencies: ["TestSupport", "VGGCaffe", "VGGModel"],
+      name: "CaffeTestSupport",
+      dependencies: ["TestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGBytes"],
       path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
-    tests("VGGZooTests", "VGGZoo", "VGGModel"),
-    tests("VGGModelTests", "VGGModel"),
-    tests("VGGHDF5Tests", "VGGHDF5"),
-    tests("VGGKerasTests", "VGGKeras", "JSONKit", "VGGModel"),
-    tests("VGGCaffeTests", "VGGCaffe", "CaffeTestSupport"),
-    tests("VGGFileTests", "VGGFile", "VGGCompress"),
-    tests("VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit", "VGGModel"),
-    tests("VGGEngineTests", "VGGEngine", "CVGGKernels", "VGGKeras", "VGGCaffe", "VGGInterchange"),
-    tests("VGGCompressTests", "VGGCompress", "VGGModel"),
-    tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel"),
+    tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
+    tests("VGGBytesTests", "VGGBytes"),
+    tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
+    tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGModelTests", "VGGModel", "VGGTensors"),
+    tests("VGGHDF5Tests", "VGGHDF5", "VGGTensors", "VGGBytes"),
+    tests("VGGKerasTests", "VGGKeras", "VGGSources", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
-      "UserCaseTests", "CaffeTestSupport", "VGGCommands", "VGGCaffe", "VGGEngine", "VGGHDF5", "VGGFile",
-      "VGGInterchange", "JSONKit"),
+      "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGNativeTests", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit", "VGGModel",
+      "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
+      "VGGTensors", "VGGBytes", "CVGGKernels"),
+    tests("VGGCompressTests", "VGGCompress", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "UserCaseTests", "CaffeTestSupport", "VGGCommands", "VGGEngine", "VGGCaffe", "VGGNative", "VGGSources",
+      "VGGInterchange", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGKeras", "VGGCaffe", "VGGFile", "VGGInterchange", "VGGPictures", "VGGArchive",
-        "VGGHDF5",
-        "JSONKit", "VGGModel",
+        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],
       path: "Tests/Fuzz",
       exclude: [
         "Package.swift", "Driver", "Corpus", "Dictionaries", "FailCases", "fuzz.sh", "make_corpus.py",
       ], sources: ["Targets", "Replay"],
       swiftSettings: testSettings),
-    tests("CommandTests", "VGGCommands", "VGGEngine", "VGGFile", "JSONKit", "VGGInterchange", "VGGModel"),
+    tests(
+      "CommandTests", "VGGCommands", "VGGConv", "VGGEngine", "VGGNative", "VGGSources", "VGGInterchange",
+      "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,7 @@
 internal import CZip
 internal import Glibc
-public import VGGModel
+public import VGGBytes
+public import VGGTensors
 
 /// A member of an archive to be written: some bytes, followed by a tensor's values as float32, little-endian.
 public struct ArchiveMember: Sendable {

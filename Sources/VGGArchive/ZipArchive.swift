@@ -1,6 +1,6 @@
 internal import CZip
 internal import Glibc
-public import VGGModel
+public import VGGBytes
 
 /// A zip archive that is read where it lies: `.npz` files and Keras 3's `.keras` are such archives.
 ///
@@ -29,6 +29,11 @@ public final class ZipArchive {
     public let isEncrypted: Bool
     /// The position in the central directory.
     fileprivate let index: Int
+  }
+
+  /// Whether a file begins as archives do: with a member, or with the end of an archive that has none.
+  public static func hasSignature(_ file: ByteRegion) -> Bool {
+    file.hasBytes([0x50, 0x4B, 0x03, 0x04]) || file.hasBytes([0x50, 0x4B, 0x05, 0x06])
   }
 
   /// The members in the order of the central directory.

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// Where the bytes of an archive's members lie, which libzip does not tell.
 ///

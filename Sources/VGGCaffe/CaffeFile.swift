@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGBytes
 
 /// A file of Caffe's: its bytes and the path under which errors name it.
 public struct CaffeFile: Sendable {

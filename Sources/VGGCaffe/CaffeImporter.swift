@@ -1,5 +1,8 @@
+public import VGGBytes
 internal import VGGHDF5
 public import VGGModel
+public import VGGSources
+internal import VGGTensors
 
 /// Reads the weight files of Caffe: binary `.caffemodel` of the generations V2 (`layer`), V1 and V0 (`layers`), and HDF5
 /// snapshots.
@@ -55,7 +58,7 @@ public enum CaffeImporter {
         found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
     } catch {
       guard ["model.poolings", "model.architecture", "model.kernel"].contains(error.code) else { throw error }
-      throw error.naming(importation.net.knownNetwork(in: file))
+      throw error.naming(importation.net.foreignNetwork(in: file))
     }
     let rule = PictureRule(
       transformation: importation.net.transformation, inputScaling: importation.inputScaling)
@@ -104,14 +107,14 @@ private struct Importation {
     } catch {
       let codes = ["structure", "layer.type", "layer.settings", "snapshot.order"]
       guard codes.contains(where: { error.code == "caffe.\($0)" }) else { throw error }
-      throw error.naming(net.knownNetwork(in: file))
+      throw error.naming(net.foreignNetwork(in: file))
     }
     self.net = net
     dropped += chain.dropped
   }
 
   private static func net(in file: CaffeFile) throws(FileError) -> CaffeNet {
-    if case .hdf5 = FileKind(of: file.bytes) { return try SnapshotReader.net(in: file) }
+    if HDF5Superblock.offset(in: file.bytes) != nil { return try SnapshotReader.net(in: file) }
     try file.requireNet()
     return try NetReader.net(in: file)
   }

@@ -1,5 +1,7 @@
 internal import CVGGKernels
+public import VGGBytes
 public import VGGModel
+internal import VGGTensors
 
 extension Model {
   /// The model with the weights stored in another precision, rounded to nearest, ties to even.

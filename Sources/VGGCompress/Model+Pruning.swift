@@ -1,4 +1,6 @@
+public import VGGBytes
 public import VGGModel
+internal import VGGTensors
 
 extension Model {
   /// The model with the smallest weights of each dense layer set to zero and these layers stored sparse.

@@ -1,5 +1,6 @@
 internal import Glibc
-public import VGGModel
+public import VGGBytes
+public import VGGTensors
 
 /// What a pass did to a tensor's values.
 public struct TensorChange: Sendable {

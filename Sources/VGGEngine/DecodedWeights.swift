@@ -1,5 +1,6 @@
 internal import Synchronization
-internal import VGGModel
+internal import VGGBytes
+internal import VGGTensors
 
 /// A range of a weight tensor as floats in memory: lent where it lies there already, decoded otherwise.
 enum DecodedWeights {

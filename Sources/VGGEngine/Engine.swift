@@ -1,4 +1,6 @@
+public import VGGBytes
 public import VGGModel
+public import VGGTensors
 
 /// Runs a network over batches of pictures.
 ///

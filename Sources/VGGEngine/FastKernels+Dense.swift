@@ -1,6 +1,8 @@
 internal import CVGGKernels
 internal import Synchronization
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// Dense layers, with weights that lie in memory or are decoded as they are needed.
 extension FastKernels {

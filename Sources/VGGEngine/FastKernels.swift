@@ -1,5 +1,6 @@
 internal import CVGGKernels
 internal import VGGModel
+internal import VGGTensors
 
 /// The layers of the fast path, each split over the threads of a workspace.
 struct FastKernels {

@@ -1,6 +1,8 @@
 internal import CVGGKernels
 internal import Synchronization
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// A layer and how it is computed fast, with its weights in the form that this needs.
 struct FastLayer: Sendable {

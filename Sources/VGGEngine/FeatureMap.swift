@@ -1,5 +1,6 @@
 internal import CVGGKernels
 public import VGGModel
+package import VGGTensors
 
 /// The values between two layers for a batch of pictures: float32, order picture, row, column, channel (NHWC).
 ///

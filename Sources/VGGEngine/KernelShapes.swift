@@ -1,5 +1,6 @@
 internal import CVGGKernels
 internal import VGGModel
+internal import VGGTensors
 
 /// What the kernels call the settings of layers.
 extension Convolution {

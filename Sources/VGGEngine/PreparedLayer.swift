@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// A layer with its weights at hand.
 struct PreparedLayer: Sendable {

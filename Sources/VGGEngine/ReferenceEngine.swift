@@ -1,5 +1,6 @@
 internal import CVGGKernels
 public import VGGModel
+internal import VGGTensors
 
 /// The yardstick: each output value is one sum in double precision, taken in a fixed order and rounded once.
 ///

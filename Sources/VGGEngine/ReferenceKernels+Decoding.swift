@@ -1,4 +1,5 @@
 internal import VGGModel
+internal import VGGTensors
 
 /// Dense layers whose weights must be decoded.
 extension ReferenceKernels {

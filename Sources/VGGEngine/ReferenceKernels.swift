@@ -1,5 +1,6 @@
 internal import CVGGKernels
 internal import VGGModel
+internal import VGGTensors
 
 /// The layers of the reference path, each split over threads. An output has its shape before it is computed.
 struct ReferenceKernels: Sendable {

@@ -1,5 +1,6 @@
 internal import CVGGKernels
 public import VGGModel
+internal import VGGTensors
 
 /// How an engine rounds the sums of a layer, as far as bounds of its errors need to know.
 ///

@@ -1,7 +1,7 @@
 internal import CVGGKernels
 internal import Glibc
 internal import Synchronization
-internal import VGGModel
+internal import VGGBytes
 
 /// Threads that stay at hand between the layers of a run.
 ///

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// Splits work that consists of independent parts over threads.
 struct Threads: Sendable {

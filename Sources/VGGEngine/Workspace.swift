@@ -1,5 +1,6 @@
 internal import Synchronization
 internal import VGGModel
+internal import VGGTensors
 
 /// The memory and the threads of one run, which the next run uses again.
 final class Workspace: @unchecked Sendable {

@@ -1,5 +1,5 @@
 internal import CHDF5
-internal import VGGModel
+internal import VGGBytes
 
 /// Reads the catalogue that the child process left behind; `CHDF5.h` describes it.
 ///

@@ -1,5 +1,5 @@
 internal import CHDF5
-public import VGGModel
+public import VGGBytes
 
 /// What an HDF5 file holds, and access to its numbers.
 ///

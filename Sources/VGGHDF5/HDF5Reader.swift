@@ -1,6 +1,6 @@
 internal import CHDF5
 internal import Glibc
-internal import VGGModel
+internal import VGGBytes
 
 /// Has the library work on a file, and says in the package's terms what came of it.
 struct HDF5Reader: Sendable {

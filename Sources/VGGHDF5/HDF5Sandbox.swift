@@ -1,5 +1,5 @@
 internal import CHDF5
-internal import VGGModel
+internal import VGGBytes
 
 /// What keeps hostile HDF5 files from doing harm: the process that parses them may do nothing but compute.
 public enum HDF5Sandbox {

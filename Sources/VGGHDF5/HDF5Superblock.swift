@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGBytes
 
 /// What can be known of an HDF5 file without parsing it.
 public struct HDF5Superblock: Equatable, Sendable {
@@ -12,12 +12,23 @@ public struct HDF5Superblock: Equatable, Sendable {
 
   /// Looks for a superblock; nil where there is none.
   public init?(of file: ByteRegion) {
-    guard case .hdf5(let offset) = FileKind(of: file), let version = file.byte(at: offset + 8) else {
+    guard let offset = HDF5Superblock.offset(in: file), let version = file.byte(at: offset + 8) else {
       return nil
     }
     self.offset = offset
     self.version = Int(version)
     fileLength = HDF5Superblock.fileLength(in: file, offset: offset, version: Int(version))
+  }
+
+  /// Where a file's superblock stands: at the beginning, or at 512, 1024, 2048 … behind a user block; nil where there is none.
+  public static func offset(in file: ByteRegion) -> Int? {
+    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    var offset = 0
+    while offset < file.count {
+      if file.hasBytes(signature, at: offset) { return offset }
+      offset = offset == 0 ? 512 : offset * 2
+    }
+    return nil
   }
 
   // HDF5 File Format Specification, section II.A.

@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGTensors
 
 /// The type of the elements of a data set, as the file describes it.
 public enum HDF5Type: Equatable, Sendable {

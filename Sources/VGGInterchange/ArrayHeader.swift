@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// The header of a `.npy` file (NumPy enhancement proposal 1): magic, version, length, and a Python dictionary as text.
 struct ArrayHeader {

@@ -1,4 +1,5 @@
 internal import JSONKit
+public import VGGBytes
 public import VGGModel
 
 /// A list of the names of classes, as people and other tools write it.

@@ -1,5 +1,7 @@
 internal import VGGArchive
+public import VGGBytes
 public import VGGModel
+public import VGGTensors
 
 /// An `.npz` file: a zip archive of named `.npy` arrays.
 public struct NumPyArchive {

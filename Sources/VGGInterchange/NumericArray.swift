@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGBytes
 
 /// An array of numbers from a `.npy` file: a shape and the bytes as they lie in the file, converted on demand.
 public struct NumericArray: Sendable {

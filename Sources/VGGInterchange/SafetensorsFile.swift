@@ -1,5 +1,7 @@
 internal import JSONKit
+public import VGGBytes
 public import VGGModel
+internal import VGGTensors
 
 /// Writes safetensors files, which Python, Rust and JavaScript read without running code.
 ///

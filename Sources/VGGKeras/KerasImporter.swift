@@ -1,5 +1,7 @@
+public import VGGBytes
 internal import VGGHDF5
 public import VGGModel
+public import VGGSources
 
 /// Reads weight files of all generations of Keras.
 ///
@@ -21,10 +23,10 @@ public enum KerasImporter {
     var files: [KerasFile] = []
     let weights: KerasWeights
     switch source.content {
-    case .file(.hdf5):
+    case .hdf5:
       files = [try KerasFile(main.bytes, path: main.path, offset: 0)]
       weights = try GenerationReader(files[0]).weights()
-    case .file(.zip):
+    case .archive:
       let archive = try KerasArchive(main, scratchFolder: options.scratchFolder)
       files = [try KerasFile(archive.weights, path: main.path, offset: archive.weightsOffset)]
       weights = try GenerationReader.keras3(files, form: .archive, configuration: archive.configuration)
@@ -38,10 +40,6 @@ public enum KerasImporter {
       }
       weights = try GenerationReader.keras3(files, form: .shards, configuration: nil)
       try index.requireAgreement(with: weights, shards: source.companions, file: main.path)
-    case .file:
-      throw FileError(
-        .unsupported, code: "keras.kind", file: main.path, "is not a Keras file",
-        allowed: "HDF5, a .keras archive or an index of shards")
     }
     var model = try model(
       of: weights, in: files, from: Provenance.SourceFile(main), path: main.path, options: options)

@@ -1,5 +1,8 @@
+internal import VGGBytes
 internal import VGGHDF5
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// Where the head begins, and what its outputs are.
 extension NetworkAssembly {

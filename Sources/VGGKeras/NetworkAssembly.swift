@@ -1,5 +1,8 @@
+internal import VGGBytes
 internal import VGGHDF5
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// Makes what the canonical model is built of from the layers of a file of any generation.
 ///

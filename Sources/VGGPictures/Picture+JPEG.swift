@@ -1,5 +1,5 @@
 internal import CJPEG
-internal import VGGModel
+internal import VGGBytes
 
 extension Picture {
   /// Decodes a JPEG through TurboJPEG, with the accurate transform that other loaders use by default.

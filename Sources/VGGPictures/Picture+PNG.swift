@@ -1,5 +1,5 @@
 internal import CPNG
-internal import VGGModel
+internal import VGGBytes
 
 extension Picture {
   /// Decodes a PNG of any kind through libpng's simplified interface, which needs no `setjmp`.

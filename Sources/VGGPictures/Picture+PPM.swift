@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 extension Picture {
   /// Decodes a binary PPM (P6) or PGM (P5) picture of 8 bits.

@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGTensors
 
 extension Picture {
   /// The picture at another size.

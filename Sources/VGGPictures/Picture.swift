@@ -1,4 +1,5 @@
-public import VGGModel
+public import VGGBytes
+public import VGGTensors
 
 /// A picture of 8 bits a channel: red, green, blue, row by row from the top.
 public struct Picture: Equatable, Sendable {
@@ -47,7 +48,7 @@ public struct Picture: Equatable, Sendable {
     } else if bytes.hasBytes(Array("P5".utf8)) || bytes.hasBytes(Array("P6".utf8)) {
       self = try .portableAnymap(bytes, file)
     } else {
-      let name: String? = if case .otherPicture(let name) = FileKind(of: bytes) { name } else { nil }
+      let name = Picture.nameOfOtherKind(bytes)
       throw FileError(
         .unsupported, code: "picture.kind", file: file,
         name.map { "is \($0), which is not read" } ?? "is not a picture",

@@ -1,4 +1,5 @@
 public import VGGModel
+public import VGGTensors
 
 /// How a picture is brought to the extent of an input: it is scaled, then its centre is cut out.
 public struct PictureFit: Equatable, Sendable {

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// How the pixels of a file are turned against the picture: the numbers of the EXIF tag 0x0112.
 public enum PictureOrientation: Int, CaseIterable, Sendable {

@@ -1,4 +1,5 @@
 public import VGGModel
+public import VGGTensors
 
 extension Preprocessing {
   /// What a network gets to see of a picture: [row, column, channel] float32.

@@ -1,5 +1,4 @@
 internal import Glibc
-internal import VGGModel
 
 extension Verification {
   /// Why the verdict is what it is, where it is neither exact nor equivalent: one line for each reason, the first one nearest

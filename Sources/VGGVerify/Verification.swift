@@ -1,5 +1,7 @@
+public import VGGBytes
 public import VGGEngine
 public import VGGModel
+internal import VGGTensors
 
 /// Whether a model is what its passes make of its source, and whether it still computes the same: what was compared, and what
 /// came of it.

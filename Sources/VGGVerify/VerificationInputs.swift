@@ -1,5 +1,6 @@
 public import VGGEngine
 public import VGGModel
+internal import VGGTensors
 
 /// Inputs that show mistakes: no symmetry, every channel different, the whole range of values that pictures have.
 public enum VerificationInputs {

@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGBytes
 
 /// A list of SHA-256 sums, read as `sha256sum --check` reads it: lines as `sha256sum` prints them, with or without
 /// `--tag`, and what BSD's tools and openssl print.

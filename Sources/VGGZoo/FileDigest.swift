@@ -1,5 +1,5 @@
 internal import CCrypto
-public import VGGModel
+public import VGGBytes
 
 /// A way to compute a digest of a file; what a publisher states is what can be checked.
 public enum DigestAlgorithm: String, CaseIterable, Comparable, Sendable {

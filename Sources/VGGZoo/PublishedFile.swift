@@ -1,3 +1,4 @@
+internal import VGGBytes
 public import VGGModel
 
 /// A weight file that somebody published: how it is recognised, and what it holds.

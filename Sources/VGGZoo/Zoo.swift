@@ -1,4 +1,4 @@
-public import VGGModel
+public import VGGBytes
 
 /// A table of published files, and which of them a file is.
 public struct Zoo: Sendable {

@@ -1,6 +1,8 @@
 import TestSupport
+import VGGBytes
 import VGGCaffe
 import VGGModel
+import VGGSources
 
 /// A layer to be written in any generation.
 struct TestLayer {

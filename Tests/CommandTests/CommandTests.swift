@@ -2,8 +2,8 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
+import VGGBytes
 import VGGInterchange
-import VGGModel
 
 /// The command as a process: flags, output, files, exit statuses.
 @Suite struct CommandTests {

@@ -1,8 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGFile
-import VGGModel
+import VGGNative
+import VGGTensors
 
 /// Whatever is derived from a native model is derived from bytes that are what the model says they are.
 @Suite struct DigestCheckTests {

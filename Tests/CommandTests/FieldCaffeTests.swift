@@ -1,8 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGBytes
 import VGGInterchange
-import VGGModel
 
 /// What people have of VGG's family in Caffe: what is one is read right, what is not is called what it is.
 @Suite struct FieldCaffeTests {

@@ -1,8 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGBytes
 import VGGInterchange
-import VGGModel
 
 /// What a model computes of an input in the folder `fixtures/field`.
 ///

@@ -1,7 +1,8 @@
 import Foundation
 import TestSupport
-import VGGFile
+import VGGBytes
 import VGGModel
+import VGGNative
 
 /// Files that are made to do harm, written where they are needed: most are large, but of little content.
 enum HostileFile {

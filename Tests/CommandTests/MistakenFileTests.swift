@@ -1,7 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGModel
+import VGGBytes
+import VGGConv
 
 /// What people give by mistake, with the bytes that such files begin (or end) with: one line that says what it is and what
 /// to do.

@@ -1,7 +1,9 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGBytes
 import VGGModel
+import VGGSources
 
 @testable import VGGCommands
 

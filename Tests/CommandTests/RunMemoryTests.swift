@@ -1,8 +1,9 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGFile
 import VGGModel
+import VGGNative
+import VGGTensors
 
 /// A model that is stored in less takes no more memory to run.
 @Suite struct RunMemoryTests {

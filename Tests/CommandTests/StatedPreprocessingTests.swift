@@ -3,7 +3,6 @@ import JSONKit
 import TestSupport
 import Testing
 import VGGInterchange
-import VGGModel
 
 /// Mean and scale that are stated on the command line, for any source, and what files say of them.
 @Suite struct StatedPreprocessingTests {

@@ -2,8 +2,10 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
-import VGGFile
+import VGGBytes
 import VGGModel
+import VGGNative
+import VGGTensors
 
 /// Models that were ruined, and that no command may call equivalent: the trained networks, as a user would ruin them.
 @Suite struct VerdictTests {

@@ -2,10 +2,12 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
+import VGGBytes
 import VGGCaffe
-import VGGFile
 import VGGInterchange
 import VGGModel
+import VGGNative
+import VGGTensors
 
 @testable import CaffeTestSupport
 

@@ -2,9 +2,11 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
-import VGGFile
 import VGGHDF5
 import VGGModel
+import VGGNative
+import VGGSources
+import VGGTensors
 
 /// What users of Keras files run into.
 @Suite struct KerasCases {

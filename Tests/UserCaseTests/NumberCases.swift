@@ -2,10 +2,13 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
+import VGGBytes
 import VGGEngine
-import VGGFile
 import VGGInterchange
 import VGGModel
+import VGGNative
+import VGGSources
+import VGGTensors
 
 @testable import CaffeTestSupport
 

@@ -2,9 +2,11 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
-import VGGFile
+import VGGBytes
 import VGGHDF5
 import VGGModel
+import VGGNative
+import VGGSources
 
 @testable import CaffeTestSupport
 @testable import VGGCommands

@@ -1,6 +1,9 @@
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGModel
+import VGGSources
+import VGGTensors
 
 @testable import CaffeTestSupport
 

@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGModel
 

@@ -1,5 +1,7 @@
 import Testing
+import VGGBytes
 import VGGModel
+import VGGTensors
 
 @testable import CaffeTestSupport
 

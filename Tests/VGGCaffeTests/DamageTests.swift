@@ -1,7 +1,9 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGModel
+import VGGTensors
 
 @testable import CaffeTestSupport
 

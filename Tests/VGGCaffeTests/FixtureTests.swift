@@ -1,7 +1,9 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGModel
+import VGGTensors
 
 /// Files that Caffe wrote, against numbers that were read from their Keras twins with h5py.
 @Suite struct FixtureTests {

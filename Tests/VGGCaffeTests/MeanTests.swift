@@ -1,6 +1,9 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGModel
+import VGGSources
+import VGGTensors
 
 @testable import CaffeTestSupport
 @testable import VGGCaffe

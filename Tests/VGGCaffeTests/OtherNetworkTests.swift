@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGModel
 

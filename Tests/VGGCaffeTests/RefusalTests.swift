@@ -1,6 +1,8 @@
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGModel
+import VGGSources
 
 @testable import CaffeTestSupport
 

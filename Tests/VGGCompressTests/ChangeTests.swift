@@ -1,6 +1,8 @@
 import Testing
+import VGGBytes
 import VGGCompress
 import VGGModel
+import VGGTensors
 
 /// What is reported of a change of precision, and which layers it harms.
 @Suite struct ChangeTests {

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VGGCompress
 import VGGModel
+import VGGTensors
 
 @Suite struct CompressTests {
   /// A small network D with seeded weights.

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VGGEngine
 import VGGModel
+import VGGTensors
 
 /// Pictures larger than the network's own: dense layers slide as convolutions do.
 @Suite struct DenseEvaluationTests {

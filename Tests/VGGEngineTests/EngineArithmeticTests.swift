@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VGGEngine
 import VGGModel
+import VGGTensors
 
 /// The engines against formulas: whole networks layer by layer, and single layers of any geometry.
 @Suite struct EngineArithmeticTests {

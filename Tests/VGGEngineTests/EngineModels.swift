@@ -1,9 +1,12 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGCaffe
 import VGGEngine
 import VGGKeras
 import VGGModel
+import VGGSources
+import VGGTensors
 
 /// Small random models and inputs; equal seeds give equal values.
 extension SeededGenerator {
@@ -138,7 +141,7 @@ func fixtureModel(_ name: String) throws -> Model {
   let file = try MappedFile(path: fixture(name))
   guard name.hasPrefix("caffe/") else {
     return try KerasImporter.model(
-      of: KerasSource(file, kind: FileKind(of: file.bytes)), options: ImportOptions())
+      of: KerasSource(file), options: ImportOptions())
   }
   let prototxt = try MappedFile(
     path: fixture(

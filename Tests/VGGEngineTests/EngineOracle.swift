@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import VGGEngine
 import VGGModel
+import VGGTensors
 
 /// One picture between two layers.
 struct Picture {

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VGGEngine
 import VGGModel
+import VGGTensors
 
 /// What holds for every engine: results do not depend on how the work is done; what does not fit is refused.
 @Suite struct EngineTests {

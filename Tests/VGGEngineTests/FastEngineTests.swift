@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import VGGEngine
 import VGGModel
+import VGGTensors
 
 /// The fast engine against the reference engine, and against itself where nothing may change a bit.
 @Suite struct FastEngineTests {

@@ -1,10 +1,13 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGBytes
 import VGGEngine
 import VGGInterchange
 import VGGKeras
 import VGGModel
+import VGGSources
+import VGGTensors
 
 /// Files as people have them: beginnings of networks, nested and subclassed models, heads of all kinds. Each is read and
 /// gives what the framework gave that wrote it.
@@ -13,7 +16,7 @@ import VGGModel
     let file = try MappedFile(path: fixture("field/\(name)"))
     var options = ImportOptions()
     options.headActivation = head
-    return try KerasImporter.model(of: KerasSource(file, kind: FileKind(of: file.bytes)), options: options)
+    return try KerasImporter.model(of: KerasSource(file), options: options)
   }
 
   static func input(_ name: String) throws -> FeatureMap {

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGModel
+import VGGBytes
 
 @testable import VGGHDF5
 

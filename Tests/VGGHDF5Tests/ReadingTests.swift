@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
-import VGGModel
+import VGGBytes
+import VGGTensors
 
 @testable import VGGHDF5
 

@@ -1,8 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGBytes
 import VGGHDF5
-import VGGModel
 
 /// A file that becomes shorter when it is mapped already: the process that parses it ends, and that is no fault of the file.
 @Suite struct ShortenedFileTests {

@@ -1,7 +1,8 @@
 import TestSupport
 import Testing
 import VGGArchive
-import VGGModel
+import VGGBytes
+import VGGTensors
 
 @Suite("Zip archives")
 struct ArchiveTests {

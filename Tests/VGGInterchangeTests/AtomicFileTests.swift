@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGModel
+import VGGBytes
 
 /// The names of everything in a folder, hidden files too.
 func files(in folder: String) throws -> [String] {

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VGGModel
+import VGGBytes
 
 /// Calls a function with the bytes cut off at every length, and with seeded changes of some bytes.
 func forEachDamage(of bytes: [UInt8], seed: UInt64, mutations: Int = 400, _ body: ([UInt8]) throws -> Void)

@@ -1,7 +1,9 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGInterchange
 import VGGModel
+import VGGTensors
 
 @Suite("Writing for other programs")
 struct ExportTests {

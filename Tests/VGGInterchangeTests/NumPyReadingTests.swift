@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGInterchange
-import VGGModel
 
 @Suite("Reading NumPy files")
 struct NumPyReadingTests {

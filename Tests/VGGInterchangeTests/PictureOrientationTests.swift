@@ -1,8 +1,10 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGInterchange
 import VGGModel
 import VGGPictures
+import VGGTensors
 
 @Suite("Orientation of pictures")
 struct PictureOrientationTests {

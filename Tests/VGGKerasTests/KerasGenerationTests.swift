@@ -1,6 +1,7 @@
-import Testing
 import TestSupport
+import Testing
 import VGGModel
+import VGGTensors
 
 @testable import VGGKeras
 

@@ -1,6 +1,8 @@
 import TestSupport
 import Testing
 import VGGModel
+import VGGSources
+import VGGTensors
 
 @testable import VGGKeras
 

@@ -1,6 +1,8 @@
-import Testing
 import TestSupport
+import Testing
+import VGGBytes
 import VGGModel
+import VGGSources
 
 @testable import VGGKeras
 

@@ -1,6 +1,8 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGModel
+import VGGTensors
 
 @testable import VGGKeras
 

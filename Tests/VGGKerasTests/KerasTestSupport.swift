@@ -1,6 +1,9 @@
 import Foundation
 import TestSupport
+import VGGBytes
 import VGGModel
+import VGGSources
+import VGGTensors
 
 @testable import VGGKeras
 
@@ -17,7 +20,7 @@ func importedModel(
 func kerasSource(_ name: String) throws(FileError) -> KerasSource {
   if KerasSource.isFolder(fixture(name)) { return try KerasSource(folder: fixture(name)) }
   let file = try MappedFile(path: fixture(name))
-  return try KerasSource(file, kind: FileKind(of: file.bytes))
+  return try KerasSource(file)
 }
 
 extension Model {

@@ -1,6 +1,9 @@
 import JSONKit
 import Testing
+import VGGBytes
 import VGGModel
+import VGGSources
+import VGGTensors
 
 @testable import VGGKeras
 

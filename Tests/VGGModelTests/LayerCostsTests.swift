@@ -1,5 +1,6 @@
 import Testing
 import VGGModel
+import VGGTensors
 
 /// What `summary` prints, against the paper and against sums done by hand.
 @Suite struct LayerCostsTests {

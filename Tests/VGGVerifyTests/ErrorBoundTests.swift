@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VGGCompress
 import VGGModel
+import VGGTensors
 
 @testable import VGGEngine
 @testable import VGGVerify

@@ -1,7 +1,9 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGEngine
 import VGGModel
+import VGGTensors
 import VGGVerify
 
 @Suite struct RecordedActivationsTests {

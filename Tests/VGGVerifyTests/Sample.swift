@@ -1,7 +1,9 @@
-import Testing
 import TestSupport
+import Testing
+import VGGBytes
 import VGGEngine
 import VGGModel
+import VGGTensors
 import VGGVerify
 
 /// A small network as an importer finds it in a Caffe file, and the native model of it.

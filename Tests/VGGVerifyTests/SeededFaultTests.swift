@@ -2,6 +2,7 @@ import Testing
 import VGGCompress
 import VGGEngine
 import VGGModel
+import VGGTensors
 
 @testable import VGGVerify
 

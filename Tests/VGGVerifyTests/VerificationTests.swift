@@ -3,6 +3,7 @@ import Testing
 import VGGCompress
 import VGGEngine
 import VGGModel
+import VGGTensors
 import VGGVerify
 
 @Suite struct VerificationTests {

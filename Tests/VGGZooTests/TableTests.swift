@@ -1,4 +1,5 @@
 import Testing
+import VGGBytes
 import VGGModel
 import VGGZoo
 

@@ -1,4 +1,6 @@
-internal import VGGModel
+internal import VGGBytes
+internal import VGGSources
+internal import VGGTensors
 
 /// BatchNorm and Scale layers, which are worked into the layers around them.
 extension ChainReader {

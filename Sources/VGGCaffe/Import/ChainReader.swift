@@ -1,4 +1,7 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// Follows a network's layers one by one and takes them for what they are in a VGG: convolutions with their ReLUs,
 /// five poolings, one normalisation at most, dense layers, a softmax. What deviates is refused by name.

@@ -1,3 +1,4 @@
+internal import VGGBytes
 internal import VGGModel
 
 /// A network whose layers a prototxt describes and whose weights another file holds, matched by name.

@@ -1,4 +1,7 @@
-public import VGGModel
+public import VGGBytes
+internal import VGGModel
+public import VGGSources
+internal import VGGTensors
 
 extension CaffeImporter {
   /// Takes the mean colour of a mean picture as Caffe's `compute_image_mean` writes it: a BlobProto on its own, channels

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGSources
 
 extension CaffeNet {
   /// Types of layers that only certain networks have, most of them built on a VGG.
@@ -25,8 +25,8 @@ extension CaffeNet {
   ]
 
   /// Which known network that is not a VGG has kernels of the shapes that the layers declare, or layers of such types.
-  func knownNetwork(in file: CaffeFile) -> KnownNetwork? {
-    var kernels: [KnownNetwork.Kernel] = []
+  func foreignNetwork(in file: CaffeFile) -> ForeignNetwork? {
+    var kernels: [ForeignNetwork.Kernel] = []
     var hasDense = false
     let used = layers.filter(\.isUsedForTesting)
     for layer in used {
@@ -36,26 +36,26 @@ extension CaffeNet {
         hasDense = true
       } else if shape.count == 4 {
         kernels.append(
-          KnownNetwork.Kernel(outputs: shape[0], inputs: shape[1], height: shape[2], width: shape[3]))
+          ForeignNetwork.Kernel(outputs: shape[0], inputs: shape[1], height: shape[2], width: shape[3]))
       } else if shape.count == 2 {
         hasDense = true
       }
     }
-    if let known = KnownNetwork(kernels: kernels, hasDense: hasDense) { return known }
+    if let known = ForeignNetwork(kernels: kernels, hasDense: hasDense) { return known }
     for (part, name) in CaffeNet.tellingNames {
       if let layer = used.first(where: { $0.name.contains(part) }) {
-        return KnownNetwork(name: name, evidence: "a layer called \(layer.name)")
+        return ForeignNetwork(name: name, evidence: "a layer called \(layer.name)")
       }
     }
     if let known = used.lazy.compactMap({ layer in
       CaffeNet.tellingTypes[layer.type].map {
-        KnownNetwork(name: $0, evidence: "layer \(layer.name) of type \(layer.type)")
+        ForeignNetwork(name: $0, evidence: "layer \(layer.name) of type \(layer.type)")
       }
     }).first {
       return known
     }
     return kernels.first { $0.height != $0.width }.map {
-      KnownNetwork(
+      ForeignNetwork(
         name: "a low-rank version of a VGG, whose kernels were split into rows and columns",
         evidence: "a kernel of \($0.height)x\($0.width)")
     }

@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
 
 /// What a file of Caffe's tells of what must be done to pictures.
 struct PictureRule {

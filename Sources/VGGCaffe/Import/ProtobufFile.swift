@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// What a file without a signature is, by its outermost fields, if it is a serialised message at all.
 enum ProtobufFile: Equatable {

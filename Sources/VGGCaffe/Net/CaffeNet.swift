@@ -1,5 +1,7 @@
+internal import VGGBytes
 internal import VGGHDF5
 internal import VGGModel
+internal import VGGTensors
 
 /// A network as a file of Caffe's describes it: the same for all generations, in binary form and as text.
 struct CaffeNet {

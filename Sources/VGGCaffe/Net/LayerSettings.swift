@@ -1,5 +1,7 @@
 internal import CCaffe
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// The settings messages of one layer, and what they make of the layer's type.
 struct LayerSettings {

@@ -1,5 +1,7 @@
 internal import CCaffe
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// Reads the network's description out of a serialised NetParameter of any generation.
 struct NetReader {

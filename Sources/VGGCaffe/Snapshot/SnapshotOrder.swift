@@ -1,5 +1,7 @@
+internal import VGGBytes
 internal import VGGHDF5
 internal import VGGModel
+internal import VGGSources
 
 /// Finds the order and the types of a snapshot's layers where no prototxt says them.
 ///

@@ -1,3 +1,4 @@
+internal import VGGBytes
 internal import VGGHDF5
 internal import VGGModel
 

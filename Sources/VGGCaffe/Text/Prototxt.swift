@@ -1,5 +1,5 @@
 internal import CCaffe
-internal import VGGModel
+internal import VGGBytes
 
 /// Reads a network's description as text (prototxt, protobuf's text format).
 ///

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// Splits protobuf's text format into tokens.
 struct TextScanner {

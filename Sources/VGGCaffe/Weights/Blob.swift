@@ -1,4 +1,5 @@
-internal import VGGModel
+internal import VGGBytes
+internal import VGGTensors
 
 /// The numbers of one layer in a file: a shape and where the numbers are. Nothing of the numbers is read.
 protocol Blob {

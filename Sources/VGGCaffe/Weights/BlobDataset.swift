@@ -1,5 +1,6 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
+internal import VGGTensors
 
 extension HDF5Type {
   /// What it is, for errors.

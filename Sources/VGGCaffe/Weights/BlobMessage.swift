@@ -1,4 +1,5 @@
-internal import VGGModel
+internal import VGGBytes
+internal import VGGTensors
 
 /// A BlobProto of a binary file.
 ///

@@ -1,5 +1,8 @@
+internal import VGGBytes
 internal import VGGHDF5
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// Turns the blobs of one layer into its weight and bias, checked against the layer's own settings.
 struct BlobReader {

@@ -1,5 +1,5 @@
 internal import CCaffe
-internal import VGGModel
+internal import VGGBytes
 
 /// Copies of the small messages of a file, fit for protobuf-c: only what the schema knows, without the big ones.
 ///

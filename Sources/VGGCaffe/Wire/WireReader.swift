@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// A field of a serialised message: its number and where its value is.
 struct WireField {

@@ -2,6 +2,7 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 private let batchOption = Option<Int>(
   "batch", valueName: "NUMBER", help: "The number of pictures in a batch", range: 1...4096, standard: "1")

@@ -1,7 +1,8 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGFile
-internal import VGGModel
+internal import VGGBytes
+internal import VGGConv
+internal import VGGNative
 internal import VGGZoo
 
 private let checkOption = Option(

@@ -1,4 +1,5 @@
 internal import CommandLineKit
+internal import VGGBytes
 internal import VGGInterchange
 internal import VGGModel
 

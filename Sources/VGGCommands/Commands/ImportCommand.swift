@@ -1,9 +1,11 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
 internal import VGGCompress
-internal import VGGFile
 internal import VGGKeras
 internal import VGGModel
+internal import VGGNative
+internal import VGGSources
 
 private let sourceArgument = Positional(
   "SOURCE", help: "A Keras or Caffe weight file, or the folder of an unpacked .keras archive")

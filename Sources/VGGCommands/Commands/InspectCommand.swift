@@ -1,7 +1,9 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGFile
+internal import VGGBytes
 internal import VGGModel
+internal import VGGNative
+internal import VGGTensors
 
 private let fileArgument = Positional("FILE", help: "A native model or a source file")
 private let tensorsSwitch = Switch("tensors", help: "List all tensors")

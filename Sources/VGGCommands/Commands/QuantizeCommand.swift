@@ -1,8 +1,8 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGCompress
-internal import VGGFile
 internal import VGGModel
+internal import VGGNative
 
 private let modelArgument = Positional("MODEL", help: "A native model")
 

@@ -1,8 +1,10 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGInterchange
 internal import VGGModel
+internal import VGGTensors
 
 private let topOption = Option<Int>(
   "top", valueName: "COUNT", help: "Print this many classes; 5 if not given", range: 1...100_000)

@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGModel
+internal import VGGTensors
 
 private let netArgument = Positional(
   "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file",

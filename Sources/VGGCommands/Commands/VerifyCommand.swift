@@ -1,8 +1,10 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
 internal import VGGEngine
-internal import VGGFile
 internal import VGGModel
+internal import VGGNative
+internal import VGGSources
 internal import VGGVerify
 
 private let referenceOption = Option(

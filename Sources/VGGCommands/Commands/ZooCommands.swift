@@ -1,8 +1,10 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGFile
+internal import VGGBytes
 internal import VGGKeras
 internal import VGGModel
+internal import VGGNative
+internal import VGGSources
 internal import VGGZoo
 
 /// Lists the published files.

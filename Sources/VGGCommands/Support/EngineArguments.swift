@@ -1,6 +1,6 @@
 internal import CommandLineKit
+internal import VGGBytes
 internal import VGGEngine
-internal import VGGModel
 
 /// Options that decide how a network is run.
 enum EngineArguments {

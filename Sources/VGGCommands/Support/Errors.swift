@@ -1,6 +1,6 @@
 public import CommandLineKit
+public import VGGBytes
 internal import VGGEngine
-public import VGGModel
 internal import VGGVerify
 
 extension FileError: ReportableError {

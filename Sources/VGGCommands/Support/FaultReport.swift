@@ -1,5 +1,6 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGModel
 internal import VGGVerify

@@ -1,7 +1,10 @@
+internal import VGGBytes
+internal import VGGConv
 internal import VGGEngine
 internal import VGGInterchange
 internal import VGGModel
 internal import VGGPictures
+internal import VGGTensors
 
 /// Reads what a model is run on: pictures, which are preprocessed as the model says, or preprocessed arrays.
 struct InputReader {

@@ -1,8 +1,10 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
 internal import VGGEngine
-internal import VGGFile
 internal import VGGModel
+internal import VGGNative
+internal import VGGTensors
 internal import VGGVerify
 
 /// Options that decide how a model is judged: those of `verify`, and of the commands that judge what they write.

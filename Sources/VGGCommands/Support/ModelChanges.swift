@@ -1,8 +1,10 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
 internal import VGGCompress
-internal import VGGFile
 internal import VGGModel
+internal import VGGNative
+internal import VGGTensors
 
 /// Size and error of each layer before and after passes, as they are in the written file.
 struct ModelChanges {

@@ -1,6 +1,8 @@
 internal import CommandLineKit
 internal import VGGCompress
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// Options that several commands share, declared once so that they mean the same everywhere.
 enum ModelOptions {

@@ -1,6 +1,8 @@
 internal import JSONKit
-internal import VGGFile
+internal import VGGBytes
 internal import VGGModel
+internal import VGGNative
+internal import VGGTensors
 
 /// What `inspect` says of a model.
 struct ModelReport {

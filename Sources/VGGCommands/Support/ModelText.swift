@@ -1,8 +1,9 @@
 internal import CommandLineKit
 internal import Glibc
-internal import VGGFile
+internal import VGGBytes
 internal import VGGInterchange
 internal import VGGModel
+internal import VGGNative
 
 /// `VGG-16 (D), 1000 classes, input 224x224x3`; `VGG-16 (D) up to pool4, no top`
 func networkText(_ network: Network) -> String {

@@ -1,5 +1,6 @@
-internal import VGGFile
+internal import VGGBytes
 internal import VGGModel
+internal import VGGNative
 
 extension OpenedModel {
   /// Opens a native model for a command that takes no other.

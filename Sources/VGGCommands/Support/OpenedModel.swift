@@ -1,9 +1,12 @@
 internal import CommandLineKit
+internal import VGGBytes
 internal import VGGCaffe
-internal import VGGFile
+internal import VGGConv
 internal import VGGHDF5
 internal import VGGKeras
 internal import VGGModel
+internal import VGGNative
+internal import VGGSources
 
 /// A file that holds a model: the native format, or a source that was imported in memory.
 struct OpenedModel {
@@ -33,8 +36,12 @@ struct OpenedModel {
     if let mean { (options.mean, meanFile) = try mean.colour(scratchFolder: options.scratchFolder) }
     guard !KerasSource.isFolder(path) else {
       guard prototxt == nil else { throw OpenedModel.hasNoUseForAPrototxt(path) }
+      let source: KerasSource
+      do throws(FileError) { source = try KerasSource(folder: path) } catch {
+        throw error.code == "keras.folder" ? FileError.mistakenFolder(path) ?? error : error
+      }
       self = try OpenedModel(
-        KerasSource(folder: path), mean: meanFile, options: options,
+        source, mean: meanFile, options: options,
         sandboxFailure: OpenedModel.sandboxFailure(for: path, options))
       return
     }
@@ -99,7 +106,7 @@ struct OpenedModel {
     func keras() throws(FileError) -> OpenedModel {
       guard prototxt == nil else { throw OpenedModel.hasNoUseForAPrototxt(file.path) }
       return try OpenedModel(
-        KerasSource(file, kind: kind), mean: mean, options: options, sandboxFailure: sandboxFailure)
+        KerasSource(file), mean: mean, options: options, sandboxFailure: sandboxFailure)
     }
     func hdf5() throws(FileError) -> OpenedModel {
       guard prototxt == nil else {

@@ -2,6 +2,7 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// What `run` says of a network's output, by what the output means.
 struct OutputReport {

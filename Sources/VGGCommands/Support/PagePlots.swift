@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import Glibc
-internal import VGGModel
+internal import VGGBytes
+internal import VGGTensors
 
 /// How the page looks, in light and in dark.
 enum PageStyle {

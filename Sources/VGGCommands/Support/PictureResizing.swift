@@ -1,7 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGModel
 internal import VGGPictures
+internal import VGGTensors
 
 /// How the user wants pictures to be brought to a model's extent.
 enum PictureResizing: Equatable, Sendable {

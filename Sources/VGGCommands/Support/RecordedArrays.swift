@@ -1,5 +1,5 @@
+internal import VGGBytes
 internal import VGGInterchange
-internal import VGGModel
 internal import VGGVerify
 
 /// All arrays of a file of recorded activations.

@@ -1,5 +1,6 @@
 internal import Glibc
-internal import VGGModel
+internal import VGGBytes
+internal import VGGSources
 
 /// The folder for temporary files: `TMPDIR` of the environment, as for other programs.
 var scratchFolder: String {

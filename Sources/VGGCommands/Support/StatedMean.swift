@@ -1,6 +1,9 @@
+internal import VGGBytes
 internal import VGGCaffe
+internal import VGGConv
 internal import VGGInterchange
 internal import VGGModel
+internal import VGGSources
 
 /// What a user states the mean of the training pictures with.
 enum StatedMean: Equatable, Sendable {

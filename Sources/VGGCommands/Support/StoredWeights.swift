@@ -1,6 +1,8 @@
 internal import CommandLineKit
-internal import VGGFile
+internal import VGGBytes
 internal import VGGModel
+internal import VGGNative
+internal import VGGTensors
 
 /// What a file keeps its weights and biases in.
 struct StoredWeights {

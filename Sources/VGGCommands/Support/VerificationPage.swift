@@ -1,6 +1,8 @@
 internal import CommandLineKit
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 internal import VGGVerify
 
 extension VerificationReport {

@@ -1,7 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGFile
 internal import VGGModel
+internal import VGGNative
 internal import VGGVerify
 
 /// A verification and what it was made of, from which every form of the report is made.

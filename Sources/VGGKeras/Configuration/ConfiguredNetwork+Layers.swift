@@ -1,5 +1,8 @@
 internal import JSONKit
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// Layers that make up the network: convolutions, poolings, dense layers.
 extension ConfiguredNetwork {

@@ -1,5 +1,7 @@
 internal import JSONKit
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
 
 extension ConfiguredNetwork {
   /// A batch normalisation, which must stand behind a layer with weights, its activation or the pooling behind that.

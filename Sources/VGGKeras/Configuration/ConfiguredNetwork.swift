@@ -1,5 +1,8 @@
 internal import JSONKit
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// What a configuration says of the network: all that VGG leaves no choice in is checked, the rest is kept.
 struct ConfiguredNetwork {

@@ -1,4 +1,5 @@
 internal import JSONKit
+internal import VGGBytes
 internal import VGGModel
 
 /// What layers in front of the first convolution do to each channel: `factor * pixel + summand`.

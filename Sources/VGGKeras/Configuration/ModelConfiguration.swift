@@ -1,4 +1,5 @@
 internal import JSONKit
+internal import VGGBytes
 internal import VGGModel
 
 /// The layers that a model's configuration describes, those of models inside it included, in order.

@@ -1,5 +1,5 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
 
 /// Looking things up in an HDF5 file that may hold anything; what is not there is an error that says so.
 struct FileReading {

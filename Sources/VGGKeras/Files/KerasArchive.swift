@@ -1,5 +1,5 @@
 internal import VGGArchive
-internal import VGGModel
+internal import VGGBytes
 
 /// A `.keras` file: a zip archive of a configuration and an HDF5 file of weights.
 struct KerasArchive {

@@ -1,5 +1,5 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
 
 /// An HDF5 file of weights, or the part of an archive that is one.
 struct KerasFile {

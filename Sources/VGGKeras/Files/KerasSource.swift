@@ -1,7 +1,8 @@
 internal import Glibc
 internal import JSONKit
+internal import VGGArchive
+public import VGGBytes
 internal import VGGHDF5
-public import VGGModel
 
 /// The files that a Keras model is made of: one, or an index and its shards, or a folder that was a `.keras` archive.
 public struct KerasSource: Sendable {
@@ -13,22 +14,41 @@ public struct KerasSource: Sendable {
 
   /// What the files are to each other.
   enum Content: Sendable {
-    /// All in one.
-    case file(FileKind)
+    /// All in one HDF5 file.
+    case hdf5
+    /// All in one archive, `.keras`.
+    case archive
     /// An archive that was unpacked.
     case folder(configuration: MappedFile)
     /// An index and, as companions, the files that it names.
     case shards(ShardIndex)
   }
 
+  /// Whether a file may be an index of shards: JSON whose first visible character is a brace.
+  public static func mayBeIndex(_ file: ByteRegion) -> Bool {
+    let whitespace: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+    let first = (0..<min(file.count, 4096)).lazy.compactMap(file.byte(at:)).first { !whitespace.contains($0) }
+    return first == UInt8(ascii: "{")
+  }
+
   /// Describes a file, and opens the shards that it names where it is an index.
   ///
-  /// - Throws: `malformed` where it is JSON but no index of shards; `missing` where a shard is not there.
-  public init(_ file: MappedFile, kind: FileKind) throws(FileError) {
+  /// - Throws: `unsupported` where it is of no kind that Keras writes, `malformed` where it is JSON but no index of shards;
+  ///   `missing` where a shard is not there.
+  public init(_ file: MappedFile) throws(FileError) {
     main = file
-    guard kind == .json else {
-      (companions, content) = ([], .file(kind))
+    guard HDF5Superblock.offset(in: file.bytes) == nil else {
+      (companions, content) = ([], .hdf5)
       return
+    }
+    guard !ZipArchive.hasSignature(file.bytes) else {
+      (companions, content) = ([], .archive)
+      return
+    }
+    guard KerasSource.mayBeIndex(file.bytes) else {
+      throw FileError(
+        .unsupported, code: "keras.kind", file: file.path, "is not a Keras file",
+        allowed: "HDF5, a .keras archive or an index of shards")
     }
     let index = try ShardIndex(file)
     let folder = file.path.lastIndex(of: "/").map { String(file.path[...$0]) } ?? ""
@@ -58,10 +78,9 @@ public struct KerasSource: Sendable {
       }
     }
     guard let weights = try file("model.weights.h5"), let configuration = try file("config.json") else {
-      throw FileError.mistakenFolder(folder)
-        ?? FileError(
-          .unreadable, code: "keras.folder", file: folder, "is a folder, but not an unpacked .keras archive",
-          allowed: "config.json and model.weights.h5 in it")
+      throw FileError(
+        .unreadable, code: "keras.folder", file: folder, "is a folder, but not an unpacked .keras archive",
+        allowed: "config.json and model.weights.h5 in it")
     }
     main = weights
     companions = [configuration, try file("metadata.json")].compactMap(\.self)

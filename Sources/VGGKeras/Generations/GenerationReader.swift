@@ -1,6 +1,6 @@
 internal import JSONKit
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
 
 /// Finds out which generation an HDF5 file is of, and has it read accordingly.
 struct GenerationReader {

@@ -1,5 +1,5 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
 
 /// Reads the form of Keras 0.1 to 0.3: groups `layer_0`, `layer_1` … with data sets `param_0`, `param_1` …, or one group
 /// `graph` with the parameters of all layers.

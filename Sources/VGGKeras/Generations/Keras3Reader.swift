@@ -1,5 +1,5 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
 
 /// Reads the form of Keras 3: groups named after the layer's class and a running number, each with a group `vars` of data sets `0`,
 /// `1` …; a model that is used as a layer has a group `layers` of its own.

@@ -1,4 +1,6 @@
 internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// How a file stores kernels and the rows of the first dense layer: decided by evidence, with the evidence noted.
 struct KernelConvention {

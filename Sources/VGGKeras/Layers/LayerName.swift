@@ -1,3 +1,4 @@
+internal import VGGBytes
 internal import VGGModel
 
 /// What the name of a layer without weights gives away where nothing else tells what the layer computes.

@@ -1,5 +1,5 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
 
 /// Sorts the weights of a file into layers with a kernel, and what belongs to each of them.
 struct LayerSorting {

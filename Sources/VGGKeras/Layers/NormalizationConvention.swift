@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
 
 /// What the statistics of batch normalisations are, and what is added to them: decided by the release that wrote the file.
 ///

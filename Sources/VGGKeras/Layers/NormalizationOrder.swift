@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
 
 /// Where the batch normalisations of a file without configuration stand: in front of the activations or behind them.
 ///

@@ -1,5 +1,7 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// All that shapes must fulfil for the sizes in bytes to be believed, so that a file which declares more than it has costs nothing.
 struct ShapeCheck {
@@ -17,7 +19,7 @@ struct ShapeCheck {
           layer.kernel, .unsupported, "model.kernel", "is not a VGG", in: layer,
           seen: "a kernel of \(height)x\(width)", allowed: "3x3 or 1x1"
         ).naming(
-          KnownNetwork(kernels: convolutions.map(kernel), hasDense: convolutions.count < layers.count))
+          ForeignNetwork(kernels: convolutions.map(kernel), hasDense: convolutions.count < layers.count))
       }
       try requireSizes([inputs, outputs, height], in: layer)
       try requireChain(inputs, channels, in: layer, "input channels")
@@ -34,9 +36,9 @@ struct ShapeCheck {
     }
   }
 
-  private func kernel(_ layer: StoredLayer) -> KnownNetwork.Kernel {
+  private func kernel(_ layer: StoredLayer) -> ForeignNetwork.Kernel {
     let (height, width, inputs, outputs) = layer.sizes(layout)
-    return KnownNetwork.Kernel(outputs: outputs, inputs: inputs, height: height, width: width)
+    return ForeignNetwork.Kernel(outputs: outputs, inputs: inputs, height: height, width: width)
   }
 
   private func requireSizes(_ sizes: [Int], in layer: StoredLayer) throws(FileError) {

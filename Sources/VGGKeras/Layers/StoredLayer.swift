@@ -1,5 +1,6 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
+internal import VGGTensors
 
 /// A layer with weights, sorted out.
 struct StoredLayer {

@@ -1,5 +1,7 @@
+internal import VGGBytes
 internal import VGGHDF5
-internal import VGGModel
+internal import VGGSources
+internal import VGGTensors
 
 /// How Keras 3 stores the kernel of a quantised dense layer.
 ///

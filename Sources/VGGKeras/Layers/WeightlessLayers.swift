@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGSources
 
 /// The layers without weights of a file without configuration: their names are all there is, so these are looked at.
 struct WeightlessLayers {

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGBytes
 
 /// Models whose layers are still wrapped by the TensorFlow Model Optimization Toolkit: what they hold besides kernels and
 /// biases belongs to training, and what they compute without it only the toolkit knows.

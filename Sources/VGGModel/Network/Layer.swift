@@ -1,3 +1,5 @@
+public import VGGTensors
+
 /// A layer of a network: a canonical name and what it computes.
 public struct Layer: Equatable, Sendable {
   /// The paper's and Caffe's name: `conv1_1`, `pool1`, `norm1`, `fc6`, `prob`.
@@ -29,26 +31,6 @@ public struct Layer: Equatable, Sendable {
   public var weightName: String { "\(name)/weight" }
   /// The name of the layer's bias tensor, `conv1_1/bias`.
   public var biasName: String { "\(name)/bias" }
-}
-
-/// A height and a width.
-public struct Extent: Equatable, Hashable, Sendable, CustomStringConvertible {
-  /// The number of rows.
-  public var height: Int
-  /// The number of columns.
-  public var width: Int
-
-  /// Creates an extent.
-  public init(height: Int, width: Int) {
-    self.height = height
-    self.width = width
-  }
-
-  /// Creates an extent with equal sides.
-  public init(side: Int) { self.init(height: side, width: side) }
-
-  /// `3x3`.
-  public var description: String { "\(height)x\(width)" }
 }
 
 /// What is applied to the output of a convolution or dense layer.

@@ -1,3 +1,5 @@
+public import VGGTensors
+
 /// What a layer costs for one picture, and what it sees of it.
 public struct LayerCosts: Equatable, Sendable {
   /// The layer.

@@ -1,3 +1,5 @@
+public import VGGTensors
+
 /// A network without its weights: which of the six it is, its input, and its layers in order.
 public struct Network: Equatable, Sendable {
   /// Which of the six networks it is.

@@ -62,7 +62,7 @@ public struct NetworkPrefix: Equatable, Sendable {
   /// - Parameters:
   ///   - sides: The sides of the kernels of all convolutions.
   ///   - hasNormalization: Whether there is a local response normalisation, which only A-LRN has.
-  static func candidates(kernelSides sides: [Int], hasNormalization: Bool) -> [NetworkPrefix] {
+  package static func candidates(kernelSides sides: [Int], hasNormalization: Bool) -> [NetworkPrefix] {
     let fitting = preference.filter {
       $0.kernelSides.joined().starts(with: sides) && ($0 == .aLRN) == hasNormalization
     }

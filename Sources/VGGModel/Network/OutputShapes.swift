@@ -1,3 +1,5 @@
+public import VGGTensors
+
 /// The shape of what a layer puts out for one picture: rows, columns, channels.
 public struct FeatureShape: Equatable, Sendable {
   /// Rows and columns; 1x1 behind a dense layer.

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// γ(n) = n u / (1 - n u) with u = 2^-24: what n roundings to float32 can change, as a part of the exact value (Higham,
 /// Accuracy and Stability of Numerical Algorithms, lemma 3.1).

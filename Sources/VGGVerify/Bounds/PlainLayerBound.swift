@@ -1,6 +1,7 @@
 internal import Glibc
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// Bounds of the errors of layers without weights: the article of the module derives them.
 struct PlainLayerBound {

@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// What the declared passes make of the source: what a faithful model must be, tensor by tensor and layer by layer.
 struct DeclaredModel: Sendable {

@@ -1,4 +1,6 @@
+internal import VGGBytes
 internal import VGGModel
+internal import VGGTensors
 
 /// What the declared passes make of a tensor of the source.
 ///

@@ -1,5 +1,7 @@
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// What explains that a model is different: a change that makes its layers right.
 public struct Diagnosis: Sendable {

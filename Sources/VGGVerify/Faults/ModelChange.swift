@@ -1,4 +1,6 @@
+public import VGGBytes
 public import VGGModel
+public import VGGTensors
 
 /// A change to one layer of a model: what a mistake does to it, and what undoes the mistake.
 public enum ModelChange: Equatable, Sendable {

@@ -1,3 +1,4 @@
+public import VGGBytes
 public import VGGEngine
 public import VGGModel
 

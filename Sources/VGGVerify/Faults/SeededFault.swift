@@ -1,5 +1,7 @@
+internal import VGGBytes
 public import VGGEngine
 public import VGGModel
+internal import VGGTensors
 
 /// A mistake that is planted in a model on purpose, to see whether the verification finds it.
 public struct SeededFault: Sendable {

@@ -1,4 +1,5 @@
-internal import VGGModel
+internal import VGGBytes
+internal import VGGTensors
 
 /// Tensors made of other tensors as they are read, so that bounds and hypotheses need no memory of a model's size.
 

@@ -1,5 +1,6 @@
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// The outputs of a layer that are judged: all, or bands of rows and a run of channels where all would cost too much.
 ///

@@ -1,5 +1,7 @@
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// The weights and biases of the judged channels of one layer, and an engine for the layer alone.
 struct LayerTensors {

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// One layer of the model next to the same layer of the source.
 public struct LayerVerdict: Sendable {

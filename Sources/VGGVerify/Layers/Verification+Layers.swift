@@ -1,6 +1,8 @@
 internal import Glibc
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// The models of a comparison and how they are run.
 struct VerificationRun {

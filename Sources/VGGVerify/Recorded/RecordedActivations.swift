@@ -1,5 +1,7 @@
+public import VGGBytes
 public import VGGEngine
 public import VGGModel
+internal import VGGTensors
 
 /// Activations that another program recorded: an input and what it makes of it, layer by layer.
 public struct RecordedActivations: Sendable {

@@ -1,5 +1,6 @@
 internal import VGGEngine
 internal import VGGModel
+internal import VGGTensors
 
 /// A layer of the model against what another program recorded.
 public struct RecordedVerdict: Sendable {

@@ -1,4 +1,4 @@
-internal import VGGModel
+internal import VGGTensors
 
 /// The place in the native order of each element of a source tensor, by the definition of each layout.
 ///

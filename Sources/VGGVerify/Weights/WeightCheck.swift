@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Synchronization
-internal import VGGModel
+internal import VGGBytes
+internal import VGGTensors
 
 /// Whether a tensor of a model is what the source and the declared passes make of it.
 public struct WeightCheck: Sendable {

@@ -1,7 +1,7 @@
 import JSONKit
 import VGGArchive
+import VGGBytes
 import VGGInterchange
-import VGGModel
 import VGGPictures
 
 extension FuzzTarget {

@@ -1,8 +1,11 @@
 import Foundation
+import VGGBytes
 import VGGCaffe
+import VGGConv
 import VGGModel
+import VGGSources
 
-@testable import VGGFile
+@testable import VGGNative
 @testable import VGGHDF5
 @testable import VGGKeras
 
@@ -63,9 +66,8 @@ extension FuzzTarget {
   private static let numbers = ByteRegion(copying: Array(repeating: 0x3C, count: 1 << 17))
 
   func readSignature(_ content: ByteRegion) throws(FileError) {
-    let kind = FileKind(of: content)
-    guard case .hdf5(let offset) = kind else {
-      throw FileError(.unsupported, code: "kind", file: "input", "is \(kind)")
+    guard let offset = HDF5Superblock.offset(in: content) else {
+      throw FileError(.unsupported, code: "kind", file: "input", "is \(FileKind(of: content))")
     }
     precondition(HDF5Superblock(of: content).map { $0.offset == offset } ?? true)
   }

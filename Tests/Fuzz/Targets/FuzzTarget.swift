@@ -1,4 +1,7 @@
+import VGGBytes
 import VGGModel
+import VGGSources
+import VGGTensors
 
 /// A reader of untrusted bytes, fit to be called with any bytes a million times.
 ///

@@ -1,5 +1,3 @@
-import VGGModel
-
 @testable import VGGHDF5
 
 /// The contents of an HDF5 file as text, which a fuzzer can change without making nonsense of it at once.

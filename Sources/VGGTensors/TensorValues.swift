@@ -1,0 +1,80 @@
+public import VGGBytes
+
+/// Where a tensor's values come from: part of a mapped file in some order, or a computation on another tensor.
+///
+/// Values are float32 in the tensor's canonical order. They are produced on demand and in ranges, so asking for a
+/// shape costs nothing and work proceeds in pieces that fit the cache.
+public protocol TensorValues: Sendable {
+  /// The number of values.
+  var count: Int { get }
+
+  /// The values as they lie in memory, where they do so already: float32, little-endian, canonical order, aligned.
+  var inMemory: ByteRegion? { get }
+
+  /// Whether short ranges cost many times as much for each value as long ones, as where the source has another order.
+  var prefersLongRanges: Bool { get }
+
+  /// Writes a range of the values; safe to call from several threads.
+  ///
+  /// Long ranges are cheaper per value than short ones.
+  ///
+  /// - Precondition: The range lies within `0..<count` and the destination has as many elements as the range.
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError)
+}
+
+extension TensorValues {
+  /// Most values are computed or converted as they are read.
+  public var inMemory: ByteRegion? { nil }
+
+  /// Most values are stored in the order in which they are read.
+  public var prefersLongRanges: Bool { false }
+
+  /// All values, as a new array; for small tensors.
+  public func array() throws(FileError) -> [Float] {
+    var failure: FileError?
+    let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      do throws(FileError) {
+        try read(0..<count, into: UnsafeMutableBufferPointer(rebasing: buffer.prefix(count)))
+        initialized = count
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return values
+  }
+}
+
+/// Float32 values that lie in memory in canonical order.
+public struct MemoryValues: TensorValues {
+  /// The bytes of the values: little-endian, aligned to 4.
+  public let region: ByteRegion
+
+  /// The number of values.
+  public var count: Int { region.count / MemoryLayout<Float>.size }
+  /// The bytes of the values.
+  public var inMemory: ByteRegion? { region }
+
+  /// Creates values over a region, nil where it is not aligned or no whole number of floats.
+  public init?(_ region: ByteRegion) {
+    let isAligned = region.withBytes {
+      UInt(bitPattern: $0.baseAddress) % UInt(MemoryLayout<Float>.alignment) == 0
+    }
+    guard isAligned, region.count % MemoryLayout<Float>.size == 0 else { return nil }
+    self.region = region
+  }
+
+  /// Creates values from an array; for small tensors.
+  public init(_ values: [Float]) {
+    region = ByteRegion(copying: values.withUnsafeBytes { Array($0) })
+  }
+
+  /// Copies a range of the values.
+  public func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) {
+    region.withBytes { bytes in
+      let part = bytes[
+        range.lowerBound * MemoryLayout<Float>.size..<range.upperBound * MemoryLayout<Float>.size]
+      UnsafeMutableRawBufferPointer(destination).copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
+    }
+  }
+}

@@ -61,7 +61,7 @@ let package = Package(
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
     module("JSONKit", "CJansson"),
     module("VGGModel", "VGGTensors", "VGGBytes"),
-    module("VGGTensors", "VGGBytes"),
+    module("VGGTensors", "VGGBytes", "CVGGKernels"),
     module("VGGBytes", "CMemoryFaults"),
 
     // C: kernels, generated code, and shims of C libraries.

@@ -13,15 +13,12 @@ extension Model {
     let keptWeights = Set(kept.map { "\($0)/weight" })
     return try mappingTensors(pass: .quantize(to: precision, keeping: kept)) { (tensor) throws(FileError) in
       guard tensor.role == .weight, !keptWeights.contains(tensor.name) else { return tensor }
-      let element: Encoding.Element
-      let values: any TensorValues
       switch precision {
-      case .fp32:
-        (element, values) = (.float32, tensor.values)
+      case .fp32: return tensor.replacing(.real(tensor.values, as: .float32))
       case .fp16:
-        (element, values) = (.float16, RoundedValues(base: tensor.values, type: .float16))
+        return tensor.replacing(.real(RoundedValues(base: tensor.values, type: .float16), as: .float16))
       case .bf16:
-        (element, values) = (.bfloat16, RoundedValues(base: tensor.values, type: .bfloat16))
+        return tensor.replacing(.real(RoundedValues(base: tensor.values, type: .bfloat16), as: .bfloat16))
       case .int8:
         let scales = try tensor.values.int8Scales(outputs: tensor.shape[tensor.shape.count - 1])
         if let channel = scales.firstIndex(where: { !$0.isFinite }) {
@@ -31,9 +28,10 @@ extension Model {
             seen: scales[channel].isNaN ? "nan" : "inf", allowed: "finite numbers",
             advice: "--keep \(tensor.name.prefix { $0 != "/" }) leaves the layer as it is")
         }
-        (element, values) = (.int8(scales: scales), QuantizedValues(base: tensor.values, scales: scales))
+        let quantization = Quantization(scales: scales)
+        return tensor.replacing(
+          .codes(QuantizedCodes(base: tensor.values, quantization: quantization), quantization))
       }
-      return tensor.replacing(values: values, encoding: Encoding(element, isSparse: tensor.encoding.isSparse))
     }
   }
 }
@@ -62,17 +60,21 @@ extension TensorValues {
   /// a value is not.
   fileprivate func int8Scales(outputs: Int) throws(FileError) -> [Float] {
     let isa = vgk_best_isa()
-    let maxima = try reducePieces(rowLength: outputs, into: [Float](repeating: 0, count: outputs)) {
-      (_, values) throws(FileError) -> [Float] in
-      var maxima = [Float](repeating: 0, count: outputs)
-      if let start = values.baseAddress {
-        vgk_absmax_columns_f32(isa, start, values.count / outputs, outputs, &maxima)
+    let tiles = tiles(rowLength: outputs)
+    let partial = try concurrentMap(tiles.count) { index throws(FileError) in
+      let tile = tiles[index]
+      var maxima = [Float](repeating: 0, count: tile.columns.count)
+      try forEachBlock(of: tile, rowLength: outputs) { block, values throws(FileError) in
+        guard let start = values.baseAddress else { return }
+        vgk_absmax_columns_f32(isa, start, block.rows.count, block.columns.count, &maxima)
       }
       return maxima
-    } combine: { total, part in
-      for channel in total.indices {
+    }
+    var maxima = [Float](repeating: 0, count: outputs)
+    for (tile, part) in zip(tiles, partial) {
+      for (channel, maximum) in zip(tile.columns, part) {
         // By their bits, so that NaN stays.
-        total[channel] = Float(bitPattern: max(total[channel].bitPattern, part[channel].bitPattern))
+        maxima[channel] = Float(bitPattern: max(maxima[channel].bitPattern, maximum.bitPattern))
       }
     }
     return maxima.map { maximum in
@@ -83,29 +85,21 @@ extension TensorValues {
   }
 }
 
-/// Values rounded to a narrower floating-point type.
-private struct RoundedValues: TensorValues {
-  enum NarrowType {
-    case float16
-    case bfloat16
-  }
-
+/// Values rounded to a narrower type.
+private struct RoundedValues: PointwiseValues {
   let base: any TensorValues
-  let type: NarrowType
+  let type: RealType
 
-  var count: Int { base.count }
-  var prefersLongRanges: Bool { base.prefersLongRanges }
-
-  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    try base.read(range, into: destination)
-    guard let values = destination.baseAddress else { return }
+  func transform(_ run: UnsafeMutableBufferPointer<Float>) {
+    guard let values = run.baseAddress else { return }
     let isa = vgk_best_isa()
     var narrowing = VGKNarrowing()
     withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 4096) { bits in
       guard let bits = bits.baseAddress else { return }
-      for start in stride(from: 0, to: range.count, by: 4096) {
-        let length = min(4096, range.count - start)
+      for start in stride(from: 0, to: run.count, by: 4096) {
+        let length = min(4096, run.count - start)
         switch type {
+        case .float32: break
         case .float16:
           vgk_f16_from_f32(isa, values + start, bits, length, &narrowing)
           vgk_f32_from_f16(isa, bits, values + start, length)
@@ -118,34 +112,32 @@ private struct RoundedValues: TensorValues {
   }
 }
 
-/// Values rounded to multiples of their output channel's scale, at most 127 of them.
-private struct QuantizedValues: TensorValues {
+/// The codes that are nearest to some values.
+private struct QuantizedCodes: TensorCodes {
   let base: any TensorValues
-  let scales: [Float]
+  let quantization: Quantization
 
   var count: Int { base.count }
-  var prefersLongRanges: Bool { base.prefersLongRanges }
+  var isTransposed: Bool { base.isTransposed }
 
-  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    try base.read(range, into: destination)
-    guard let values = destination.baseAddress else { return }
-    let isa = vgk_best_isa()
-    let outputs = scales.count
-    // The kernels work on whole rows; a range may begin and end anywhere in one.
-    scales.withUnsafeBufferPointer { scales in
-      guard let scales = scales.baseAddress else { return }
-      withUnsafeTemporaryAllocation(of: Int8.self, capacity: outputs) { bytes in
-        guard let bytes = bytes.baseAddress else { return }
-        var position = range.lowerBound
-        while position < range.upperBound {
-          let channel = position % outputs
-          let length = min(outputs - channel, range.upperBound - position)
-          let part = values + (position - range.lowerBound)
-          vgk_quantize_columns_s8(isa, part, 1, length, scales + channel, bytes)
-          vgk_dequantize_columns_s8(isa, bytes, 1, length, scales + channel, part)
-          position += length
-        }
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: 1 << 16) {
+      let part = start..<min(range.upperBound, start + 1 << 16)
+      let place = part.lowerBound - range.lowerBound
+      try base.withValues(part) { values throws(FileError) in
+        quantization.quantize(
+          values, firstIndex: part.lowerBound,
+          into: UnsafeMutableBufferPointer(rebasing: destination[place..<place + part.count]))
       }
+    }
+  }
+
+  func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Int8>, rowStride: Int
+  ) throws(FileError) {
+    try base.forEachBlock(of: tile, rowLength: rowLength) { block, values throws(FileError) in
+      let first = destination + (block.rows.lowerBound - tile.rows.lowerBound) * rowStride
+      quantization.quantize(values, of: block, into: first, rowStride: rowStride)
     }
   }
 }

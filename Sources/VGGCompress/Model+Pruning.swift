@@ -15,9 +15,13 @@ extension Model {
       guard denseWeights.contains(tensor.name) else { return tensor }
       let dropCount = Int((Double(tensor.count) * min(max(fraction, 0), 1)).rounded(.down))
       let cut = try tensor.values.magnitude(ofAtMost: dropCount)
-      return tensor.replacing(
-        values: PrunedValues(base: tensor.values, keptFrom: cut),
-        encoding: Encoding(tensor.encoding.element, isSparse: true))
+      switch tensor.content {
+      case .real(let values, let type):
+        return tensor.replacing(.real(PrunedValues(base: values, keptFrom: cut), as: type), storage: .sparse)
+      case .codes(let codes, let quantization):
+        let pruned = PrunedCodes(base: codes, scales: quantization.scales, keptFrom: cut)
+        return tensor.replacing(.codes(pruned, quantization), storage: .sparse)
+      }
     }
   }
 
@@ -38,19 +42,49 @@ extension Model {
 }
 
 /// Values of which the small ones are zero.
-private struct PrunedValues: TensorValues {
+private struct PrunedValues: PointwiseValues {
   let base: any TensorValues
   /// The bit pattern of the smallest magnitude that is kept.
   let keptFrom: UInt32
 
-  var count: Int { base.count }
-  var prefersLongRanges: Bool { base.prefersLongRanges }
-
-  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    try base.read(range, into: destination)
+  func transform(_ run: UnsafeMutableBufferPointer<Float>) {
     let keptFrom = max(keptFrom, 1)  // a zero is never kept, whatever its sign
-    for index in destination.indices where destination[index].magnitudeBits < keptFrom {
-      destination[index] = 0
+    for index in run.indices where run[index].magnitudeBits < keptFrom { run[index] = 0 }
+  }
+}
+
+/// Codes of which those are zero that stand for small values.
+private struct PrunedCodes: TensorCodes {
+  let base: any TensorCodes
+  let scales: [Float]
+  /// The bit pattern of the smallest magnitude that is kept.
+  let keptFrom: UInt32
+
+  var count: Int { base.count }
+  var isTransposed: Bool { base.isTransposed }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
+    try base.read(range, into: destination)
+    prune(destination, firstChannel: range.lowerBound % scales.count)
+  }
+
+  func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Int8>, rowStride: Int
+  ) throws(FileError) {
+    try base.read(tile, rowLength: rowLength, into: destination, rowStride: rowStride)
+    for row in 0..<tile.rows.count {
+      let codes = UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count)
+      prune(codes, firstChannel: tile.columns.lowerBound)
+    }
+  }
+
+  private func prune(_ codes: UnsafeMutableBufferPointer<Int8>, firstChannel: Int) {
+    let keptFrom = max(keptFrom, 1)
+    var channel = firstChannel
+    for index in codes.indices {
+      if (Float(codes[index]) * scales[channel]).magnitudeBits < keptFrom { codes[index] = 0 }
+      channel += 1
+      if channel == scales.count { channel = 0 }
     }
   }
 }

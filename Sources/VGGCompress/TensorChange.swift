@@ -30,7 +30,7 @@ public struct TensorChange: Sendable {
   /// - Precondition: Both have the same shape.
   public init(from before: Tensor, to after: Tensor) throws(FileError) {
     precondition(before.shape == after.shape)
-    let smallestNormal = after.encoding.element.smallestNormal
+    let smallestNormal = after.elementType.smallestNormal
     self = try after.values.reducePieces(rowLength: 1, into: TensorChange()) {
       (start, new) throws(FileError) -> TensorChange in
       try before.values.withValues(start..<start + new.count) { (old) throws(FileError) in
@@ -79,16 +79,5 @@ public struct TensorChange: Sendable {
     if !(other.largestMagnitude <= largestMagnitude) { largestMagnitude = other.largestMagnitude }
     smallestMagnitude = min(smallestMagnitude, other.smallestMagnitude)
     count += other.count
-  }
-}
-
-extension Encoding.Element {
-  /// The smallest magnitude that is stored with all significant bits; zero where there is no such limit.
-  fileprivate var smallestNormal: Float {
-    switch self {
-    case .float16: 0x1p-14
-    case .float32, .bfloat16: .leastNormalMagnitude
-    case .int8: 0
-    }
   }
 }

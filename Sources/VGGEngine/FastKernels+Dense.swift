@@ -67,7 +67,7 @@ extension FastKernels {
     let chunkCount = (dense.inputs + chunkLength - 1) / chunkLength
     let sumCount = rowCount * dense.outputs
     let tileRows =
-      weight.prefersLongRanges
+      weight.isTransposed
       ? chunkLength : max(1, min(chunkLength, FastKernels.tileLength / dense.outputs))
     let chunksAtOnce = min(chunkCount, max(pool.count, FastKernels.mostSums / sumCount))
     // The memory that convolutions use too: nothing is added to it in a network.
@@ -76,7 +76,7 @@ extension FastKernels {
     let failure = Mutex<FileError?>(nil)
 
     // Short rows are not worth a look: then whole tiles are read.
-    let skipsZeros = rowCount == 1 && dense.outputs >= 512 && !weight.prefersLongRanges
+    let skipsZeros = rowCount == 1 && dense.outputs >= 512 && !weight.isTransposed
 
     func addUp(_ chunk: Int, _ tile: UnsafeMutablePointer<Float>, into sums: UnsafeMutablePointer<Float>)
       throws(FileError)

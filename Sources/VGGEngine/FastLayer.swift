@@ -91,7 +91,7 @@ struct FastLayer: Sendable {
       }
     case .dense(let dense, let weight, _):
       fusesPooling = false
-      let areKept = weight.inMemory != nil || weight.prefersLongRanges && !savesMemory
+      let areKept = weight.inMemory != nil || weight.isTransposed && !savesMemory
       method = .dense(
         weights: areKept
           ? try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads) : nil)

@@ -43,7 +43,7 @@ public enum SafetensorsFile {
 
   /// The tensors in the order of the reference writer: wide types first so that all are aligned, then by name.
   private static func entries(of model: Model) -> [Entry] {
-    let sorted = model.tensors.map { (tensor: $0, type: ExportedType($0.encoding)) }
+    let sorted = model.tensors.map { (tensor: $0, type: ExportedType($0.elementType)) }
       .sorted { ($0.type.rank, $0.tensor.name) < ($1.type.rank, $1.tensor.name) }
     var end = 0
     return sorted.map { tensor, type in
@@ -84,11 +84,11 @@ enum ExportedType: String {
   case bfloat16 = "BF16"
   case float16 = "F16"
 
-  init(_ encoding: Encoding) {
-    switch encoding.element {
-    case .float16: self = .float16
-    case .bfloat16: self = .bfloat16
-    case .float32, .int8: self = .float32
+  init(_ type: ElementType) {
+    switch type {
+    case .real(.float16): self = .float16
+    case .real(.bfloat16): self = .bfloat16
+    case .real(.float32), .code: self = .float32
     }
   }
 

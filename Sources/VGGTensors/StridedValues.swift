@@ -1,3 +1,4 @@
+internal import CVGGKernels
 internal import VGGBytes
 
 /// The values of a source tensor in native order: a layout is nothing but one byte stride for each native axis.
@@ -79,78 +80,54 @@ struct StridedValues: TensorValues {
     return true
   }
 
-  /// Rows lie side by side where strides descend from the outermost axis to the innermost.
-  var prefersLongRanges: Bool {
-    let strides = (outer + [inner]).filter { $0.length != 1 }.map { abs($0.stride) }
-    return zip(strides, strides.dropFirst()).contains { $0 < $1 }
+  /// Whether an output channel's values are neighbours in the source, and not those of a row.
+  var isTransposed: Bool {
+    inner.length > 1 && outer.contains { $0.length > 1 && abs($0.stride) < abs(inner.stride) }
   }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) {
-    guard let output = destination.baseAddress, !range.isEmpty else { return }
+    guard var output = destination.baseAddress, !range.isEmpty else { return }
+    let rowLength = inner.length
+    func read(_ rows: Range<Int>, _ columns: Range<Int>) {
+      let tile = Tile(rows: rows, columns: columns)
+      self.read(tile, rowLength: rowLength, into: output, rowStride: columns.count)
+      output += tile.count
+    }
+    // A part of a first row, whole rows, a part of a last row.
+    var (row, column) = range.lowerBound.quotientAndRemainder(dividingBy: rowLength)
+    let (lastRow, end) = range.upperBound.quotientAndRemainder(dividingBy: rowLength)
+    if column > 0 {
+      read(row..<row + 1, column..<(row == lastRow ? end : rowLength))
+      if row == lastRow { return }
+      (row, column) = (row + 1, 0)
+    }
+    if row < lastRow { read(row..<lastRow, 0..<rowLength) }
+    if end > 0 { read(lastRow..<lastRow + 1, 0..<end) }
+  }
+
+  func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
+  ) {
     bytes.withBytes { source in
       guard let base = source.baseAddress else { return }
-      switch (format.kind, format.isBigEndian) {
-      case (.float32, false): copy(range, Float32Loader.self, base, output)
-      case (.float32, true): copy(range, BigEndianFloat32Loader.self, base, output)
-      case (.float64, false): copy(range, Float64Loader.self, base, output)
-      case (.float64, true): copy(range, BigEndianFloat64Loader.self, base, output)
-      case (.float16, false): copy(range, Float16Loader.self, base, output)
-      case (.float16, true): copy(range, BigEndianFloat16Loader.self, base, output)
-      case (.bfloat16, false): copy(range, BFloat16Loader.self, base, output)
-      case (.bfloat16, true): copy(range, BigEndianBFloat16Loader.self, base, output)
-      case (.int8, _): copy(range, Int8Loader.self, base, output)
+      forEachBox(of: tile.rows) { box, row, offset in
+        let from = base + offset + tile.columns.lowerBound * inner.stride
+        let to = destination + (row - tile.rows.lowerBound) * rowStride
+        copy(box, from, columns: tile.columns.count, to, rowStride: rowStride)
       }
     }
     guard let scaling else { return }
-    for (offset, position) in range.enumerated() {
-      output[offset] = scaling.value(
-        output[offset], row: position / inner.length, channel: position % inner.length)
+    for (index, row) in tile.rows.enumerated() {
+      for (position, channel) in tile.columns.enumerated() {
+        let place = index * rowStride + position
+        destination[place] = scaling.value(destination[place], row: row, channel: channel)
+      }
     }
   }
 
-  /// Copies a range: a part of a first row, whole rows, a part of a last row. A row is one run of output channels.
-  private func copy<Loader: NumberLoader>(
-    _ range: Range<Int>, _ loader: Loader.Type, _ base: UnsafeRawPointer,
-    _ output: UnsafeMutablePointer<Float>
-  ) {
-    let rowLength = inner.length
-    var position = range.lowerBound
-    var output = output
-    if position % rowLength != 0 || range.upperBound - position < rowLength {
-      let column = position % rowLength
-      let end = min(rowLength, column + range.count)
-      copyRow(position / rowLength, column..<end, loader, base, output)
-      output += end - column
-      position += end - column
-    }
-    let wholeRows = position / rowLength..<max(position / rowLength, range.upperBound / rowLength)
-    copyRows(wholeRows, loader, base, output)
-    output += wholeRows.count * rowLength
-    position += wholeRows.count * rowLength
-    if position < range.upperBound {
-      copyRow(position / rowLength, 0..<range.upperBound - position, loader, base, output)
-    }
-  }
-
-  private func copyRow<Loader: NumberLoader>(
-    _ row: Int, _ columns: Range<Int>, _ loader: Loader.Type, _ base: UnsafeRawPointer,
-    _ output: UnsafeMutablePointer<Float>
-  ) {
-    var remaining = row
-    var offset = start + columns.lowerBound * inner.stride
-    for axis in outer.reversed() {
-      offset += remaining % axis.length * axis.stride
-      remaining /= axis.length
-    }
-    for column in 0..<columns.count {
-      output[column] = loader.load(base + offset + column * inner.stride)
-    }
-  }
-
-  /// Splits rows into boxes of the outer axes, so that each box can be walked in the source's order.
-  private func copyRows<Loader: NumberLoader>(
-    _ rows: Range<Int>, _ loader: Loader.Type, _ base: UnsafeRawPointer, _ output: UnsafeMutablePointer<Float>
-  ) {
+  /// Splits rows into boxes of the outer axes, so that each box can be walked in the source's order; the body gets a box,
+  /// its first row, and the offset of its first value.
+  private func forEachBox(of rows: Range<Int>, _ body: ([Axis], Int, Int) -> Void) {
     var row = rows.lowerBound
     while row < rows.upperBound {
       // The largest run of trailing axes that the row begins and that still fits.
@@ -176,46 +153,108 @@ struct StridedValues: TensorValues {
         offset += remaining % axis.length * axis.stride
         remaining /= axis.length
       }
-      copyBox(box, loader, base + offset, output + (row - rows.lowerBound) * inner.length)
+      body(box, row, offset)
       row += boxRows
     }
   }
 
-  /// Copies a box of rows.
-  ///
-  /// Where output channels are not neighbours in the source, a few of them are taken at a time and the box is walked
-  /// in the source's order: reads run through memory in as many streams, and each write fills a cache line.
-  private func copyBox<Loader: NumberLoader>(
-    _ box: [Axis], _ loader: Loader.Type, _ base: UnsafeRawPointer, _ output: UnsafeMutablePointer<Float>
+  /// An axis of a box, and how many rows of the target one step along it is.
+  private struct Step {
+    var length: Int
+    var source: Int
+    var rows: Int
+  }
+
+  /// Copies some columns of a box of rows.
+  private func copy(
+    _ box: [Axis], _ source: UnsafeRawPointer, columns: Int, _ target: UnsafeMutablePointer<Float>,
+    rowStride: Int
   ) {
-    let rowLength = inner.length
-    let streams = inner.stride == format.byteCount ? rowLength : min(rowLength, 16)
-    // Each axis of the box with its stride in the output, ordered by its stride in the source.
-    var walk: [(length: Int, source: Int, output: Int)] = []
-    var outputStride = rowLength
+    var steps: [Step] = []
+    var rows = 1
     for axis in box.reversed() {
-      walk.append((axis.length, axis.stride, outputStride))
-      outputStride *= axis.length
+      steps.append(Step(length: axis.length, source: axis.stride, rows: rows))
+      rows *= axis.length
     }
-    walk.sort { abs($0.source) > abs($1.source) }
-    while walk.count < 3 { walk.insert((1, 0, 0), at: 0) }
-    let (first, second, third) = (walk[0], walk[1], walk[2])
-    var column = 0
-    while column < rowLength {
-      let columns = min(streams, rowLength - column)
-      let columnBase = base + column * inner.stride
-      for i in 0..<first.length {
-        for j in 0..<second.length {
-          var from = columnBase + i * first.source + j * second.source
-          var to = output + column + i * first.output + j * second.output
-          for _ in 0..<third.length {
-            for c in 0..<columns { to[c] = loader.load(from + c * inner.stride) }
-            from += third.source
-            to += third.output
-          }
-        }
+    steps.sort { abs($0.source) < abs($1.source) }
+    guard format == .float32, rows <= UInt32.max else {
+      return convert(steps, source, columns: columns, target, rowStride: rowStride)
+    }
+    if inner.stride == format.byteCount {
+      forEachStep(steps[...], source, target, rowStride) { source, target in
+        UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: columns * format.byteCount)
       }
-      column += columns
+    } else {
+      transpose(steps, source, columns: columns, target, rowStride: rowStride)
+    }
+  }
+
+  /// Turns a box: runs of neighbours in the source, each a part of a column, go to the rows where they belong.
+  private func transpose(
+    _ steps: [Step], _ source: UnsafeRawPointer, columns: Int, _ target: UnsafeMutablePointer<Float>,
+    rowStride: Int
+  ) {
+    // The axes that together are one run of neighbours, from the fastest on; a run may go through an axis backwards.
+    var rows: [UInt32] = [0]
+    var (length, start, depth) = (1, 0, 0)
+    for step in steps where step.length > 1 {
+      guard abs(step.source) == length * format.byteCount else { break }
+      rows = (0..<step.length).flatMap { index in
+        let row = UInt32((step.source > 0 ? index : step.length - 1 - index) * step.rows)
+        return rows.map { $0 + row }
+      }
+      if step.source < 0 { start += (step.length - 1) * step.source }
+      length *= step.length
+      depth += 1
+    }
+    let isa = vgk_best_isa()
+    let others = steps.filter { $0.length > 1 }.dropFirst(depth)
+    rows.withUnsafeBufferPointer { rows in
+      guard let table = rows.baseAddress else { return }
+      forEachStep(others, source + start, target, rowStride) { source, target in
+        vgk_transpose_f32(isa, source, inner.stride, columns, rows.count, table, target, rowStride)
+      }
+    }
+  }
+
+  /// Calls a body for each position along some axes, the first of which is the fastest.
+  private func forEachStep(
+    _ steps: ArraySlice<Step>, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>,
+    _ rowStride: Int,
+    _ body: (UnsafeRawPointer, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    guard let last = steps.last else { return body(source, target) }
+    for index in 0..<last.length {
+      forEachStep(
+        steps.dropLast(), source + index * last.source, target + index * last.rows * rowStride, rowStride,
+        body)
+    }
+  }
+
+  /// Copies a box whose numbers are no float32 in the order of this machine.
+  private func convert(
+    _ steps: [Step], _ source: UnsafeRawPointer, columns: Int, _ target: UnsafeMutablePointer<Float>,
+    rowStride: Int
+  ) {
+    switch (format.kind, format.isBigEndian) {
+    case (.float32, false): convert(steps, source, columns, target, rowStride, Float32Loader.self)
+    case (.float32, true): convert(steps, source, columns, target, rowStride, BigEndianFloat32Loader.self)
+    case (.float64, false): convert(steps, source, columns, target, rowStride, Float64Loader.self)
+    case (.float64, true): convert(steps, source, columns, target, rowStride, BigEndianFloat64Loader.self)
+    case (.float16, false): convert(steps, source, columns, target, rowStride, Float16Loader.self)
+    case (.float16, true): convert(steps, source, columns, target, rowStride, BigEndianFloat16Loader.self)
+    case (.bfloat16, false): convert(steps, source, columns, target, rowStride, BFloat16Loader.self)
+    case (.bfloat16, true): convert(steps, source, columns, target, rowStride, BigEndianBFloat16Loader.self)
+    case (.int8, _): convert(steps, source, columns, target, rowStride, Int8Loader.self)
+    }
+  }
+
+  private func convert<Loader: NumberLoader>(
+    _ steps: [Step], _ source: UnsafeRawPointer, _ columns: Int, _ target: UnsafeMutablePointer<Float>,
+    _ rowStride: Int, _ loader: Loader.Type
+  ) {
+    forEachStep(steps[...], source, target, rowStride) { source, target in
+      for column in 0..<columns { target[column] = loader.load(source + column * inner.stride) }
     }
   }
 }

@@ -22,36 +22,82 @@ public struct Tensor: Sendable {
   public let role: Role
   /// The lengths of the axes.
   public let shape: [Int]
-  /// How a file stores the values.
-  public let encoding: Encoding
-  /// The values that the model computes with.
-  ///
-  /// They are what the encoding can represent: a pass that changes the encoding changes the values with it.
-  public let values: any TensorValues
+  /// What the tensor holds.
+  public let content: Content
+  /// Which of its elements a file stores.
+  public let storage: Storage
   /// The tensor in the source file, as long as no pass has changed the values.
   public let source: SourceTensor?
 
+  /// Numbers, or codes that stand for numbers.
+  public enum Content: Sendable {
+    /// Numbers that a type can hold exactly: a pass that changes the type changes the numbers with it.
+    case real(any TensorValues, as: RealType)
+    /// Integers, and what they stand for.
+    case codes(any TensorCodes, Quantization)
+
+    /// The number of elements.
+    public var count: Int {
+      switch self {
+      case .real(let values, _): values.count
+      case .codes(let codes, _): codes.count
+      }
+    }
+  }
+
   /// Creates a tensor.
   ///
-  /// - Precondition: `values` has as many values as the shape.
+  /// - Precondition: `content` has as many elements as the shape, and as many scales as there are output channels.
   public init(
-    name: String, role: Role, shape: [Int], encoding: Encoding = .float32, values: any TensorValues,
+    name: String, role: Role, shape: [Int], content: Content, storage: Storage = .raw,
     source: SourceTensor? = nil
   ) {
-    precondition(shape.reduce(1, *) == values.count)
+    precondition(shape.reduce(1, *) == content.count)
+    if case .codes(_, let quantization) = content { precondition(quantization.scales.count == shape.last) }
     self.name = name
     self.role = role
     self.shape = shape
-    self.encoding = encoding
-    self.values = values
+    self.content = content
+    self.storage = storage
     self.source = source
+  }
+
+  /// Creates a tensor of float32 values.
+  public init(name: String, role: Role, shape: [Int], values: any TensorValues) {
+    self.init(name: name, role: role, shape: shape, content: .real(values, as: .float32))
   }
 
   /// Creates a tensor from a source file's.
   public init(name: String, role: Role, source: SourceTensor) {
     self.init(
-      name: name, role: role, shape: source.canonicalShape, values: source.canonicalValues, source: source)
+      name: name, role: role, shape: source.canonicalShape,
+      content: .real(source.canonicalValues, as: .float32),
+      source: source)
   }
+
+  /// The values that the model computes with: those that codes stand for, computed as they are read.
+  public var values: any TensorValues {
+    switch content {
+    case .real(let values, _): values
+    case .codes(let codes, let quantization): DequantizedValues(codes: codes, quantization: quantization)
+    }
+  }
+
+  /// What the codes stand for; nil where there are none.
+  public var quantization: Quantization? {
+    if case .codes(_, let quantization) = content { quantization } else { nil }
+  }
+
+  /// What one element is stored as.
+  public var elementType: ElementType {
+    switch content {
+    case .real(_, let type): .real(type)
+    case .codes(_, let quantization): .code(quantization.type)
+    }
+  }
+
+  /// Whether all values are stored as float32.
+  public var isPlain: Bool { elementType == .real(.float32) && storage == .raw }
 
   /// The order of the axes, which follows from their number.
   public var layout: Layout {
@@ -62,56 +108,24 @@ public struct Tensor: Sendable {
     }
   }
 
-  /// The number of values.
-  public var count: Int { values.count }
+  /// The number of elements.
+  public var count: Int { content.count }
 
-  /// The same tensor with other values.
-  public func replacing(values: any TensorValues, encoding: Encoding) -> Tensor {
-    Tensor(name: name, role: role, shape: shape, encoding: encoding, values: values)
+  /// The same tensor with other content, and with the storage that it has unless another one is given.
+  public func replacing(_ content: Content, storage: Storage? = nil) -> Tensor {
+    Tensor(name: name, role: role, shape: shape, content: content, storage: storage ?? self.storage)
+  }
+
+  /// The same tensor with other values, all stored as float32.
+  public func replacing(values: any TensorValues) -> Tensor {
+    replacing(.real(values, as: .float32), storage: .raw)
   }
 }
 
-/// How a file stores a tensor's values.
-public struct Encoding: Equatable, Sendable {
-  /// How one value is stored.
-  public enum Element: Equatable, Sendable {
-    case float32
-    case float16
-    case bfloat16
-    /// A signed byte times the scale of its output channel: `value = Float(byte) * scales[channel]`.
-    case int8(scales: [Float])
-
-    /// The name in manifests and reports.
-    public var name: String {
-      switch self {
-      case .float32: "float32"
-      case .float16: "float16"
-      case .bfloat16: "bfloat16"
-      case .int8: "int8"
-      }
-    }
-
-    /// The number of bytes of one value.
-    public var byteCount: Int {
-      switch self {
-      case .float32: 4
-      case .float16, .bfloat16: 2
-      case .int8: 1
-      }
-    }
-  }
-
-  /// How one value is stored.
-  public var element: Element
-  /// Whether only values other than zero are stored, with a bit map that says where they are.
-  public var isSparse: Bool
-
-  /// Creates an encoding.
-  public init(_ element: Element, isSparse: Bool = false) {
-    self.element = element
-    self.isSparse = isSparse
-  }
-
-  /// Float32, every value.
-  public static let float32 = Encoding(.float32)
+/// Which elements of a tensor a file stores, and how they lie there.
+public enum Storage: String, CaseIterable, Sendable {
+  /// Every element, one after the other.
+  case raw
+  /// Only elements other than zero, with a bit map that says where they are.
+  case sparse
 }

@@ -11,8 +11,9 @@ public protocol TensorValues: Sendable {
   /// The values as they lie in memory, where they do so already: float32, little-endian, canonical order, aligned.
   var inMemory: ByteRegion? { get }
 
-  /// Whether short ranges cost many times as much for each value as long ones, as where the source has another order.
-  var prefersLongRanges: Bool { get }
+  /// Whether neighbours in the source are in one column of the native order, not in one row: then tiles of columns are
+  /// cheap, and short ranges cost many times as much for each value as long ones.
+  var isTransposed: Bool { get }
 
   /// Writes a range of the values; safe to call from several threads.
   ///
@@ -20,6 +21,17 @@ public protocol TensorValues: Sendable {
   ///
   /// - Precondition: The range lies within `0..<count` and the destination has as many elements as the range.
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError)
+
+  /// Writes a tile of the values; safe to call from several threads.
+  ///
+  /// - Parameters:
+  ///   - tile: The rows and columns, which lie within the tensor.
+  ///   - rowLength: The number of output channels.
+  ///   - destination: Where the tile's first value goes.
+  ///   - rowStride: From a row's first value to that of the next one.
+  func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
+  ) throws(FileError)
 }
 
 extension TensorValues {
@@ -27,7 +39,7 @@ extension TensorValues {
   public var inMemory: ByteRegion? { nil }
 
   /// Most values are stored in the order in which they are read.
-  public var prefersLongRanges: Bool { false }
+  public var isTransposed: Bool { false }
 
   /// All values, as a new array; for small tensors.
   public func array() throws(FileError) -> [Float] {

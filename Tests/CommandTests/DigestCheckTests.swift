@@ -28,10 +28,10 @@ import VGGTensors
       let records = file.tensorRecords
       let record =
         switch self {
-        case .raw: records.first { $0.role == .weight && $0.encodingName == "raw" }
+        case .raw: records.first { $0.role == .weight && $0.storage == .raw }
         case .bias: records.first { $0.role == .bias }
-        case .int8: records.first { $0.elementTypeName == "int8" }
-        case .sparse: records.first { $0.encodingName == "sparse" }
+        case .int8: records.first { $0.elementType == .code(.int8) }
+        case .sparse: records.first { $0.storage == .sparse }
         case .padding: records.first { $0.storedBytes % 64 != 0 }
         }
       let found = try #require(record)

@@ -64,13 +64,9 @@ import VGGTensors
     try withModel("keras/vgg_d_digits.h5", ["--to", "int8"]) { path, folder in
       let model = try VGGWFile.open(path: path).model
       let wrong = try model.mappingTensors(pass: nil) { tensor throws(FileError) in
-        guard case .int8(let scales) = tensor.encoding.element else { return tensor }
-        let changed = scales.map { $0 * factor }
-        let values = try tensor.values.array().enumerated().map { index, value in
-          (value / scales[index % scales.count]).rounded() * changed[index % scales.count]
-        }
-        return tensor.replacing(
-          values: MemoryValues(values), encoding: Encoding(.int8(scales: changed)))
+        guard case .codes(let codes, var quantization) = tensor.content else { return tensor }
+        quantization.scales = quantization.scales.map { $0 * factor }
+        return tensor.replacing(.codes(codes, quantization))
       }
       try VGGWFile.write(wrong, to: "\(folder)/wrong.vggw")
       #expect(try run("checksum", "\(folder)/wrong.vggw").status == 0)

@@ -120,7 +120,7 @@ import VGGTensors
     // Nothing is halved unasked.
     try Self.withModel { path, _ in
       let tensors = try model(path).tensors
-      #expect(tensors.allSatisfy { $0.encoding == .float32 })
+      #expect(tensors.allSatisfy { $0.isPlain })
     }
     // Sums of squares of these activations are beyond fp16's 65504, and right all the same.
     let (source, prototxt) = (
@@ -164,7 +164,7 @@ import VGGTensors
         #expect(try #require(change["largestError"]?.number) > 0 && change["elementType"]?.string == "int8")
       }
       for tensor in try model(small).tensors where tensor.role == .weight {
-        guard case .int8(let scales) = tensor.encoding.element else {
+        guard let scales = tensor.quantization?.scales else {
           Issue.record("\(tensor.name) is not int8")
           continue
         }
@@ -179,7 +179,7 @@ import VGGTensors
 
       let kept = "\(folder)/kept.vggw"
       try succeeding("quantize", path, "--to", "int8", "--keep", "conv1_1,fc8", "-o", kept)
-      let encodings = try model(kept).tensors.filter { $0.role == .weight }.map(\.encoding.element.name)
+      let encodings = try model(kept).tensors.filter { $0.role == .weight }.map(\.elementType.name)
       #expect(encodings == ["float32"] + Array(repeating: "int8", count: 14) + ["float32"])
       #expect(try vggconv("verify", Self.digits, kept).status == 0)
       // On trained weights none is bad enough to be left by itself, and unless asked for none is.
@@ -199,13 +199,13 @@ import VGGTensors
       try succeeding(
         "import", "\(folder)/net.caffemodel", "--to", "fp16", "--keep", "auto", "-o", "\(folder)/a.vggw")
       let tensors = try model("\(folder)/a.vggw").tensors.filter { $0.role == .weight }
-      #expect(tensors.allSatisfy { $0.encoding.element == .float16 })
+      #expect(tensors.allSatisfy { $0.elementType == .real(.float16) })
       net.change("fc7") { $0.blobs[0] = .blob([8, 7], values.map { $0 * 1e6 }) }
       try Data(net.bytes).write(to: URL(filePath: "\(folder)/net.caffemodel"))
       try succeeding(
         "import", "\(folder)/net.caffemodel", "--to", "fp16", "--keep", "auto", "-o", "\(folder)/b.vggw")
       let left = try model("\(folder)/b.vggw").tensors.filter {
-        $0.encoding == .float32 && $0.role == .weight
+        $0.isPlain && $0.role == .weight
       }
       #expect(left.map(\.name) == ["fc7/weight"])
     }
@@ -303,7 +303,7 @@ import VGGTensors
         guard tensor.name == "conv4_2/weight" else { return tensor }
         var values = try tensor.values.array()
         values[1000] = values[1000].nextUp
-        return tensor.replacing(values: MemoryValues(values), encoding: .float32)
+        return tensor.replacing(values: MemoryValues(values))
       }
       try VGGWFile.write(changed, to: "\(folder)/bad.vggw")
       let verified = try vggconv("verify", Self.digits, "\(folder)/bad.vggw", "--json")

@@ -11,7 +11,7 @@ import VGGTensors
     let model = try CompressTests.model().mappingTensors(pass: nil) { tensor in
       guard tensor.name == "fc8/weight" else { return tensor }
       values += Array(repeating: 0.5, count: tensor.count - values.count)
-      return tensor.replacing(values: MemoryValues(values), encoding: .float32)
+      return tensor.replacing(values: MemoryValues(values))
     }
     return try TensorChange(
       from: try #require(model.tensor("fc8/weight")),
@@ -52,7 +52,7 @@ import VGGTensors
       for channel in 0..<outputs { values[channel] = tensor.name == "fc7/weight" ? 1e6 : 90 }
       // The ratio counts all values, so the outliers themselves must not be most of the signal.
       return tensor.replacing(
-        values: MemoryValues(values.enumerated().map { $0 < outputs ? $1 : $1 * 4 }), encoding: .float32)
+        values: MemoryValues(values.enumerated().map { $0 < outputs ? $1 : $1 * 4 }))
     }
   }
 
@@ -78,7 +78,7 @@ import VGGTensors
         try #require(model.tensor("\(layer)/weight")), try #require(converted.tensor("\(layer)/weight"))
       )
       let isKept = ["conv1_1", "fc8"].contains(layer) || precision == .fp32
-      #expect((after.encoding == before.encoding) == isKept, "\(layer)")
+      #expect((after.elementType == before.elementType) == isKept, "\(layer)")
       #expect((try after.values.array() == before.values.array()) == isKept, "\(layer)")
     }
     #expect(converted.provenance.passes == [.quantize(to: precision, keeping: ["conv1_1", "fc8"])])

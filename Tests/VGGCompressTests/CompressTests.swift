@@ -35,8 +35,8 @@ import VGGTensors
         #expect(new == (tensor.role == .weight ? Float(Float16(old)) : old))
       }
     }
-    #expect(half.tensor("fc6/weight")?.encoding == Encoding(.float16))
-    #expect(half.tensor("fc6/bias")?.encoding == .float32)
+    #expect(half.tensor("fc6/weight")?.elementType == .real(.float16))
+    #expect(half.tensor("fc6/bias")?.isPlain == true)
     #expect(half.provenance.passes == [.quantize(to: .fp16, keeping: [])])
   }
 
@@ -55,7 +55,7 @@ import VGGTensors
     let model = try Self.model()
     let small = try model.converted(to: .int8)
     let tensor = try #require(small.tensor(name))
-    guard case .int8(let scales) = tensor.encoding.element else {
+    guard let scales = tensor.quantization?.scales else {
       Issue.record("not int8")
       return
     }
@@ -117,7 +117,7 @@ import VGGTensors
         #expect(before == after)
         continue
       }
-      #expect(pruned.tensor(tensor.name)?.encoding == Encoding(.float32, isSparse: true))
+      #expect(pruned.tensor(tensor.name)?.storage == .sparse)
       let dropped = zip(before, after).filter { $0 != $1 }
       // Random magnitudes hardly ever coincide.
       #expect(dropped.count == Int(Double(before.count) * fraction))
@@ -133,7 +133,7 @@ import VGGTensors
     let equal = model.mappingTensors(pass: nil) { tensor in
       tensor.name == name
         ? tensor.replacing(
-          values: MemoryValues((0..<tensor.count).map { $0 % 3 == 0 ? -0.5 : 0.5 }), encoding: .float32)
+          values: MemoryValues((0..<tensor.count).map { $0 % 3 == 0 ? -0.5 : 0.5 }))
         : tensor
     }
     #expect(try Self.values(equal.pruningDense(fraction: 0.5), name).allSatisfy { $0.magnitude == 0.5 })
@@ -144,7 +144,7 @@ import VGGTensors
     let small = try Self.model().pruningDense(fraction: 0.8).converted(to: .int8)
     #expect(small.provenance.passes == [.prune(fraction: 0.8), .quantize(to: .int8, keeping: [])])
     let tensor = try #require(small.tensor("fc6/weight"))
-    #expect(tensor.encoding.isSparse)
+    #expect(tensor.storage == .sparse)
     #expect(try tensor.values.array().filter { $0 == 0 }.count >= tensor.count * 8 / 10)
   }
 

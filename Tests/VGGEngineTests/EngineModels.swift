@@ -51,7 +51,7 @@ extension Model {
   /// The same model with weights that do not lie in memory as they are.
   func hidingMemory() -> Model {
     mappingTensors(pass: nil) {
-      $0.replacing(values: HiddenValues(values: $0.values), encoding: $0.encoding)
+      $0.replacing(values: HiddenValues(values: $0.values))
     }
   }
 }

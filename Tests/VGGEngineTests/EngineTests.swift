@@ -211,7 +211,7 @@ import VGGTensors
   func weightsThatCannotBeRead(name: String) throws {
     let model = try Self.model().mappingTensors(pass: nil) { tensor in
       tensor.name == name
-        ? tensor.replacing(values: BrokenValues(count: tensor.count), encoding: tensor.encoding) : tensor
+        ? tensor.replacing(values: BrokenValues(count: tensor.count)) : tensor
     }
     let error = #expect(throws: EngineError.self) { try ReferenceEngine(model).run(Self.input(1)) }
     guard case .weights(BrokenValues.error) = error else {

@@ -172,7 +172,7 @@ import VGGTensors
     #expect(throws: EngineError.self) { try engine.evaluate(foreign, on: Self.input(1)) }
     let broken = try Self.model().mappingTensors(pass: nil) { tensor in
       tensor.name == "conv2_1/weight"
-        ? tensor.replacing(values: BrokenValues(count: tensor.count), encoding: tensor.encoding) : tensor
+        ? tensor.replacing(values: BrokenValues(count: tensor.count)) : tensor
     }
     #expect(throws: EngineError.self) { try FastEngine(broken) }
     #expect(throws: EngineError.self) {
@@ -225,7 +225,7 @@ struct RoundingBound {
           architecture: network.architecture, inputChannels: network.inputChannels,
           inputExtent: network.inputExtent, layers: layers),
         tensors: model.tensors.map {
-          $0.replacing(values: MemoryValues(try $0.values.array().map(\.magnitude)), encoding: $0.encoding)
+          $0.replacing(values: MemoryValues(try $0.values.array().map(\.magnitude)))
         }))
   }
 

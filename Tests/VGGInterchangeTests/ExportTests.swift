@@ -14,16 +14,18 @@ struct ExportTests {
     var random = SeededGenerator(seed: 5)
     let tensors = network.tensorRequirements.enumerated().map { index, requirement in
       let count = requirement.shape.reduce(1, *)
-      let bytes = (0..<count).map { _ in Float(Int8.random(in: -127...127, using: &random)) / 64 }
-      let elements: [Encoding.Element] = [
-        .float32, .float16, .bfloat16,
-        .int8(scales: Array(repeating: 1 / 64, count: requirement.shape.last ?? 0)),
+      let bytes = (0..<count).map { _ in Int8.random(in: -127...127, using: &random) }
+      let values = MemoryValues(bytes.map { Float($0) / 64 })
+      let contents: [Tensor.Content] = [
+        .real(MemoryValues(bytes.map { Float($0) / 192 }), as: .float32), .real(values, as: .float16),
+        .real(values, as: .bfloat16),
+        .codes(
+          MemoryCodes(bytes),
+          Quantization(scales: Array(repeating: 1 / 64, count: requirement.shape.last ?? 0))),
       ]
-      let encoding = Encoding(elements[index % 4], isSparse: index % 3 == 0)
-      let values = encoding.element == .float32 ? bytes.map { $0 / 3 } : bytes
       return Tensor(
-        name: requirement.name, role: requirement.role, shape: requirement.shape, encoding: encoding,
-        values: MemoryValues(values))
+        name: requirement.name, role: requirement.role, shape: requirement.shape,
+        content: contents[index % 4], storage: index % 3 == 0 ? .sparse : .raw)
     }
     return try Model(
       network: network, tensors: tensors, preprocessing: .released(for: network.inputExtent),
@@ -113,8 +115,8 @@ struct ExportTests {
         print(' '.join(t['dtype'] for t in h.values()))
         """, in: folder)
       let types = printed.split { $0.isWhitespace }.map(String.init)
-      #expect(types.count { $0 == "F16" } == model.tensors.count { $0.encoding.element == .float16 })
-      #expect(types.count { $0 == "BF16" } == model.tensors.count { $0.encoding.element == .bfloat16 })
+      #expect(types.count { $0 == "F16" } == model.tensors.count { $0.elementType == .real(.float16) })
+      #expect(types.count { $0 == "BF16" } == model.tensors.count { $0.elementType == .real(.bfloat16) })
       for tensor in model.tensors {
         let path = "\(folder)/\(tensor.name.replacing("/", with: ".")).npy"
         let array = try NumericArray(npy: MappedFile(path: path).bytes, file: path)

@@ -44,7 +44,7 @@ import VGGNative
     #expect(
       file.weightsDigest.description == "e67e15b4c27c2b432f58bb0e4e476bbb35943528bf51876aa7e583a38fe1b4e5")
     #expect(file.model.network.architecture == .aLRN && file.formatVersion == (1, 0))
-    #expect(Set(file.tensorRecords.map { "\($0.elementTypeName) \($0.encodingName)" }).count == 8)
+    #expect(Set(file.tensorRecords.map { "\($0.elementType) \($0.storage)" }).count == 8)
     // Its passes were text, and are no longer: everything else is written as it was.
     #expect(file.model.provenance.passes == [.unknown("quantize int8")])
     try withTemporaryFolder { folder in

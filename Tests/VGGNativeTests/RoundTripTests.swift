@@ -21,7 +21,9 @@ import VGGTensors
       #expect(file.model.provenance == model.provenance)
       #expect(file.tool == "test 1")
       #expect(file.model.tensors.map(\.name) == model.tensors.map(\.name))
-      #expect(file.model.tensors.map(\.encoding) == model.tensors.map(\.encoding))
+      #expect(file.model.tensors.map(\.elementType) == model.tensors.map(\.elementType))
+      #expect(file.model.tensors.map(\.storage) == model.tensors.map(\.storage))
+      #expect(file.model.tensors.map(\.quantization) == model.tensors.map(\.quantization))
       #expect(try file.model.valueBits() == model.valueBits())
       #expect(try file.weightsDigest == VGGWFile.weightsDigest(of: model))
       try file.checkStoredBytes()
@@ -107,7 +109,7 @@ import VGGTensors
   /// More than one digest block and many sparse blocks, of values that must be read in ranges.
   @Test(arguments: TestModels.encodings.indices)
   func tensorsOfManyBlocks(_ encoding: Int) throws {
-    let (element, isSparse) = TestModels.encodings[encoding]
+    let (type, storage) = TestModels.encodings[encoding]
     let model = try TestModels.largeModel(encoding: encoding)
     try withTemporaryFolder { folder in
       try VGGWFile.write(model, to: "\(folder)/a.vggw")
@@ -117,7 +119,7 @@ import VGGTensors
       try file.checkValues()
       #expect(try file.weightsDigest == VGGWFile.weightsDigest(of: model, scratchFolder: folder))
       let record = try #require(file.tensorRecords.first { $0.name == "fc8/weight" })
-      #expect(record.encodingName == (isSparse ? "sparse" : "raw") && record.elementTypeName == element)
+      #expect(record.storage == storage && record.elementType == type)
       let expected = try #require(model.tensor("fc8/weight")).values
       let found = try #require(file.model.tensor("fc8/weight")).values
       var generator = SeededGenerator(seed: 7)
@@ -176,11 +178,11 @@ import VGGTensors
   /// However they are stored, the same values have the same identity.
   @Test func identityDoesNotDependOnTheEncoding() throws {
     let model = try TestModels.model(TestModels.network())
-    let plain = model.mappingTensors(pass: nil) { $0.replacing(values: $0.values, encoding: .float32) }
+    let plain = model.mappingTensors(pass: nil) { $0.replacing(values: $0.values) }
     #expect(try VGGWFile.weightsDigest(of: plain) == VGGWFile.weightsDigest(of: model))
     let other = model.mappingTensors(pass: nil) { tensor in
       guard tensor.name == "fc8/bias" else { return tensor }
-      return tensor.replacing(values: MemoryValues([0, 0, 0, -0.0]), encoding: .float32)
+      return tensor.replacing(values: MemoryValues([0, 0, 0, -0.0]))
     }
     #expect(try VGGWFile.weightsDigest(of: other) != VGGWFile.weightsDigest(of: model))
   }

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGModel
 import VGGTensors
 
@@ -7,10 +8,8 @@ import VGGTensors
 
 /// Small models with seeded values.
 enum TestModels {
-  static let plainElements = ["float32", "float16", "bfloat16", "int8"]
-
-  /// All encodings of the format.
-  static let encodings = plainElements.flatMap { [($0, false), ($0, true)] }
+  /// All ways to store a tensor: types of elements, and which of them are stored.
+  static let encodings = ElementType.allCases.flatMap { type in Storage.allCases.map { (type, $0) } }
 
   static let provenance = {
     var provenance = Provenance(
@@ -48,26 +47,25 @@ enum TestModels {
   static func largeModel(encoding index: Int) throws -> Model {
     let network = try Network(
       .a, inputExtent: Extent(side: 96), widths: [1, 1, 1, 1, 128], denseWidths: [1003])
-    let (element, isSparse) = encodings[index]
+    let (type, storage) = encodings[index]
     let tensors = network.tensorRequirements.map { requirement in
       let isLarge = requirement.name == "fc8/weight"
       let count = requirement.shape.reduce(1, *)
-      let scales = element == "int8" ? Array(repeating: Float(1), count: requirement.shape.last ?? 1) : []
+      let values = isLarge ? largeValues : MemoryValues(Array(repeating: 1, count: count))
+      let content: Tensor.Content =
+        switch type {
+        case .real(let type):
+          .real(isLarge ? UnmappedValues(base: values) : values, as: type)
+        case .code(let type):
+          .codes(
+            UnmappedCodes(base: values),
+            Quantization(type, scales: Array(repeating: 1, count: requirement.shape.last ?? 1)))
+        }
       return Tensor(
-        name: requirement.name, role: requirement.role, shape: requirement.shape,
-        encoding: Encoding(self.element(element, scales: scales), isSparse: isSparse),
-        values: isLarge ? UnmappedValues(base: largeValues) : MemoryValues(Array(repeating: 1, count: count)))
+        name: requirement.name, role: requirement.role, shape: requirement.shape, content: content,
+        storage: storage)
     }
     return try Model(network: network, tensors: tensors, preprocessing: nil, provenance: provenance)
-  }
-
-  private static func element(_ name: String, scales: [Float]) -> Encoding.Element {
-    switch name {
-    case "int8": .int8(scales: scales)
-    case "float16": .float16
-    case "bfloat16": .bfloat16
-    default: .float32
-    }
   }
 
   /// A model whose tensors take all encodings in turn, beginning with the given one.
@@ -76,8 +74,8 @@ enum TestModels {
   ) throws -> Model {
     var generator = SeededGenerator(seed: seed)
     let tensors = network.tensorRequirements.enumerated().map { index, requirement in
-      let (element, isSparse) = encodings[(firstEncoding + index) % encodings.count]
-      return tensor(requirement, element, isSparse, density: density, using: &generator)
+      let (type, storage) = encodings[(firstEncoding + index) % encodings.count]
+      return tensor(requirement, type, storage, density: density, using: &generator)
     }
     return try Model(
       network: network, tensors: tensors, preprocessing: .released(for: network.inputExtent),
@@ -86,26 +84,38 @@ enum TestModels {
 
   /// A tensor with random values that its encoding can represent; 0, -0 and extremes among them.
   static func tensor(
-    _ requirement: TensorRequirement, _ element: String, _ isSparse: Bool, density: Double,
+    _ requirement: TensorRequirement, _ type: ElementType, _ storage: Storage, density: Double,
     using generator: inout SeededGenerator
   ) -> Tensor {
     let count = requirement.shape.reduce(1, *)
-    let outputs = requirement.shape.last ?? 1
-    let scales = (0..<outputs).map { _ in Float.random(in: 1e-6...1, using: &generator) }
-    let values = (0..<count).map { index -> Float in
-      guard Double.random(in: 0..<1, using: &generator) < density else { return 0 }
-      let bits = generator.next()
-      switch element {
-      case "int8": return Float(Int.random(in: 1...127, using: &generator)) * scales[index % outputs]
-      case "float16": return halfValue(UInt16(truncatingIfNeeded: bits) & 0xBFFF)
-      case "bfloat16": return Float(bitPattern: UInt32(truncatingIfNeeded: bits) & 0xBFFF_0000)
-      default: return Float(bitPattern: UInt32(truncatingIfNeeded: bits) & 0xBFFF_FFFF)
+    func elements<Element: Numeric>(_ element: (inout SeededGenerator) -> Element) -> [Element] {
+      (0..<count).map { _ in
+        Double.random(in: 0..<1, using: &generator) < density ? element(&generator) : 0
       }
     }
+    let content: Tensor.Content
+    switch type {
+    case .real(let type):
+      content = .real(
+        MemoryValues(
+          elements { generator in
+            let bits = generator.next()
+            return switch type {
+            case .float32: Float(bitPattern: UInt32(truncatingIfNeeded: bits) & 0xBFFF_FFFF)
+            case .float16: halfValue(UInt16(truncatingIfNeeded: bits) & 0xBFFF)
+            case .bfloat16: Float(bitPattern: UInt32(truncatingIfNeeded: bits) & 0xBFFF_0000)
+            }
+          }), as: type)
+    case .code(let type):
+      let codes = elements { Int8.random(in: -128...127, using: &$0) }
+      let scales = (0..<(requirement.shape.last ?? 1)).map { _ in
+        Float.random(in: 1e-6...1, using: &generator)
+      }
+      content = .codes(MemoryCodes(codes), Quantization(type, scales: scales))
+    }
     return Tensor(
-      name: requirement.name, role: requirement.role, shape: requirement.shape,
-      encoding: Encoding(self.element(element, scales: scales), isSparse: isSparse),
-      values: MemoryValues(values))
+      name: requirement.name, role: requirement.role, shape: requirement.shape, content: content,
+      storage: storage)
   }
 
   /// The first convolutions of B, perhaps one more pooling, and two dense layers.
@@ -149,5 +159,16 @@ struct UnmappedValues: TensorValues {
   var count: Int { base.count }
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) {
     base.read(range, into: destination)
+  }
+}
+
+/// Codes that must be read.
+struct UnmappedCodes: TensorCodes {
+  let base: MemoryValues
+  var count: Int { base.count }
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
+    try base.withValues(range) { values throws(FileError) in
+      for (index, value) in values.enumerated() { destination[index] = Int8(value) }
+    }
   }
 }

@@ -127,10 +127,11 @@ import VGGTensors
 
   @Test func valuesThatTheirEncodingCannotHoldAreAFault() throws {
     let model = try TestModels.model(TestModels.network())
-    for encoding in [Encoding(.float16), Encoding(.float16, isSparse: true)] {
+    for storage in Storage.allCases {
       let wrong = model.mappingTensors(pass: nil) { tensor in
         guard tensor.name == "fc7/bias" else { return tensor }
-        return tensor.replacing(values: MemoryValues([1, 2, 0, 1.00001, 3, 1.00001]), encoding: encoding)
+        let values = MemoryValues([1, 2, 0, 1.00001, 3, 1.00001])
+        return tensor.replacing(.real(values, as: .float16), storage: storage)
       }
       try withTemporaryFolder { folder in
         let error = #expect(throws: FileError.self) { try VGGWFile.write(wrong, to: "\(folder)/a.vggw") }
@@ -149,7 +150,7 @@ import VGGTensors
       }
     }
     let model = try TestModels.model(TestModels.network()).mappingTensors(pass: nil) {
-      $0.replacing(values: Failing(count: $0.count), encoding: .float32)
+      $0.replacing(values: Failing(count: $0.count))
     }
     try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) { try VGGWFile.write(model, to: "\(folder)/a.vggw") }

@@ -5,6 +5,7 @@
  *   vgk_reference.h  the reference path: double accumulation in a fixed order, the yardstick of all others
  *   vgk_fast.h       the fast path: Winograd and direct convolution, dense layers, pooling, normalisation in float32
  *   vgk_probe.h      what a core can do at best, for benchmarks
+ *   vgk_layout.h     matrices turned, as sources with another order of axes need it
  *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; non-finite counts
  *
  * Conventions. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out]; everything is
@@ -22,6 +23,7 @@
 
 #include "vgk_fast.h"
 #include "vgk_isa.h"
+#include "vgk_layout.h"
 #include "vgk_precision.h"
 #include "vgk_probe.h"
 #include "vgk_reference.h"

@@ -65,7 +65,8 @@ private func tensorTable(_ opened: OpenedModel, _ console: Console) -> String {
     ])
     for record in native.tensorRecords {
       table.add([
-        record.name, shape(record.shape), record.layout.rawValue, record.elementTypeName, record.encodingName,
+        record.name, shape(record.shape), record.layout.rawValue, record.elementType.name,
+        record.storage.rawValue,
         "\(record.offset)", Format.bytes(record.storedBytes),
         String(record.valuesDigest.description.prefix(16)),
       ])

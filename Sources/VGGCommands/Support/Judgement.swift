@@ -138,7 +138,10 @@ struct Judgement {
   /// How much of a model can be compared and is worth it: nothing that is not finite, and was allowed in, can be held against
   /// a bound; outputs can still be compared.
   ///
-  /// - Parameter isForward: Whether it is run layer by layer whatever it takes.
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - origin: What it was made of.
+  ///   - isForward: Whether it is run layer by layer whatever it takes.
   static func depth(of model: Model, _ origin: Model, isForward: Bool) throws(FileError) -> Verification.Depth
   {
     let extent = model.network.inputExtent ?? Extent(side: 64)

@@ -12,8 +12,8 @@ struct ModelChanges {
   private struct LayerChange {
     var layer: String
     var bytesBefore: Int
-    /// Stored bytes, what changed, and the encoding; nil for a layer that was dropped.
-    var after: (bytes: Int, change: TensorChange, encoding: Encoding)?
+    /// Stored bytes, what changed, and the type of the elements; nil for a layer that was dropped.
+    var after: (bytes: Int, change: TensorChange, type: ElementType)?
   }
 
   private var layers: [LayerChange] = []
@@ -39,7 +39,7 @@ struct ModelChanges {
         totalAfter += newSize
         totalCount += tensor.count
         guard tensor.role == .weight else { continue }
-        layer.after = (newSize, try TensorChange(from: tensor, to: changed), changed.encoding)
+        layer.after = (newSize, try TensorChange(from: tensor, to: changed), changed.elementType)
       }
       if tensor.role == .weight { layers.append(layer) }
     }
@@ -47,7 +47,7 @@ struct ModelChanges {
 
   /// The table for people. The use of a narrow floating-point range is told where there is one.
   func text(_ console: Console) -> String {
-    let isNarrow = layers.contains { $0.after?.encoding.element.isNarrowFloat == true }
+    let isNarrow = layers.contains { $0.after?.type.isNarrowFloat == true }
     var columns: [(title: String, alignment: TextTable.Alignment)] = [
       ("layer", .left), ("before", .right), ("after", .right), ("bits/weight", .right), ("zeros", .right),
       ("largest error", .right), ("SQNR", .right),
@@ -60,7 +60,7 @@ struct ModelChanges {
     }
     var table = TextTable(columns)
     for layer in layers {
-      guard let (bytes, change, encoding) = layer.after else {
+      guard let (bytes, change, type) = layer.after else {
         table.add([layer.layer, Format.bytes(layer.bytesBefore), "dropped"])
         continue
       }
@@ -71,7 +71,7 @@ struct ModelChanges {
         Format.scientific(change.largestError),
         change.errorEnergy == 0 ? "exact" : "\(Format.fixed(change.signalToNoise, 1)) dB",
       ]
-      if encoding.element.isNarrowFloat {
+      if type.isNarrowFloat {
         cells += [
           Format.scientific(Double(change.smallestMagnitude)),
           Format.scientific(Double(change.largestMagnitude)),
@@ -93,9 +93,9 @@ struct ModelChanges {
   /// Notes of what a user must not overlook.
   func warn(_ console: Console) {
     for layer in layers {
-      guard let (_, change, encoding) = layer.after, change.overflowCount > 0 else { continue }
+      guard let (_, change, type) = layer.after, change.overflowCount > 0 else { continue }
       console.note(
-        "\(layer.layer): \(Format.grouped(change.overflowCount)) values are too large for \(encoding.element.name)"
+        "\(layer.layer): \(Format.grouped(change.overflowCount)) values are too large for \(type.name)"
       )
     }
   }
@@ -104,14 +104,14 @@ struct ModelChanges {
   var json: JSONValue {
     .array(
       layers.map { layer in
-        guard let (bytes, change, encoding) = layer.after else {
+        guard let (bytes, change, type) = layer.after else {
           return [
             "layer": .string(layer.layer), "bytesBefore": .integer(Int64(layer.bytesBefore)), "bytesAfter": 0,
           ]
         }
         return [
           "layer": .string(layer.layer), "bytesBefore": .integer(Int64(layer.bytesBefore)),
-          "bytesAfter": .integer(Int64(bytes)), "elementType": .string(encoding.element.name),
+          "bytesAfter": .integer(Int64(bytes)), "elementType": .string(type.name),
           "zeros": .integer(Int64(change.zeroCount)), "newZeros": .integer(Int64(change.newZeroCount)),
           "subnormals": .integer(Int64(change.subnormalCount)),
           "overflows": .integer(Int64(change.overflowCount)),
@@ -123,7 +123,7 @@ struct ModelChanges {
   }
 }
 
-extension Encoding.Element {
+extension ElementType {
   /// Whether it is a floating-point type with less range or precision than float32.
-  fileprivate var isNarrowFloat: Bool { self == .float16 || self == .bfloat16 }
+  fileprivate var isNarrowFloat: Bool { self == .real(.float16) || self == .real(.bfloat16) }
 }

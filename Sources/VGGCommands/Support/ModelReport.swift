@@ -92,8 +92,8 @@ struct ModelReport {
       return native.tensorRecords.map { record in
         [
           "name": .string(record.name), "shape": .array(record.shape.map { .integer(Int64($0)) }),
-          "elementType": .string(record.elementTypeName), "layout": .string(record.layout.rawValue),
-          "encoding": .string(record.encodingName), "offset": .integer(Int64(record.offset)),
+          "elementType": .string(record.elementType.name), "layout": .string(record.layout.rawValue),
+          "encoding": .string(record.storage.rawValue), "offset": .integer(Int64(record.offset)),
           "storedBytes": .integer(Int64(record.storedBytes)),
           "sha256": .string(record.storedDigest.description),
           "valuesSha256": .string(record.valuesDigest.description),

@@ -16,8 +16,8 @@ struct StoredWeights {
     for tensor in opened.model.tensors {
       let record = opened.native?.tensorRecords.first { $0.name == tensor.name }
       let format = tensor.source?.format
-      let type = record?.elementTypeName ?? format?.kind.rawValue ?? "float32"
-      let isSparse = record.map { $0.encodingName == "sparse" } ?? false
+      let type = record?.elementType.name ?? format?.kind.rawValue ?? "float32"
+      let isSparse = record?.storage == .sparse
       let count = record?.storedBytes ?? tensor.source?.bytes.count ?? tensor.count * MemoryLayout<Float>.size
       byteCount += count
       if tensor.role == .weight { bytesOfType[(isSparse ? "sparse " : "") + type, default: 0] += count }

@@ -5,23 +5,23 @@ internal import VGGTensors
 private protocol ElementCodec {
   associatedtype Pattern: FixedWidthInteger & UnsignedInteger
   /// The bits of a value. Where no bits stand for it exactly, any bits of another value.
-  static func pattern(_ value: Float, _ scale: Float) -> Pattern
+  static func pattern(_ value: Float) -> Pattern
   /// The value of bits; exact.
-  static func value(_ pattern: Pattern, _ scale: Float) -> Float
+  static func value(_ pattern: Pattern) -> Float
 }
 
 private enum Float32Codec: ElementCodec {
-  @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt32 { value.bitPattern }
-  @inline(__always) static func value(_ pattern: UInt32, _ scale: Float) -> Float {
+  @inline(__always) static func pattern(_ value: Float) -> UInt32 { value.bitPattern }
+  @inline(__always) static func value(_ pattern: UInt32) -> Float {
     Float(bitPattern: pattern)
   }
 }
 
 private enum BFloat16Codec: ElementCodec {
-  @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt16 {
+  @inline(__always) static func pattern(_ value: Float) -> UInt16 {
     UInt16(truncatingIfNeeded: value.bitPattern >> 16)
   }
-  @inline(__always) static func value(_ pattern: UInt16, _ scale: Float) -> Float {
+  @inline(__always) static func value(_ pattern: UInt16) -> Float {
     Float(bitPattern: UInt32(pattern) << 16)
   }
 }
@@ -29,7 +29,7 @@ private enum BFloat16Codec: ElementCodec {
 /// IEEE binary16. Exponents differ by 112, so a shift and a multiplication by a power of two do it all, subnormal
 /// numbers included; only infinity and NaN need an exponent that no multiplication gives.
 private enum Float16Codec: ElementCodec {
-  @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt16 {
+  @inline(__always) static func pattern(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     let magnitude = bits & 0x7FFF_FFFF
     let scaled = (Float(bitPattern: magnitude) * 0x1p-112).bitPattern >> 13
@@ -37,7 +37,7 @@ private enum Float16Codec: ElementCodec {
     let isSpecial = magnitude >= 0x7F80_0000
     return UInt16(truncatingIfNeeded: bits >> 16 & 0x8000 | (isSpecial ? special : scaled))
   }
-  @inline(__always) static func value(_ pattern: UInt16, _ scale: Float) -> Float {
+  @inline(__always) static func value(_ pattern: UInt16) -> Float {
     let magnitude = UInt32(pattern & 0x7FFF) << 13
     let scaled = (Float(bitPattern: magnitude) * 0x1p112).bitPattern
     let isSpecial = magnitude >= 0x0F80_0000
@@ -46,44 +46,23 @@ private enum Float16Codec: ElementCodec {
   }
 }
 
-private enum Int8Codec: ElementCodec {
-  @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt8 {
-    // Adding 1.5 x 2^23 rounds to an integer, whose low bits are then those of the sum.
-    UInt8(truncatingIfNeeded: (value / scale + 0x1.8p23).bitPattern)
-  }
-  @inline(__always) static func value(_ pattern: UInt8, _ scale: Float) -> Float {
-    Float(Int8(bitPattern: pattern)) * scale
-  }
-}
-
-extension Encoding.Element {
+extension RealType {
   /// Encodes values without loss.
   ///
   /// - Parameters:
   ///   - values: Some of a tensor's values.
-  ///   - firstIndex: The index of the first of them in the tensor: it tells the channel.
   ///   - output: Room for as many elements, aligned for one.
   /// - Returns: The index within `values` of the first value that this type cannot represent exactly, or nil.
-  func encode(
-    _ values: UnsafeBufferPointer<Float>, firstIndex: Int, into output: UnsafeMutableRawPointer
-  ) -> Int? {
+  func encode(_ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableRawPointer) -> Int? {
     switch self {
-    case .float32: VGGNative.encode(values, [1], firstIndex, Float32Codec.self, into: output)
-    case .float16: VGGNative.encode(values, [1], firstIndex, Float16Codec.self, into: output)
-    case .bfloat16: VGGNative.encode(values, [1], firstIndex, BFloat16Codec.self, into: output)
-    case .int8(let scales): VGGNative.encode(values, scales, firstIndex, Int8Codec.self, into: output)
+    case .float32: VGGNative.encode(values, Float32Codec.self, into: output)
+    case .float16: VGGNative.encode(values, Float16Codec.self, into: output)
+    case .bfloat16: VGGNative.encode(values, BFloat16Codec.self, into: output)
     }
   }
 
-  /// Decodes elements.
-  ///
-  /// - Parameters:
-  ///   - input: As many elements as there is room for values, aligned for one.
-  ///   - firstIndex: The index of the first of them in the tensor: it tells the channel.
-  ///   - values: Where to put the values.
-  func decode(
-    _ input: UnsafeRawPointer, firstIndex: Int, into values: UnsafeMutableBufferPointer<Float>
-  ) {
+  /// Decodes as many elements as there is room for values; `input` is aligned for one.
+  func decode(_ input: UnsafeRawPointer, into values: UnsafeMutableBufferPointer<Float>) {
     guard let output = values.baseAddress else { return }
     let isa = vgk_best_isa()
     switch self {
@@ -91,73 +70,24 @@ extension Encoding.Element {
       UnsafeMutableRawPointer(output).copyMemory(from: input, byteCount: values.count * 4)
     case .float16: vgk_f32_from_f16(isa, input.assumingMemoryBound(to: UInt16.self), output, values.count)
     case .bfloat16: vgk_f32_from_bf16(isa, input.assumingMemoryBound(to: UInt16.self), output, values.count)
-    case .int8(let scales):
-      forEachBlock(values.count, scales: scales.count, firstIndex) { block, rowCount, channel in
-        scales.withUnsafeBufferPointer { scales in
-          guard let scales = scales.baseAddress else { return }
-          vgk_dequantize_columns_s8(
-            isa, (input + block.lowerBound).assumingMemoryBound(to: Int8.self), rowCount,
-            block.count / rowCount, scales + channel,
-            output + block.lowerBound)
-        }
-      }
     }
-  }
-}
-
-/// Splits values into whole rows and the parts of rows in front of and behind them.
-private func forEachBlock(
-  _ count: Int, scales: Int, _ firstIndex: Int,
-  _ body: (_ block: Range<Int>, _ rowCount: Int, _ firstChannel: Int) -> Void
-) {
-  let channel = firstIndex % scales
-  let head = channel == 0 ? 0 : min(count, scales - channel)
-  let rowCount = (count - head) / scales
-  let tail = head + rowCount * scales
-  if head > 0 { body(0..<head, 1, channel) }
-  if rowCount > 0 { body(head..<tail, rowCount, 0) }
-  if tail < count { body(tail..<count, 1, 0) }
-}
-
-/// Calls a function for each run of values whose scales are neighbours, or equal: the whole where there is one scale.
-@inline(__always)
-private func forEachRow(_ count: Int, scales: Int, _ firstIndex: Int, _ body: (Range<Int>, Int) -> Void) {
-  var start = 0
-  while start < count {
-    let channel = scales == 1 ? 0 : (firstIndex + start) % scales
-    let end = scales == 1 ? count : min(count, start + scales - channel)
-    body(start..<end, channel)
-    start = end
   }
 }
 
 private func encode<Codec: ElementCodec>(
-  _ values: UnsafeBufferPointer<Float>, _ scales: [Float], _ firstIndex: Int, _ codec: Codec.Type,
-  into output: UnsafeMutableRawPointer
+  _ values: UnsafeBufferPointer<Float>, _ codec: Codec.Type, into output: UnsafeMutableRawPointer
 ) -> Int? {
   guard let input = values.baseAddress else { return nil }
   let patterns = output.assumingMemoryBound(to: Codec.Pattern.self)
-  var firstWrong: Int?
-  scales.withUnsafeBufferPointer { scales in
-    forEachRow(values.count, scales: scales.count, firstIndex) { row, channel in
-      let isUniform = scales.count == 1
-      let uniform = scales[0]
-      // Differences are collected without a branch, so that the loop can be vectorised; they are rare.
-      var difference: UInt32 = 0
-      for index in row {
-        let scale = isUniform ? uniform : scales[channel + index - row.lowerBound]
-        let pattern = Codec.pattern(input[index], scale)
-        patterns[index] = pattern.littleEndian
-        difference |= Codec.value(pattern, scale).bitPattern ^ input[index].bitPattern
-      }
-      if difference != 0, firstWrong == nil {
-        firstWrong = row.first { index in
-          let scale = isUniform ? uniform : scales[channel + index - row.lowerBound]
-          return Codec.value(Codec.Pattern(littleEndian: patterns[index]), scale).bitPattern
-            != input[index].bitPattern
-        }
-      }
-    }
+  // Differences are collected without a branch, so that the loop can be vectorised; they are rare.
+  var difference: UInt32 = 0
+  for index in values.indices {
+    let pattern = Codec.pattern(input[index])
+    patterns[index] = pattern.littleEndian
+    difference |= Codec.value(pattern).bitPattern ^ input[index].bitPattern
   }
-  return firstWrong
+  guard difference != 0 else { return nil }
+  return values.indices.first { index in
+    Codec.value(Codec.Pattern(littleEndian: patterns[index])).bitPattern != input[index].bitPattern
+  }
 }

@@ -31,33 +31,38 @@ struct SparseLayout {
 }
 
 extension SparseLayout {
-  /// The number of values in a block that are not zero; the same as that of elements, because encoding is exact.
-  static func nonzeroCount(_ values: Slice<UnsafeBufferPointer<Float>>) -> Int {
-    values.reduce(0) { $0 + ($1.bitPattern == 0 ? 0 : 1) }
+  /// The number of a block's elements that are not zero.
+  static func nonzeroCount<Pattern: FixedWidthInteger>(_ elements: UnsafeBufferPointer<Pattern>) -> Int {
+    elements.reduce(0) { $0 + ($1 == 0 ? 0 : 1) }
   }
 
   /// Leaves the zeros out of a block's elements.
   ///
   /// - Parameters:
-  ///   - elements: The elements of the block, which are moved together at its beginning.
+  ///   - elements: The elements of the block.
   ///   - words: Where to put their bits.
-  /// - Returns: The number of elements that are not zero.
+  ///   - output: Room for those that are not zero, aligned in no way.
   static func compact<Pattern: FixedWidthInteger>(
-    _ elements: UnsafeMutableBufferPointer<Pattern>, bits words: UnsafeMutablePointer<UInt64>
-  ) -> Int {
-    var kept = 0
-    for first in stride(from: 0, to: elements.count, by: 64) {
-      var word: UInt64 = 0
-      for index in first..<min(first + 64, elements.count) {
-        let element = elements[index]
-        let isKept = element != 0
-        elements[kept] = element
-        kept += isKept ? 1 : 0
-        word |= (isKept ? 1 : 0) << UInt64(index - first)
+    _ elements: UnsafeBufferPointer<Pattern>, bits words: UnsafeMutablePointer<UInt64>,
+    into output: UnsafeMutableRawPointer
+  ) {
+    // Each element is written, and overwritten by the next one if it is zero; so there must be room for one more.
+    withUnsafeTemporaryAllocation(of: Pattern.self, capacity: elements.count + 1) { kept in
+      var count = 0
+      for first in stride(from: 0, to: elements.count, by: 64) {
+        var word: UInt64 = 0
+        for index in first..<min(first + 64, elements.count) {
+          let isKept = elements[index] != 0
+          kept[count] = elements[index]
+          count += isKept ? 1 : 0
+          word |= (isKept ? 1 : 0) << UInt64(index - first)
+        }
+        words[first / 64] = word.littleEndian
       }
-      words[first / 64] = word.littleEndian
+      if let start = kept.baseAddress {
+        output.copyMemory(from: start, byteCount: count * MemoryLayout<Pattern>.size)
+      }
     }
-    return kept
   }
 
   /// Puts the zeros back.

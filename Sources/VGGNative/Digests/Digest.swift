@@ -61,6 +61,14 @@ enum BlockDigest {
     index * blockLength..<min(byteCount, (index + 1) * blockLength)
   }
 
+  /// The digests of all blocks, computed on all processors.
+  static func blocks(of bytes: UnsafeMutableRawBufferPointer) -> [Digest] {
+    nonisolated(unsafe) let bytes = UnsafeRawBufferPointer(bytes)
+    return concurrentMap(blockCount(bytes.count)) { index in
+      Digest(of: UnsafeRawBufferPointer(rebasing: bytes[block(index, of: bytes.count)]))
+    }
+  }
+
   /// The digest of the whole run.
   ///
   /// - Precondition: There is at least one block.

@@ -164,16 +164,14 @@ extension MessageArena {
     make(vggw__tensor__init) { message in
       message.name = string(record.name)
       message.role = Manifest.roles[record.role]
-      message.element_type = Manifest.elementTypes[record.elementTypeName]
+      message.element_type = Manifest.elementTypes[record.elementType]
       (message.n_shape, message.shape) = array(record.shape.map { UInt64(clamping: $0) })
       message.layout = Manifest.layouts[record.layout]
-      message.encoding = Manifest.sparseness[record.encoding.isSparse]
+      message.encoding = Manifest.storages[record.storage]
       message.offset = UInt64(clamping: record.offset)
       message.stored_length = UInt64(clamping: record.storedBytes)
       message.decoded_length = UInt64(clamping: record.count * MemoryLayout<Float>.size)
-      if case .int8(let scales) = record.encoding.element {
-        (message.n_scales, message.scales) = array(scales)
-      }
+      (message.n_scales, message.scales) = array(record.scales)
       message.stored_digest = bytes(record.storedDigest.bytes)
       if record.blockDigests.count > 1 {
         message.block_digests = bytes(record.blockDigests.flatMap(\.bytes))

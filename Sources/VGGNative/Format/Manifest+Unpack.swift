@@ -97,12 +97,12 @@ extension TensorRecord {
     }
     let storedBytes = try reader.number(message.stored_length, 1...Int.max, "stored_length")
     let stated = try reader.digest(message.stored_digest, "stored_digest")
+    let type = try reader.choice(message.element_type, Manifest.elementTypes, "element_type")
     self.init(
       name: name, role: try reader.choice(message.role, Manifest.roles, "role"), shape: shape,
       layout: try reader.choice(message.layout, Manifest.layouts, "layout"),
-      encoding: Encoding(
-        try TensorRecord.element(message, outputs: outputs, reader),
-        isSparse: try reader.choice(message.encoding, Manifest.sparseness, "encoding")),
+      elementType: type, storage: try reader.choice(message.encoding, Manifest.storages, "encoding"),
+      scales: try TensorRecord.scales(message, of: type, outputs: outputs, reader),
       offset: try reader.number(message.offset, Header.byteCount...Int.max, "offset"),
       storedBytes: storedBytes,
       blockDigests: try TensorRecord.blockDigests(message, stated: stated, storedBytes: storedBytes, reader),
@@ -114,14 +114,11 @@ extension TensorRecord {
     }
   }
 
-  private static func element(
-    _ message: Vggw__Tensor, outputs: Int, _ reader: MessageReader
-  ) throws(FileError) -> Encoding.Element {
+  private static func scales(
+    _ message: Vggw__Tensor, of type: ElementType, outputs: Int, _ reader: MessageReader
+  ) throws(FileError) -> [Float] {
     let scales = Array(UnsafeBufferPointer(start: message.scales, count: message.n_scales))
-    let name = try reader.choice(message.element_type, Manifest.elementTypes, "element_type")
-    let plain: [Encoding.Element] = [.float32, .float16, .bfloat16]
-    let element = plain.first { $0.name == name } ?? .int8(scales: scales)
-    let expected = if case .int8 = element { outputs } else { 0 }
+    let expected = if case .code = type { outputs } else { 0 }
     guard scales.count == expected else {
       throw reader.failure(
         "scales", "has a wrong number of scales", seen: "\(scales.count)", allowed: "\(expected)")
@@ -131,7 +128,7 @@ extension TensorRecord {
         "scales", "has an impossible scale for channel \(wrong)", seen: "\(scales[wrong])",
         allowed: "finite, not negative")
     }
-    return element
+    return scales
   }
 
   private static func blockDigests(

@@ -98,16 +98,14 @@ extension Manifest {
     (.hwio, VGGW__LAYOUT__LAYOUT_HWIO), (.inOut, VGGW__LAYOUT__LAYOUT_IN_OUT),
     (.out, VGGW__LAYOUT__LAYOUT_OUT),
   ])
-  /// Elements by their names; the scales of int8 stand beside the number.
-  static let elementTypes = Codes<String, Vggw__ElementType>([
-    (Encoding.Element.float32.name, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT32),
-    (Encoding.Element.float16.name, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT16),
-    (Encoding.Element.bfloat16.name, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16),
-    (Encoding.Element.int8(scales: []).name, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8),
+  static let elementTypes = Codes<ElementType, Vggw__ElementType>([
+    (.real(.float32), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT32),
+    (.real(.float16), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT16),
+    (.real(.bfloat16), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16),
+    (.code(.int8), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8),
   ])
-  /// Whether zeros are left out.
-  static let sparseness = Codes<Bool, Vggw__Encoding>([
-    (false, VGGW__ENCODING__ENCODING_RAW), (true, VGGW__ENCODING__ENCODING_SPARSE),
+  static let storages = Codes<Storage, Vggw__Encoding>([
+    (.raw, VGGW__ENCODING__ENCODING_RAW), (.sparse, VGGW__ENCODING__ENCODING_SPARSE),
   ])
   static let channelOrders = Codes<Preprocessing.ChannelOrder, Vggw__ChannelOrder>([
     (.bgr, VGGW__CHANNEL_ORDER__CHANNEL_ORDER_BGR), (.rgb, VGGW__CHANNEL_ORDER__CHANNEL_ORDER_RGB),

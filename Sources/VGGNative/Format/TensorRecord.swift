@@ -10,8 +10,12 @@ public struct TensorRecord: Equatable, Sendable {
   public let shape: [Int]
   /// The order of the axes.
   public let layout: Tensor.Layout
-  /// How the values are stored.
-  public let encoding: Encoding
+  /// What one element is stored as.
+  public let elementType: ElementType
+  /// Which elements are stored.
+  public let storage: Storage
+  /// The scales of codes, one for each output channel; none where elements are no codes.
+  public let scales: [Float]
   /// The offset of the first stored byte in the file.
   public let offset: Int
   /// The number of stored bytes.
@@ -23,23 +27,22 @@ public struct TensorRecord: Equatable, Sendable {
   /// The digest of the values as little-endian float32, in blocks of 4 MiB as well.
   public let valuesDigest: Digest
 
-  /// How one element is stored: `float32`, `float16`, `bfloat16` or `int8`.
-  public var elementTypeName: String { encoding.element.name }
-  /// `raw` where every element is stored, `sparse` where zeros are not.
-  public var encodingName: String { encoding.isSparse ? "sparse" : "raw" }
   /// The number of values.
   public var count: Int { shape.reduce(1, *) }
 
   /// Creates a record; the digest of the stored bytes follows from those of their blocks.
   init(
-    name: String, role: Tensor.Role, shape: [Int], layout: Tensor.Layout, encoding: Encoding, offset: Int,
+    name: String, role: Tensor.Role, shape: [Int], layout: Tensor.Layout,
+    elementType: ElementType, storage: Storage, scales: [Float], offset: Int,
     storedBytes: Int, blockDigests: [Digest], valuesDigest: Digest
   ) {
     self.name = name
     self.role = role
     self.shape = shape
     self.layout = layout
-    self.encoding = encoding
+    self.elementType = elementType
+    self.storage = storage
+    self.scales = scales
     self.offset = offset
     self.storedBytes = storedBytes
     self.storedDigest = BlockDigest.combine(blockDigests)

@@ -51,9 +51,9 @@ extension NativeFile {
   ) throws(FileError) {
     for record in tensorRecords {
       guard let tensor = model.tensor(record.name) else { continue }
-      let pieces = StagedValues.pieceCount(tensor.count)
-      let digests = try concurrentMap(pieces) { index throws(FileError) in
-        let piece = StagedValues.piece(index, of: tensor.count)
+      let pieces = PieceLayout(elementCount: tensor.count)
+      let digests = try concurrentMap(pieces.count) { index throws(FileError) in
+        let piece = pieces.range(index)
         defer { progress(piece.count * MemoryLayout<Float>.size) }
         return try tensor.values.withValues(piece) { Digest(of: UnsafeRawBufferPointer($0)) }
       }
@@ -107,12 +107,17 @@ extension VGGWFile {
     of tensor: Tensor, path: String, scratchFolder: String,
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws(FileError) -> Digest {
-    let staged = try StagedValues(tensor, folder: scratchFolder, path: path)
-    let digests = try concurrentMap(staged.pieceCount) { index throws(FileError) in
-      try staged.withPiece(index) { _, piece in
-        defer { progress(piece.count * MemoryLayout<Float>.size) }
-        return Digest(of: UnsafeRawBufferPointer(piece))
-      }
+    let pieces = PieceLayout(elementCount: tensor.count)
+    if tensor.values.isTransposed, pieces.count > 1 {
+      let float32 = TensorElements(tensor.replacing(values: tensor.values), path: path)
+      let staged = try StagedElements(float32, folder: scratchFolder, path: path)
+      return BlockDigest.combine(
+        try staged.withBytes { bytes throws(FileError) in float32.valueDigests(bytes, progress: progress) })
+    }
+    let digests = try concurrentMap(pieces.count) { index throws(FileError) in
+      let piece = pieces.range(index)
+      defer { progress(piece.count * MemoryLayout<Float>.size) }
+      return try tensor.values.withValues(piece) { Digest(of: UnsafeRawBufferPointer($0)) }
     }
     return BlockDigest.combine(digests)
   }

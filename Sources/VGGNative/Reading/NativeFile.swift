@@ -57,8 +57,8 @@ extension VGGWFile {
     try manifest.checkTensors(manifestOffset: offset, path: path)
     let tensors = try manifest.tensors.map { record throws(FileError) in
       Tensor(
-        name: record.name, role: record.role, shape: record.shape, encoding: record.encoding,
-        values: try values(of: record, in: bytes, path: path))
+        name: record.name, role: record.role, shape: record.shape,
+        content: try content(of: record, in: bytes, path: path), storage: record.storage)
     }
     let model: Model
     do throws(ShapeError) {
@@ -74,15 +74,23 @@ extension VGGWFile {
       tool: manifest.tool, formatVersion: header.formatVersion, bytes: bytes)
   }
 
-  private static func values(
+  private static func content(
     of record: TensorRecord, in file: ByteRegion, path: String
-  ) throws(FileError) -> any TensorValues {
+  ) throws(FileError) -> Tensor.Content {
     guard let stored = file.slice(at: record.offset, count: record.storedBytes) else {
       throw FileError(
         .malformed, code: "vggw.tensor.offset", file: path, "is truncated", offset: record.offset)
     }
-    let encoded = try EncodedValues(record, bytes: stored, path: path)
-    if record.encoding == .float32, let values = MemoryValues(stored) { return values }
-    return encoded
+    let elements = try StoredElements(record, bytes: stored, path: path)
+    switch record.elementType {
+    case .real(let type):
+      if type == .float32, let raw = elements.raw, let values = MemoryValues(raw) {
+        return .real(values, as: type)
+      }
+      return .real(StoredValues(elements: elements, type: type), as: type)
+    case .code(let type):
+      let quantization = Quantization(type, scales: record.scales)
+      return .codes(elements.raw.map(MemoryCodes.init) ?? StoredCodes(elements: elements), quantization)
+    }
   }
 }

@@ -16,156 +16,117 @@ struct TensorWriter {
   ///   - output: The file to write to.
   ///   - offset: Where the tensor begins in it.
   ///   - folder: Where scratch files live.
-  func write(
-    to output: AtomicFile, at offset: Int, folder: String
-  ) throws(FileError) -> TensorRecord {
+  func write(to output: AtomicFile, at offset: Int, folder: String) throws(FileError) -> TensorRecord {
+    let digests: (stored: [Digest], values: [Digest])
     let storedBytes: Int
-    let (stored, values): ([Digest], [Digest])
-    if tensor.encoding == .float32 {
-      storedBytes = tensor.count * MemoryLayout<Float>.size
+    switch tensor.storage {
+    case .raw:
+      storedBytes = elements.count * elements.byteCount
       try output.reserve(offset + storedBytes)
-      stored = try writeRaw(to: output, at: offset..<offset + storedBytes)
-      values = stored
-    } else {
-      let staged = try StagedValues(tensor, folder: folder, path: path)
-      let plan = try plan(staged)
-      storedBytes = plan.storedBytes
-      try output.reserve(offset + storedBytes)
-      let mapping = try output.map(offset..<offset + storedBytes)
-      values = try concurrentMap(staged.pieceCount) { index throws(FileError) in
-        try staged.withPiece(index) { firstIndex, piece throws(FileError) in
-          defer { progress(piece.count * MemoryLayout<Float>.size) }
-          try encode(piece, firstIndex, plan, into: mapping.bytes)
-          return Digest(of: UnsafeRawBufferPointer(piece))
-        }
-      }
-      stored = try concurrentMap(BlockDigest.blockCount(storedBytes)) { index in
-        Digest(
-          of: UnsafeRawBufferPointer(rebasing: mapping.bytes[BlockDigest.block(index, of: storedBytes)]))
-      }
+      digests = try writeRaw(to: output, at: offset..<offset + storedBytes)
+    case .sparse:
+      (storedBytes, digests) = try writeSparse(to: output, at: offset, folder: folder)
     }
     return TensorRecord(
       name: tensor.name, role: tensor.role, shape: tensor.shape, layout: tensor.layout,
-      encoding: tensor.encoding, offset: offset, storedBytes: storedBytes, blockDigests: stored,
-      valuesDigest: BlockDigest.combine(values))
+      elementType: tensor.elementType, storage: tensor.storage, scales: tensor.quantization?.scales ?? [],
+      offset: offset, storedBytes: storedBytes, blockDigests: digests.stored,
+      valuesDigest: BlockDigest.combine(digests.values))
   }
 
-  /// Writes float32 values to where they belong, and returns the digests of their blocks.
-  private func writeRaw(to output: AtomicFile, at range: Range<Int>) throws(FileError) -> [Digest] {
-    if let source = tensor.values.inMemory {
-      return try forEachBlock(of: source) { block, bytes throws(FileError) in
-        try output.write(bytes, at: range.lowerBound + block.lowerBound)
-        if block.upperBound.isMultiple(of: TensorWriter.syncLength) { output.startSync() }
-      }
+  private var elements: TensorElements { TensorElements(tensor, path: path) }
+
+  // MARK: All elements
+
+  private func writeRaw(
+    to output: AtomicFile, at range: Range<Int>
+  ) throws(FileError) -> (stored: [Digest], values: [Digest]) {
+    let isFloat32 = tensor.elementType == .real(.float32)
+    if isFloat32, let source = tensor.values.inMemory {
+      let digests = try write(source, to: output, at: range.lowerBound)
+      return (digests, digests)
     }
-    // Read straight into the file's pages: a source in another order fills them best in long ranges.
+    // Straight into the file's pages: where the source has another order, from many places at a time.
     let mapping = try output.map(range)
-    try StagedValues.read(tensor) { mapping.bytes }
+    guard let base = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
+    try elements.write(to: base)
     if range.count >= TensorWriter.syncLength { output.startSync() }
-    return try forEachBlock(of: ByteRegion(owner: mapping, bytes: UnsafeRawBufferPointer(mapping.bytes))) {
-      _, _ throws(FileError) in
-    }
+    let values = elements.valueDigests(base, progress: progress)
+    return (isFloat32 ? values : BlockDigest.blocks(of: mapping.bytes), values)
   }
 
-  /// Does something with each block, and computes its digest while it is still in the cache.
-  private func forEachBlock(
-    of region: ByteRegion, _ body: @Sendable (Range<Int>, UnsafeRawBufferPointer) throws(FileError) -> Void
+  /// Writes float32 values that lie in memory, and computes the digest of each block while it is still in the cache.
+  private func write(
+    _ source: ByteRegion, to output: AtomicFile, at offset: Int
   ) throws(FileError) -> [Digest] {
-    try concurrentMap(BlockDigest.blockCount(region.count)) { index throws(FileError) in
-      let block = BlockDigest.block(index, of: region.count)
+    try concurrentMap(BlockDigest.blockCount(source.count)) { index throws(FileError) in
+      let block = BlockDigest.block(index, of: source.count)
       defer { progress(block.count) }
-      return try region.withBytes { bytes throws(FileError) in
+      return try source.withBytes { bytes throws(FileError) in
         let bytes = UnsafeRawBufferPointer(rebasing: bytes[block])
-        try body(block, bytes)
+        try output.write(bytes, at: offset + block.lowerBound)
+        if block.upperBound.isMultiple(of: TensorWriter.syncLength) { output.startSync() }
         return Digest(of: bytes)
       }
     }
   }
 
-  // MARK: Other encodings
+  // MARK: Elements other than zero
 
-  /// What must be known before the first byte is stored.
-  private struct Plan {
-    var storedBytes: Int
-    /// For each block of a sparse tensor how many elements that are not zero precede it.
-    var starts: [Int] = []
-  }
-
-  private var element: Encoding.Element { tensor.encoding.element }
-
-  private var sparse: SparseLayout {
-    SparseLayout(count: tensor.count, elementByteCount: element.byteCount)
-  }
-
-  private func plan(_ staged: StagedValues) throws(FileError) -> Plan {
-    if case .int8(let scales) = element, scales.count != tensor.shape.last {
-      throw FileError(
-        .fault, code: "vggw.encode.scales", file: path, "was to hold a tensor with a wrong number of scales",
-        place: "tensor \(tensor.name)", seen: "\(scales.count)", allowed: "\(tensor.shape.last ?? 0)")
-    }
-    guard tensor.encoding.isSparse else { return Plan(storedBytes: tensor.count * element.byteCount) }
-    let counts = try concurrentMap(staged.pieceCount) { index throws(FileError) in
-      try staged.withPiece(index) { _, piece in
-        stride(from: 0, to: piece.count, by: SparseLayout.blockLength).map {
-          SparseLayout.nonzeroCount(piece[$0..<min(piece.count, $0 + SparseLayout.blockLength)])
-        }
+  private func writeSparse(
+    to output: AtomicFile, at offset: Int, folder: String
+  ) throws(FileError) -> (storedBytes: Int, digests: (stored: [Digest], values: [Digest])) {
+    // How many elements are not zero is known only when all are there.
+    let staged = try StagedElements(elements, folder: folder, path: path)
+    return try staged.withBytes { staged throws(FileError) in
+      let values = elements.valueDigests(staged, progress: progress)
+      let stored: (count: Int, digests: [Digest])
+      switch elements.byteCount {
+      case 1: stored = try writeSparse(staged.assumingMemoryBound(to: UInt8.self), to: output, at: offset)
+      case 2: stored = try writeSparse(staged.assumingMemoryBound(to: UInt16.self), to: output, at: offset)
+      default: stored = try writeSparse(staged.assumingMemoryBound(to: UInt32.self), to: output, at: offset)
       }
+      return (stored.count, (stored.digests, values))
     }
+  }
+
+  private func writeSparse<Pattern: FixedWidthInteger & Sendable>(
+    _ patterns: UnsafePointer<Pattern>, to output: AtomicFile, at offset: Int
+  ) throws(FileError) -> (count: Int, digests: [Digest]) {
+    let layout = SparseLayout(count: elements.count, elementByteCount: elements.byteCount)
+    let blocks = SparseBlocks(patterns: patterns, layout: layout)
+    let counts = concurrentMap(layout.blockCount) { SparseLayout.nonzeroCount(blocks[$0]) }
     var (starts, total): ([Int], Int) = ([], 0)
-    for count in counts.joined() {
+    for count in counts {
       starts.append(total)
       total += count
     }
-    return Plan(storedBytes: sparse.byteCount(storing: total), starts: starts)
-  }
-
-  /// Encodes a piece into its place.
-  private func encode(
-    _ piece: UnsafeBufferPointer<Float>, _ firstIndex: Int, _ plan: Plan,
-    into stored: UnsafeMutableRawBufferPointer
-  ) throws(FileError) {
-    guard let base = stored.baseAddress else { return }
-    if !tensor.encoding.isSparse {
-      return try encode(piece, firstIndex, into: base + firstIndex * element.byteCount)
-    }
-    for start in stride(from: 0, to: piece.count, by: SparseLayout.blockLength) {
-      let block = UnsafeBufferPointer(
-        rebasing: piece[start..<min(piece.count, start + SparseLayout.blockLength)])
-      switch element.byteCount {
-      case 1: try encodeSparse(block, firstIndex + start, plan.starts, UInt8.self, into: base)
-      case 2: try encodeSparse(block, firstIndex + start, plan.starts, UInt16.self, into: base)
-      default: try encodeSparse(block, firstIndex + start, plan.starts, UInt32.self, into: base)
+    let storedBytes = layout.byteCount(storing: total)
+    try output.reserve(offset + storedBytes)
+    let mapping = try output.map(offset..<offset + storedBytes)
+    if let base = mapping.bytes.baseAddress {
+      nonisolated(unsafe) let base = base
+      let starts = starts
+      _ = concurrentMap(layout.blockCount) { index in
+        base.storeBytes(of: UInt64(starts[index]).littleEndian, toByteOffset: index * 8, as: UInt64.self)
+        let words = (base + layout.bitMapOffset + layout.block(index).lowerBound / 8)
+        SparseLayout.compact(
+          blocks[index], bits: words.assumingMemoryBound(to: UInt64.self),
+          into: base + layout.byteCount(storing: starts[index]))
       }
     }
+    return (storedBytes, BlockDigest.blocks(of: mapping.bytes))
   }
+}
 
-  private func encodeSparse<Pattern: FixedWidthInteger>(
-    _ block: UnsafeBufferPointer<Float>, _ firstIndex: Int, _ starts: [Int], _ type: Pattern.Type,
-    into base: UnsafeMutableRawPointer
-  ) throws(FileError) {
-    let index = firstIndex / SparseLayout.blockLength
-    base.storeBytes(
-      of: UInt64(starts[index]).littleEndian, toByteOffset: index * MemoryLayout<UInt64>.size, as: UInt64.self
-    )
-    try withUnsafeTemporaryAllocation(of: Pattern.self, capacity: block.count) { elements throws(FileError) in
-      guard let first = elements.baseAddress else { return }
-      try encode(block, firstIndex, into: first)
-      let words = (base + sparse.bitMapOffset + firstIndex / 8).assumingMemoryBound(to: UInt64.self)
-      let kept = SparseLayout.compact(elements, bits: words)
-      (base + sparse.byteCount(storing: starts[index])).copyMemory(
-        from: first, byteCount: kept * MemoryLayout<Pattern>.size)
-    }
-  }
+/// All elements of a tensor, by the blocks of its sparse form.
+private struct SparseBlocks<Pattern: FixedWidthInteger & Sendable>: @unchecked Sendable {
+  // Safe to share: nobody writes the elements while there are blocks of them.
+  let patterns: UnsafePointer<Pattern>
+  let layout: SparseLayout
 
-  /// Encodes every element of some values, and requires that this is exact.
-  private func encode(
-    _ values: UnsafeBufferPointer<Float>, _ firstIndex: Int, into output: UnsafeMutableRawPointer
-  ) throws(FileError) {
-    guard let wrong = element.encode(values, firstIndex: firstIndex, into: output) else { return }
-    throw FileError(
-      .fault, code: "vggw.encode.inexact", file: path,
-      "was to hold a value that its encoding cannot represent",
-      place: "tensor \(tensor.name), element \(firstIndex + wrong)", seen: "\(values[wrong])",
-      allowed: "values of \(element.name)")
+  subscript(index: Int) -> UnsafeBufferPointer<Pattern> {
+    let block = layout.block(index)
+    return UnsafeBufferPointer(start: patterns + block.lowerBound, count: block.count)
   }
 }

@@ -44,7 +44,7 @@ struct LayerBound {
     biasMagnitudes = tensors.bias.map { Double($0).magnitude }
     magnitudes = try tensors.mappingWeight { Magnitudes(base: $0) }.engine(
       sample.layer, sample, options, isLinear: true)
-    guard let weight = model.tensor(sample.layer.weightName), weight.encoding != .float32,
+    guard let weight = model.tensor(sample.layer.weightName), weight.values is DeclaredValues,
       let original = source.tensor(sample.layer.weightName)
     else {
       allowances = nil

@@ -9,15 +9,21 @@ internal import VGGTensors
 struct DeclaredTensor: Sendable {
   /// The tensor as the source has it.
   let original: Tensor
-  /// How the model must store it.
-  private(set) var encoding: Encoding
+  /// What the model must store an element as.
+  private(set) var elementType: ElementType
+  /// Which elements the model must store.
+  private(set) var storage: Storage
+  /// The scales that codes must have; none where the model must not have codes.
+  private(set) var scales: [Float]
   /// What is done to each value, in order.
   private(set) var steps: [DeclaredStep] = []
 
   /// Begins with the tensor as it is.
   init(_ original: Tensor) {
     self.original = original
-    encoding = original.encoding
+    elementType = original.elementType
+    storage = original.storage
+    scales = original.quantization?.scales ?? []
   }
 
   /// Whether the values are the source's.
@@ -28,31 +34,28 @@ struct DeclaredTensor: Sendable {
     isUnchanged ? original.values : DeclaredValues(original: original.values, outputs: outputs, steps: steps)
   }
 
-  /// The tensor that the model must have.
-  var tensor: Tensor {
-    isUnchanged && encoding == original.encoding
-      ? original : original.replacing(values: values, encoding: encoding)
-  }
+  /// The values that the model must have, as a tensor to compute with.
+  var tensor: Tensor { isUnchanged ? original : original.replacing(values: values) }
 
   private var outputs: Int { original.shape.last ?? 1 }
 
   /// Rounds the values to a precision.
   mutating func quantize(to precision: Precision) throws(FileError) {
     switch precision {
-    case .fp32: encoding.element = .float32
+    case .fp32: (elementType, scales) = (.real(.float32), [])
     case .fp16:
       steps.append(.roundedToHalf)
-      encoding.element = .float16
+      (elementType, scales) = (.real(.float16), [])
     case .bf16:
       steps.append(.roundedToBFloat16)
-      encoding.element = .bfloat16
+      (elementType, scales) = (.real(.bfloat16), [])
     case .int8:
-      let scales = try largestMagnitudes().map { magnitude in
+      scales = try largestMagnitudes().map { magnitude in
         let scale = Float(bitPattern: magnitude) / 127
         return scale >= .leastNormalMagnitude ? scale : 1
       }
       steps.append(.quantized(scales: scales))
-      encoding.element = .int8(scales: scales)
+      elementType = .code(.int8)
     }
   }
 
@@ -60,26 +63,32 @@ struct DeclaredTensor: Sendable {
   mutating func prune(fraction: Double) throws(FileError) {
     let allowed = Int((Double(original.count) * fraction).rounded(.down))
     steps.append(.pruned(below: try smallestKept(dropping: allowed)))
-    encoding.isSparse = true
+    storage = .sparse
   }
 
   /// The bits of the largest magnitude of each output channel.
   private func largestMagnitudes() throws(FileError) -> [UInt32] {
-    let outputs = outputs
-    let none = [UInt32](repeating: 0, count: outputs)
-    return try values.reducePieces(rowLength: outputs, into: none) { _, values in
-      var largest = none
-      largest.withUnsafeMutableBufferPointer { largest in
-        for row in stride(from: 0, to: values.count, by: outputs) {
-          for channel in 0..<outputs {
-            largest[channel] = max(largest[channel], values[row + channel].magnitudeBits)
+    let (outputs, values) = (outputs, values)
+    let tiles = values.tiles(rowLength: outputs)
+    let partial = try concurrentMap(tiles.count) { index throws(FileError) in
+      let columns = tiles[index].columns.count
+      var largest = [UInt32](repeating: 0, count: columns)
+      try values.forEachBlock(of: tiles[index], rowLength: outputs) { _, values throws(FileError) in
+        largest.withUnsafeMutableBufferPointer { largest in
+          for row in stride(from: 0, to: values.count, by: columns) {
+            for channel in 0..<columns {
+              largest[channel] = max(largest[channel], values[row + channel].magnitudeBits)
+            }
           }
         }
       }
       return largest
-    } combine: { total, part in
-      for channel in total.indices { total[channel] = max(total[channel], part[channel]) }
     }
+    var largest = [UInt32](repeating: 0, count: outputs)
+    for (tile, part) in zip(tiles, partial) {
+      for (channel, bits) in zip(tile.columns, part) { largest[channel] = max(largest[channel], bits) }
+    }
+    return largest
   }
 
   /// The bits of the smallest magnitude that stays where all smaller ones, at most so many, are dropped.
@@ -153,16 +162,27 @@ enum DeclaredStep: Equatable, Sendable {
 }
 
 /// The values of a tensor of the source after the declared passes.
-private struct DeclaredValues: TensorValues {
+struct DeclaredValues: TensorValues {
   let original: any TensorValues
   let outputs: Int
   let steps: [DeclaredStep]
 
   var count: Int { original.count }
+  var isTransposed: Bool { original.isTransposed }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     try original.read(range, into: destination)
     for step in steps { step.apply(to: destination, firstChannel: range.lowerBound % outputs) }
+  }
+
+  func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
+  ) throws(FileError) {
+    try original.read(tile, rowLength: rowLength, into: destination, rowStride: rowStride)
+    for row in 0..<tile.rows.count {
+      let values = UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count)
+      for step in steps { step.apply(to: values, firstChannel: tile.columns.lowerBound) }
+    }
   }
 }
 

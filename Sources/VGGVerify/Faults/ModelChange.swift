@@ -128,22 +128,19 @@ public enum ModelChange: Equatable, Sendable {
         let (row, output) = index.quotientAndRemainder(dividingBy: outputs)
         return (row % pixels * channels + row / pixels) * outputs + output
       }
-    case (.transposedDense, .weight, 2) where shape[0] == outputs && tensor.encoding.scalesAreShared:
+    case (.transposedDense, .weight, 2) where shape[0] == outputs && tensor.quantization == nil:
       return tensor.rearranged { $0 % outputs * outputs + $0 / outputs }
     case (.permutedOutputs(let order), _, _) where order.count == outputs:
       return tensor.permutingOutputs(order)
     case (.shiftedBias(let distance), .bias, _) where outputs > 1:
       return tensor.rearranged { (($0 + distance) % outputs + outputs) % outputs }
     case (.missingBias, .bias, _):
-      return tensor.replacing(
-        values: MemoryValues(Array(repeating: 0, count: outputs)), encoding: tensor.encoding)
+      return tensor.overwriting(0..<outputs) { _, _ in 0 }
     case (.bias(let values), .bias, _) where values.count == outputs:
-      return tensor.replacing(values: MemoryValues(values), encoding: .float32)
+      return tensor.replacing(values: MemoryValues(values))
     case (.flippedBit(let role, let index, let bit), tensor.role, _)
     where role == tensor.role && index < tensor.count:
-      return tensor.overwriting(index..<index + 1) { value, channel in
-        tensor.encoding.element.flipping(bit, of: value, channel: channel)
-      }
+      return tensor.flipping(bit, at: index)
     case (.zeroedRow(let row), .weight, _) where (row + 1) * outputs <= tensor.count:
       return tensor.overwriting(row * outputs..<(row + 1) * outputs) { _, _ in 0 }
     case (.truncated(let start), .weight, _) where start < tensor.count:
@@ -160,25 +157,10 @@ public enum ModelChange: Equatable, Sendable {
       let scales = (0..<outputs).map { wanted == nil || wanted == $0 ? factor : 1 }
       return tensor.scaling(by: scales)
     case .exchangedScales(let first, let second) where first < outputs && second < outputs:
-      guard case .int8(let scales) = tensor.encoding.element, scales[first] > 0, scales[second] > 0 else {
-        return nil
-      }
-      var factors = [Float](repeating: 1, count: outputs)
-      (factors[first], factors[second]) = (scales[second] / scales[first], scales[first] / scales[second])
-      return tensor.scaling(by: factors)
-    case .saturated:
-      let largest = try tensor.values.reducePieces(
-        rowLength: outputs, into: [Float](repeating: 0, count: outputs)
-      ) { _, values in
-        values.enumerated().reduce(into: [Float](repeating: 0, count: outputs)) { largest, item in
-          largest[item.offset % outputs] = max(largest[item.offset % outputs], item.element.magnitude)
-        }
-      } combine: { total, part in
-        for channel in total.indices { total[channel] = max(total[channel], part[channel]) }
-      }
-      return tensor.overwriting(0..<tensor.count) { value, channel in
-        value == 0 ? 0 : value.sign == .minus ? -largest[channel] : largest[channel]
-      }
+      guard case .codes(let codes, var quantization) = tensor.content else { return nil }
+      quantization.scales.swapAt(first, second)
+      return tensor.replacing(.codes(codes, quantization))
+    case .saturated: return try tensor.saturated
     case .zeroedWeight(let start):
       guard let index = try tensor.firstIndex(from: start, where: { $0 != 0 }) else { return nil }
       return tensor.overwriting(index..<index + 1) { _, _ in 0 }
@@ -213,38 +195,66 @@ extension Model {
 }
 
 extension Tensor {
-  /// The values and the encoding of another tensor of the same shape.
-  fileprivate func taking(_ other: Tensor) -> Tensor {
-    replacing(values: other.values, encoding: other.encoding)
-  }
+  /// The content of another tensor of the same shape.
+  fileprivate func taking(_ other: Tensor) -> Tensor { replacing(other.content, storage: other.storage) }
 
+  /// The elements in another order; scales stay with their channels.
   fileprivate func rearranged(_ place: @escaping @Sendable (Int) -> Int) -> Tensor {
-    replacing(values: RearrangedValues(base: values, place: place), encoding: encoding)
+    switch content {
+    case .real(let values, let type): replacing(.real(RearrangedValues(base: values, place: place), as: type))
+    case .codes(let codes, let quantization):
+      replacing(.codes(RearrangedCodes(base: codes, place: place), quantization))
+    }
   }
 
   fileprivate func permutingOutputs(_ order: [Int]) -> Tensor {
     let count = order.count
-    var encoding = encoding
-    if case .int8(let scales) = encoding.element {
-      encoding.element = .int8(scales: order.map { scales[$0] })
-    }
-    return replacing(
-      values: RearrangedValues(base: values) { $0 / count * count + order[$0 % count] }, encoding: encoding)
+    let tensor = rearranged { $0 / count * count + order[$0 % count] }
+    guard case .codes(let codes, var quantization) = tensor.content else { return tensor }
+    quantization.scales = order.map { quantization.scales[$0] }
+    return replacing(.codes(codes, quantization))
   }
 
-  /// The values of each output channel multiplied, and with them the scales that they are stored with.
+  /// The values of each output channel multiplied: of codes it is the scales that are.
   fileprivate func scaling(by factors: [Float]) -> Tensor {
-    guard case .int8(let scales) = encoding.element else {
-      return overwriting(0..<count) { value, channel in value * factors[channel] }
+    switch content {
+    case .real: return overwriting(0..<count) { value, channel in value * factors[channel] }
+    case .codes(let codes, var quantization):
+      quantization.scales = zip(quantization.scales, factors).map { $0 * $1 }
+      return replacing(.codes(codes, quantization))
     }
-    var encoding = encoding
-    let changed = zip(scales, factors).map { $0 * $1 }
-    encoding.element = .int8(scales: changed)
-    let values = OverwrittenValues(base: values, range: 0..<count, outputs: scales.count) { value, channel in
-      // The code stays.
-      (value / scales[channel]).rounded() * changed[channel]
+  }
+
+  /// One bit of the stored element at an index changed; bits are counted from the lowest one.
+  fileprivate func flipping(_ bit: Int, at index: Int) -> Tensor {
+    switch content {
+    case .real(_, let type): overwriting(index..<index + 1) { value, _ in type.flipping(bit, of: value) }
+    case .codes(let codes, let quantization):
+      replacing(
+        .codes(
+          OverwrittenCodes(base: codes, range: index..<index + 1, outputs: quantization.scales.count) {
+            code, _ in
+            Int8(bitPattern: UInt8(bitPattern: code) ^ (1 << UInt8(bit % 8)))
+          }, quantization))
     }
-    return replacing(values: values, encoding: encoding)
+  }
+
+  /// All values as large as the largest of their channel, with their signs.
+  fileprivate var saturated: Tensor {
+    get throws(FileError) {
+      let outputs = shape[shape.count - 1]
+      let none = [Float](repeating: 0, count: outputs)
+      let largest = try values.reducePieces(rowLength: outputs, into: none) { _, values in
+        values.enumerated().reduce(into: none) { largest, item in
+          largest[item.offset % outputs] = max(largest[item.offset % outputs], item.element.magnitude)
+        }
+      } combine: { total, part in
+        for channel in total.indices { total[channel] = max(total[channel], part[channel]) }
+      }
+      return overwriting(0..<count) { value, channel in
+        value == 0 ? 0 : value.sign == .minus ? -largest[channel] : largest[channel]
+      }
+    }
   }
 
   /// Two runs of values of the same length exchanged.
@@ -266,34 +276,33 @@ extension Tensor {
     }
   }
 
-  /// Changes some values; the transform gets a value and its output channel.
+  /// Changes some values; the transform gets a value and its output channel. A code becomes that of the new value.
   fileprivate func overwriting(
     _ range: Range<Int>, _ transform: @escaping @Sendable (Float, Int) -> Float
   ) -> Tensor {
-    replacing(
-      values: OverwrittenValues(
-        base: values, range: range, outputs: shape[shape.count - 1], transform: transform),
-      encoding: encoding)
+    let outputs = shape[shape.count - 1]
+    switch content {
+    case .real(let values, let type):
+      return replacing(
+        .real(OverwrittenValues(base: values, range: range, outputs: outputs, transform: transform), as: type)
+      )
+    case .codes(let codes, let quantization):
+      let changed = OverwrittenCodes(base: codes, range: range, outputs: outputs) { code, channel in
+        let scale = quantization.scales[channel]
+        return Int8(max(-128, min(127, (transform(Float(code) * scale, channel) / scale).rounded())))
+      }
+      return replacing(.codes(changed, quantization))
+    }
   }
 }
 
-extension Encoding {
-  /// Whether values may change their output channel and still be what the encoding can hold.
-  fileprivate var scalesAreShared: Bool {
-    if case .int8 = element { false } else { true }
-  }
-}
-
-extension Encoding.Element {
+extension RealType {
   /// What a stored value becomes when one of its bits changes; bits are counted from the lowest one.
-  fileprivate func flipping(_ bit: Int, of value: Float, channel: Int) -> Float {
+  fileprivate func flipping(_ bit: Int, of value: Float) -> Float {
     switch self {
-    case .float32: return Float(bitPattern: value.bitPattern ^ (1 << UInt32(bit % 32)))
-    case .bfloat16: return Float(bitPattern: value.bitPattern ^ (1 << UInt32(16 + bit % 16)))
-    case .float16: return Float(halfBits: value.halfBits ^ (1 << UInt16(bit % 16)))
-    case .int8(let scales):
-      let code = Int8(max(-128, min(127, (value / scales[channel]).rounded())))
-      return Float(Int8(bitPattern: UInt8(bitPattern: code) ^ (1 << UInt8(bit % 8)))) * scales[channel]
+    case .float32: Float(bitPattern: value.bitPattern ^ (1 << UInt32(bit % 32)))
+    case .bfloat16: Float(bitPattern: value.bitPattern ^ (1 << UInt32(16 + bit % 16)))
+    case .float16: Float(halfBits: value.halfBits ^ (1 << UInt16(bit % 16)))
     }
   }
 }

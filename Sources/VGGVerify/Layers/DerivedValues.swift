@@ -72,8 +72,6 @@ struct RearrangedValues: TensorValues {
   let place: @Sendable (Int) -> Int
 
   var count: Int { base.count }
-  /// Each value is looked up by itself.
-  var prefersLongRanges: Bool { true }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     if let inMemory = base.inMemory {
@@ -102,6 +100,49 @@ struct OverwrittenValues: TensorValues {
   var count: Int { base.count }
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    try base.read(range, into: destination)
+    for index in range.clamped(to: self.range) {
+      destination[index - range.lowerBound] = transform(
+        destination[index - range.lowerBound], index % outputs)
+    }
+  }
+}
+
+/// Codes that stand at other places in another tensor.
+struct RearrangedCodes: TensorCodes {
+  let base: any TensorCodes
+  /// The place in `base` of the code at a place here.
+  let place: @Sendable (Int) -> Int
+
+  var count: Int { base.count }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
+    if let inMemory = base.inMemory {
+      inMemory.withBytes { bytes in
+        let codes = bytes.assumingMemoryBound(to: Int8.self)
+        for (offset, index) in range.enumerated() { destination[offset] = codes[place(index)] }
+      }
+      return
+    }
+    for (offset, index) in range.enumerated() {
+      let source = place(index)
+      try base.read(
+        source..<source + 1, into: UnsafeMutableBufferPointer(rebasing: destination[offset..<offset + 1]))
+    }
+  }
+}
+
+/// Codes of which some are changed.
+struct OverwrittenCodes: TensorCodes {
+  let base: any TensorCodes
+  let range: Range<Int>
+  let outputs: Int
+  /// Gets a code and its output channel.
+  let transform: @Sendable (Int8, Int) -> Int8
+
+  var count: Int { base.count }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
     try base.read(range, into: destination)
     for index in range.clamped(to: self.range) {
       destination[index - range.lowerBound] = transform(

@@ -90,7 +90,7 @@ struct RecordedChain {
   private func verdict(
     _ layer: Layer, _ seen: [Float], _ expected: [Float], _ bounds: [Double]
   ) -> RecordedVerdict {
-    let isFloat32 = model.tensors.allSatisfy { $0.encoding == .float32 }
+    let isFloat32 = model.tensors.allSatisfy(\.isPlain)
     let largest = expected.reduce(0) { max($0, Double($1).magnitude) }
     var judged: (seen: [Float], expected: [Float], bounds: [Double]) = ([], [], [])
     var looseCount = 0

@@ -62,7 +62,7 @@ extension WeightCheck {
       (comparedCount, wrongCount, changedCount) = (tensor.count, tensor.count, tensor.count)
       return
     }
-    encodingProblem = tensor.encoding.problem(expected: declared.encoding)
+    encodingProblem = declared.encodingProblem(of: tensor)
     if declared.isUnchanged, let source = original.source, let inMemory = tensor.values.inMemory {
       inMemory.withBytes { bytes in
         readBack(source, model: bytes.assumingMemoryBound(to: Float.self))
@@ -135,29 +135,47 @@ extension WeightCheck {
     self = total.withLock { $0 }
   }
 
-  /// Compares values in the model's order, and repeats the passes with the source's values on the way.
+  /// Compares values tile by tile, and repeats the passes with the source's values on the way.
   private mutating func compareInOrder(_ tensor: Tensor, with declared: DeclaredTensor) throws(FileError) {
     let outputs = tensor.shape[tensor.shape.count - 1]
-    let (name, steps, original) = (self, declared.steps, declared.original.values)
-    let result = try tensor.values.reducePieces(rowLength: outputs, into: name) {
-      (start, values) throws(FileError) -> WeightCheck in
-      let expected = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
-      defer { expected.deallocate() }
-      return try original.withValues(start..<start + values.count) { (source) throws(FileError) in
-        // A piece begins with a row, so its first value belongs to the first channel.
-        _ = expected.initialize(from: source)
-        for step in steps { step.apply(to: expected, firstChannel: 0) }
-        var part = WeightCheck(
-          tensor: name.tensor, sourceName: name.sourceName, requirement: name.requirement)
-        for offset in values.indices {
-          part.note(values[offset], expected: expected[offset], source: source[offset], at: start + offset)
-        }
-        return part
+    let (name, steps, original, seen) = (self, declared.steps, declared.original.values, tensor.values)
+    let tiles = original.tiles(rowLength: outputs)
+    let parts = try concurrentMap(tiles.count) { index throws(FileError) in
+      var part = WeightCheck(
+        tensor: name.tensor, sourceName: name.sourceName, requirement: name.requirement)
+      try original.forEachBlock(of: tiles[index], rowLength: outputs) { block, source throws(FileError) in
+        try part.compare(seen, with: source, steps: steps, in: block, rowLength: outputs)
       }
-    } combine: { total, part in
-      total.add(part)
+      return part
     }
-    self = result
+    for part in parts { add(part) }
+  }
+
+  /// Compares the values of a block with what the passes make of the source's.
+  private mutating func compare(
+    _ model: any TensorValues, with source: UnsafeBufferPointer<Float>, steps: [DeclaredStep], in block: Tile,
+    rowLength: Int
+  ) throws(FileError) {
+    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * source.count)
+    defer { memory.deallocate() }
+    guard let start = memory.baseAddress else { return }
+    let columns = block.columns.count
+    let seen = start + source.count
+    let expected = UnsafeMutableBufferPointer(start: start, count: source.count)
+    _ = expected.initialize(from: source)
+    for row in 0..<block.rows.count {
+      let values = UnsafeMutableBufferPointer(rebasing: expected[row * columns..<(row + 1) * columns])
+      for step in steps { step.apply(to: values, firstChannel: block.columns.lowerBound) }
+    }
+    try model.read(block, rowLength: rowLength, into: seen, rowStride: columns)
+    for row in 0..<block.rows.count {
+      let first = (block.rows.lowerBound + row) * rowLength + block.columns.lowerBound
+      for offset in row * columns..<(row + 1) * columns {
+        note(
+          seen[offset], expected: expected[offset], source: source[offset], at: first + offset - row * columns
+        )
+      }
+    }
   }
 
   private mutating func note(_ value: Float, expected: Float, source: Float, at index: Int) {
@@ -239,13 +257,14 @@ extension DeclaredTensor {
   }
 }
 
-extension Encoding {
-  /// What is wrong with it where another one is expected; nil where it is the same.
-  fileprivate func problem(expected: Encoding) -> String? {
-    guard element.name == expected.element.name, isSparse == expected.isSparse else {
-      return "is stored as \(text), but the passes make it \(expected.text)"
+extension DeclaredTensor {
+  /// What is wrong with the way in which a tensor is stored; nil where nothing is.
+  fileprivate func encodingProblem(of tensor: Tensor) -> String? {
+    guard tensor.elementType == elementType, tensor.storage == storage else {
+      return "is stored as \(text(tensor.elementType, tensor.storage)), "
+        + "but the passes make it \(text(elementType, storage))"
     }
-    guard case .int8(let own) = element, case .int8(let scales) = expected.element else { return nil }
+    let own = tensor.quantization?.scales ?? []
     guard own.count == scales.count else { return "has \(own.count) scales for \(scales.count) channels" }
     let wrong = scales.indices.filter { own[$0].bitPattern != scales[$0].bitPattern }
     guard let first = wrong.first else { return nil }
@@ -254,5 +273,7 @@ extension Encoding {
       + "\(first): \(own[first]) instead of \(scales[first])"
   }
 
-  private var text: String { (isSparse ? "sparse " : "") + element.name }
+  private func text(_ type: ElementType, _ storage: Storage) -> String {
+    (storage == .sparse ? "sparse " : "") + type.name
+  }
 }

@@ -1,17 +1,18 @@
 internal import VGGBytes
 internal import VGGTensors
 
-/// The values of a tensor of a native file that is not raw float32, decoded as they are read.
+/// The elements of a tensor of a native file as they are stored, zeros put back where it is sparse.
 ///
-/// Any range is decoded by itself. Bytes that were damaged after the file was opened give a typed error or other
-/// values, as digests can tell; never a trap.
-struct EncodedValues: TensorValues {
+/// Any range is read by itself. Bytes that were damaged after the file was opened give a typed error or other elements, as
+/// digests can tell; never a trap.
+struct StoredElements: Sendable {
   private let record: TensorRecord
   private let bytes: ByteRegion
   private let path: String
   let count: Int
+  private let elementByteCount: Int
 
-  /// Creates values from stored bytes.
+  /// Creates elements from stored bytes.
   ///
   /// - Throws: Where the bytes of a sparse tensor cannot be what its manifest says: checked once, before anything is read.
   init(_ record: TensorRecord, bytes: ByteRegion, path: String) throws(FileError) {
@@ -19,45 +20,47 @@ struct EncodedValues: TensorValues {
     self.bytes = bytes
     self.path = path
     count = record.count
-    if record.encoding.isSparse {
-      try checkTable()
-    } else if bytes.count != count * record.encoding.element.byteCount {
-      throw failure(
-        "stored_length", "has a wrong length", seen: "\(bytes.count)",
-        allowed: "\(count * record.encoding.element.byteCount)")
+    elementByteCount = record.elementType.byteCount
+    switch record.storage {
+    case .sparse: try checkTable()
+    case .raw:
+      guard bytes.count == count * elementByteCount else {
+        throw failure(
+          "stored_length", "has a wrong length", seen: "\(bytes.count)",
+          allowed: "\(count * elementByteCount)")
+      }
     }
   }
 
-  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    guard !range.isEmpty else { return }
-    if record.encoding.isSparse {
-      var start = range.lowerBound
-      while start < range.upperBound {
-        let block = sparse.block(start / SparseLayout.blockLength)
-        let end = min(block.upperBound, range.upperBound)
-        let part = start - range.lowerBound..<end - range.lowerBound
-        let output = UnsafeMutableBufferPointer(rebasing: destination[part])
-        switch record.encoding.element.byteCount {
-        case 1: try readSparse(start..<end, of: block, UInt8.self, into: output)
-        case 2: try readSparse(start..<end, of: block, UInt16.self, into: output)
-        default: try readSparse(start..<end, of: block, UInt32.self, into: output)
-        }
-        start = end
-      }
-    } else {
-      bytes.withBytes { bytes in
-        guard let base = bytes.baseAddress else { return }
-        record.encoding.element.decode(
-          base + range.lowerBound * record.encoding.element.byteCount, firstIndex: range.lowerBound,
-          into: destination)
-      }
+  /// The stored bytes where they are the elements one after the other; nil for a sparse tensor.
+  var raw: ByteRegion? { record.storage == .raw ? bytes : nil }
+
+  /// Reads a range of a sparse tensor's elements; `output` has room for them.
+  func readSparse(_ range: Range<Int>, into output: UnsafeMutableRawPointer) throws(FileError) {
+    switch elementByteCount {
+    case 1: try readSparse(range, as: UInt8.self, into: output)
+    case 2: try readSparse(range, as: UInt16.self, into: output)
+    default: try readSparse(range, as: UInt32.self, into: output)
     }
   }
 
   // MARK: Sparse tensors
 
+  private func readSparse<Pattern: FixedWidthInteger>(
+    _ range: Range<Int>, as type: Pattern.Type, into output: UnsafeMutableRawPointer
+  ) throws(FileError) {
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let block = sparse.block(start / SparseLayout.blockLength)
+      let end = min(block.upperBound, range.upperBound)
+      try readSparse(
+        start..<end, of: block, into: output.assumingMemoryBound(to: type) + (start - range.lowerBound))
+      start = end
+    }
+  }
+
   private var sparse: SparseLayout {
-    SparseLayout(count: count, elementByteCount: record.encoding.element.byteCount)
+    SparseLayout(count: count, elementByteCount: elementByteCount)
   }
 
   /// The number of stored elements before a block.
@@ -97,8 +100,7 @@ struct EncodedValues: TensorValues {
 
   /// Reads a range of one block.
   private func readSparse<Pattern: FixedWidthInteger>(
-    _ range: Range<Int>, of block: Range<Int>, _ type: Pattern.Type,
-    into destination: UnsafeMutableBufferPointer<Float>
+    _ range: Range<Int>, of block: Range<Int>, into output: UnsafeMutablePointer<Pattern>
   ) throws(FileError) {
     let index = block.lowerBound / SparseLayout.blockLength
     let (low, high) = (start(ofBlock: index), start(ofBlock: index + 1))
@@ -125,9 +127,7 @@ struct EncodedValues: TensorValues {
       let isSound = withUnsafeTemporaryAllocation(of: Pattern.self, capacity: needed.count * 8) { elements in
         guard let start = elements.baseAddress else { return true }
         let isSound = SparseLayout.expand(bits: needed, stored, into: start)
-        record.encoding.element.decode(
-          UnsafeRawPointer(start + (range.lowerBound - firstElement)), firstIndex: range.lowerBound,
-          into: destination)
+        output.update(from: start + (range.lowerBound - firstElement), count: range.count)
         return isSound
       }
       if !isSound {
@@ -143,5 +143,53 @@ struct EncodedValues: TensorValues {
     FileError(
       .malformed, code: "vggw.tensor.\(field)", file: path, problem, offset: record.offset + offset,
       place: "tensor \(record.name)", seen: seen, allowed: allowed)
+  }
+}
+
+/// The values of a tensor of a native file that is not raw float32, decoded as they are read.
+struct StoredValues: TensorValues {
+  let elements: StoredElements
+  let type: RealType
+
+  var count: Int { elements.count }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    guard !range.isEmpty else { return }
+    let size = ElementType.real(type).byteCount
+    if let raw = elements.raw {
+      return raw.withBytes { bytes in
+        if let base = bytes.baseAddress { type.decode(base + range.lowerBound * size, into: destination) }
+      }
+    }
+    guard type != .float32 else {
+      guard let output = destination.baseAddress else { return }
+      return try elements.readSparse(range, into: output)
+    }
+    try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: SparseLayout.blockLength) {
+      patterns throws(FileError) in
+      guard let patterns = patterns.baseAddress else { return }
+      var start = range.lowerBound
+      while start < range.upperBound {
+        let end = min(range.upperBound, start + SparseLayout.blockLength)
+        try elements.readSparse(start..<end, into: patterns)
+        type.decode(
+          patterns,
+          into: UnsafeMutableBufferPointer(
+            rebasing: destination[start - range.lowerBound..<end - range.lowerBound]))
+        start = end
+      }
+    }
+  }
+}
+
+/// The codes of a sparse tensor of a native file, put back in their places as they are read.
+struct StoredCodes: TensorCodes {
+  let elements: StoredElements
+
+  var count: Int { elements.count }
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
+    guard let output = destination.baseAddress, !range.isEmpty else { return }
+    try elements.readSparse(range, into: output)
   }
 }

@@ -1,0 +1,116 @@
+internal import VGGBytes
+internal import VGGTensors
+
+/// The elements of a tensor that is being written, as a file stores them.
+struct TensorElements: Sendable {
+  private let content: Tensor.Content
+  private let name: String
+  private let path: String
+  /// The number of bytes of an element.
+  let byteCount: Int
+  /// The number of elements.
+  let count: Int
+  /// The number of output channels.
+  private let rowLength: Int
+
+  init(_ tensor: Tensor, path: String) {
+    content = tensor.content
+    name = tensor.name
+    byteCount = tensor.elementType.byteCount
+    count = tensor.count
+    rowLength = tensor.shape.last ?? 1
+    self.path = path
+  }
+
+  /// Writes all elements to memory, on all processors, tile by tile.
+  ///
+  /// - Parameter memory: Room for all of them, aligned for one.
+  /// - Throws: What reading throws; `fault` where a number cannot be represented in the type of the elements.
+  func write(to memory: UnsafeMutableRawPointer) throws(FileError) {
+    nonisolated(unsafe) let memory = memory
+    let tiles =
+      switch content {
+      case .real(let values, _): values.tiles(rowLength: rowLength)
+      case .codes(let codes, _): codes.tiles(rowLength: rowLength)
+      }
+    _ = try concurrentMap(tiles.count) { index throws(FileError) in
+      let tile = tiles[index]
+      let first = memory + (tile.rows.lowerBound * rowLength + tile.columns.lowerBound) * byteCount
+      switch content {
+      case .codes(let codes, _):
+        let target = first.assumingMemoryBound(to: Int8.self)
+        try codes.read(tile, rowLength: rowLength, into: target, rowStride: rowLength)
+      case .real(let values, .float32):
+        let target = first.assumingMemoryBound(to: Float.self)
+        try values.read(tile, rowLength: rowLength, into: target, rowStride: rowLength)
+      case .real(let values, let type):
+        try values.forEachBlock(of: tile, rowLength: rowLength) { block, values throws(FileError) in
+          try encode(values, of: block, as: type, into: memory)
+        }
+      }
+    }
+  }
+
+  private func encode(
+    _ values: UnsafeBufferPointer<Float>, of block: Tile, as type: RealType,
+    into memory: UnsafeMutableRawPointer
+  ) throws(FileError) {
+    // Rows of a block that are neighbours in the tensor are encoded at once.
+    let isWhole = block.columns.count == rowLength
+    let runLength = isWhole ? values.count : block.columns.count
+    for run in 0..<values.count / runLength {
+      let place = (block.rows.lowerBound + run) * rowLength + block.columns.lowerBound
+      let numbers = UnsafeBufferPointer(rebasing: values[run * runLength..<(run + 1) * runLength])
+      guard let wrong = type.encode(numbers, into: memory + place * byteCount) else { continue }
+      throw FileError(
+        .fault, code: "vggw.encode.inexact", file: path,
+        "was to hold a value that its encoding cannot represent",
+        place: "tensor \(name), element \(place + wrong)", seen: "\(numbers[wrong])",
+        allowed: "values of \(type.rawValue)")
+    }
+  }
+
+  /// The digests of the values that the elements stand for, piece by piece, on all processors.
+  ///
+  /// - Parameters:
+  ///   - memory: All elements.
+  ///   - progress: Called with the number of bytes that are done, counted as float32.
+  func valueDigests(_ memory: UnsafeRawPointer, progress: @Sendable (Int) -> Void) -> [Digest] {
+    let pieces = PieceLayout(elementCount: count)
+    nonisolated(unsafe) let memory = memory
+    return concurrentMap(pieces.count) { index in
+      let range = pieces.range(index)
+      defer { progress(range.count * MemoryLayout<Float>.size) }
+      let elements = memory + range.lowerBound * byteCount
+      if case .real(_, .float32) = content {
+        return Digest(of: UnsafeRawBufferPointer(start: elements, count: range.count * byteCount))
+      }
+      let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: range.count)
+      defer { values.deallocate() }
+      switch content {
+      case .real(_, let type): type.decode(elements, into: values)
+      case .codes(_, let quantization):
+        let codes = UnsafeBufferPointer(
+          start: elements.assumingMemoryBound(to: Int8.self), count: range.count)
+        quantization.dequantize(codes, firstIndex: range.lowerBound, into: values)
+      }
+      return Digest(of: UnsafeRawBufferPointer(values))
+    }
+  }
+}
+
+/// How a tensor's elements are split for digests of their values: into as many as one block has as float32.
+struct PieceLayout {
+  /// The number of elements of all pieces but the last.
+  static let length = BlockDigest.blockLength / MemoryLayout<Float>.size
+
+  let elementCount: Int
+
+  /// The number of pieces; at least one.
+  var count: Int { max(1, (elementCount + PieceLayout.length - 1) / PieceLayout.length) }
+
+  /// The elements of a piece.
+  func range(_ index: Int) -> Range<Int> {
+    index * PieceLayout.length..<min(elementCount, (index + 1) * PieceLayout.length)
+  }
+}

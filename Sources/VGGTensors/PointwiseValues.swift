@@ -1,0 +1,37 @@
+public import VGGBytes
+
+/// Values that are computed from others one by one, each from the one of the same index.
+public protocol PointwiseValues: TensorValues {
+  /// What they are computed from.
+  var base: any TensorValues { get }
+  /// Computes values in the place of those that they are computed from.
+  func transform(_ run: UnsafeMutableBufferPointer<Float>)
+}
+
+extension PointwiseValues {
+  /// As many as there are to compute from.
+  public var count: Int { base.count }
+  /// As those that they are computed from.
+  public var isTransposed: Bool { base.isTransposed }
+
+  /// Reads and transforms a range.
+  public func read(
+    _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(FileError) {
+    try base.read(range, into: destination)
+    transform(destination)
+  }
+
+  /// Reads and transforms a tile.
+  public func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
+  ) throws(FileError) {
+    try base.read(tile, rowLength: rowLength, into: destination, rowStride: rowStride)
+    guard rowStride != tile.columns.count else {
+      return transform(UnsafeMutableBufferPointer(start: destination, count: tile.count))
+    }
+    for row in 0..<tile.rows.count {
+      transform(UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count))
+    }
+  }
+}

@@ -1,0 +1,93 @@
+public import VGGBytes
+
+/// A rectangle of a tensor's elements, seen as a matrix with a row for each index of all axes but the last, and a column for
+/// each output channel.
+public struct Tile: Equatable, Sendable {
+  /// The rows.
+  public var rows: Range<Int>
+  /// The output channels.
+  public var columns: Range<Int>
+
+  /// Creates a tile.
+  public init(rows: Range<Int>, columns: Range<Int>) { (self.rows, self.columns) = (rows, columns) }
+
+  /// The number of elements.
+  public var count: Int { rows.count * columns.count }
+
+  /// Splits a matrix into tiles that cost little each where its elements are produced.
+  ///
+  /// - Parameters:
+  ///   - count: The number of elements.
+  ///   - rowLength: The number of output channels.
+  ///   - isTransposed: Whether all elements of a column are neighbours in the source, not those of a row.
+  static func tiles(_ count: Int, rowLength: Int, isTransposed: Bool) -> [Tile] {
+    guard count > 0 else { return [] }
+    let rowCount = count / rowLength
+    // Columns of a tile share cache lines of the target, and all of it shall stay in the cache; rows fill a digest's block.
+    let columnsAtOnce =
+      isTransposed ? min(rowLength, [64, 32, 16].first { $0 * rowCount <= 1 << 19 } ?? 8) : rowLength
+    let rowsAtOnce = isTransposed ? rowCount : max(1, (1 << 20) / rowLength)
+    return stride(from: 0, to: rowLength, by: columnsAtOnce).flatMap { column in
+      stride(from: 0, to: rowCount, by: rowsAtOnce).map { row in
+        Tile(
+          rows: row..<min(rowCount, row + rowsAtOnce),
+          columns: column..<min(rowLength, column + columnsAtOnce))
+      }
+    }
+  }
+
+  /// The tile cut into blocks of whole rows with a limited number of elements.
+  func blocks(of most: Int = 1 << 16) -> [Tile] {
+    let rowsAtOnce = max(1, most / max(1, columns.count))
+    return stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce).map { row in
+      Tile(rows: row..<min(rows.upperBound, row + rowsAtOnce), columns: columns)
+    }
+  }
+}
+
+extension TensorValues {
+  /// Tiles that together are all values, each of them cheap to read; for loops over all values on all processors.
+  ///
+  /// - Parameter rowLength: The number of output channels, which divides the count.
+  public func tiles(rowLength: Int) -> [Tile] {
+    Tile.tiles(count, rowLength: rowLength, isTransposed: isTransposed)
+  }
+
+  /// Lends one of the tiles of ``tiles(rowLength:)`` in blocks of rows, one after the other; what lies in memory is lent
+  /// without a copy.
+  public func forEachBlock(
+    of tile: Tile, rowLength: Int, _ body: (Tile, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+  ) throws(FileError) {
+    if !isTransposed, tile.columns == 0..<rowLength {
+      for block in tile.blocks() {
+        let range = block.rows.lowerBound * rowLength..<block.rows.upperBound * rowLength
+        try withValues(range) { values throws(FileError) in try body(block, values) }
+      }
+      return
+    }
+    let blocks = isTransposed ? [tile] : tile.blocks()
+    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: blocks.map(\.count).max() ?? 0)
+    defer { buffer.deallocate() }
+    guard let start = buffer.baseAddress else { return }
+    for block in blocks {
+      try read(block, rowLength: rowLength, into: start, rowStride: block.columns.count)
+      try body(block, UnsafeBufferPointer(rebasing: buffer.prefix(block.count)))
+    }
+  }
+
+  /// Reads a tile row by row, as values that are stored in the native order do it.
+  public func read(
+    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
+  ) throws(FileError) {
+    if tile.columns == 0..<rowLength, rowStride == rowLength {
+      let range = tile.rows.lowerBound * rowLength..<tile.rows.upperBound * rowLength
+      return try read(range, into: UnsafeMutableBufferPointer(start: destination, count: range.count))
+    }
+    for (index, row) in tile.rows.enumerated() {
+      let start = row * rowLength
+      try read(
+        start + tile.columns.lowerBound..<start + tile.columns.upperBound,
+        into: UnsafeMutableBufferPointer(start: destination + index * rowStride, count: tile.columns.count))
+    }
+  }
+}

@@ -66,7 +66,7 @@ extension TensorValues {
       var maxima = [Float](repeating: 0, count: tile.columns.count)
       try forEachBlock(of: tile, rowLength: outputs) { block, values throws(FileError) in
         guard let start = values.baseAddress else { return }
-        vgk_absmax_columns_f32(isa, start, block.rows.count, block.columns.count, &maxima)
+        vgk_absmax_columns_f32(isa, start, block.rowCount, block.columns.count, &maxima)
       }
       return maxima
     }
@@ -136,8 +136,7 @@ private struct QuantizedCodes: TensorCodes {
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Int8>, rowStride: Int
   ) throws(FileError) {
     try base.forEachBlock(of: tile, rowLength: rowLength) { block, values throws(FileError) in
-      let first = destination + (block.rows.lowerBound - tile.rows.lowerBound) * rowStride
-      quantization.quantize(values, of: block, into: first, rowStride: rowStride)
+      quantization.quantize(values, of: block, in: tile, into: destination, rowStride: rowStride)
     }
   }
 }

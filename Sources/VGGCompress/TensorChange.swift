@@ -30,15 +30,28 @@ public struct TensorChange: Sendable {
   /// - Precondition: Both have the same shape.
   public init(from before: Tensor, to after: Tensor) throws(FileError) {
     precondition(before.shape == after.shape)
+    self.init()
     let smallestNormal = after.elementType.smallestNormal
-    self = try after.values.reducePieces(rowLength: 1, into: TensorChange()) {
-      (start, new) throws(FileError) -> TensorChange in
-      try before.values.withValues(start..<start + new.count) { (old) throws(FileError) in
-        TensorChange(from: old, to: new, smallestNormal: smallestNormal)
+    let (old, new) = (before.values, after.values)
+    let outputs = before.shape[before.shape.count - 1]
+    let tiles = old.tiles(rowLength: outputs)
+    let parts = try concurrentMap(tiles.count) { index throws(FileError) in
+      var part = TensorChange()
+      try old.forEachBlock(of: tiles[index], rowLength: outputs) { block, old throws(FileError) in
+        // Whole rows that are neighbours are compared at once.
+        let columns = block.columns.count
+        let runLength = block.rows != nil && columns == outputs ? old.count : columns
+        for start in stride(from: 0, to: old.count, by: runLength) {
+          let place = block.row(start / columns) * outputs + block.columns.lowerBound
+          try new.withValues(place..<place + runLength) { new throws(FileError) in
+            let old = UnsafeBufferPointer(rebasing: old[start..<start + runLength])
+            part.add(TensorChange(from: old, to: new, smallestNormal: smallestNormal))
+          }
+        }
       }
-    } combine: { total, part in
-      total.add(part)
+      return part
     }
+    for part in parts { add(part) }
   }
 
   /// The ratio of signal to error in decibels; infinite where nothing changed.

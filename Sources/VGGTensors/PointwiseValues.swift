@@ -34,4 +34,17 @@ extension PointwiseValues {
       transform(UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count))
     }
   }
+
+  /// Lends the blocks of what they are computed from, transformed.
+  public func forEachBlock(
+    of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+  ) throws(FileError) {
+    try base.forEachBlock(of: tile, rowLength: rowLength) { block, values throws(FileError) in
+      let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
+      defer { copy.deallocate() }
+      _ = copy.initialize(from: values)
+      transform(copy)
+      try body(block, UnsafeBufferPointer(copy))
+    }
+  }
 }

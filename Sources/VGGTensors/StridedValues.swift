@@ -165,19 +165,22 @@ struct StridedValues: TensorValues {
     var rows: Int
   }
 
+  /// The axes of a box, the fastest in the source first.
+  private func steps(of box: [Axis]) -> [Step] {
+    var rows = 1
+    return box.reversed().map { axis in
+      defer { rows *= axis.length }
+      return Step(length: axis.length, source: axis.stride, rows: rows)
+    }.sorted { abs($0.source) < abs($1.source) }
+  }
+
   /// Copies some columns of a box of rows.
   private func copy(
     _ box: [Axis], _ source: UnsafeRawPointer, columns: Int, _ target: UnsafeMutablePointer<Float>,
     rowStride: Int
   ) {
-    var steps: [Step] = []
-    var rows = 1
-    for axis in box.reversed() {
-      steps.append(Step(length: axis.length, source: axis.stride, rows: rows))
-      rows *= axis.length
-    }
-    steps.sort { abs($0.source) < abs($1.source) }
-    guard format == .float32, rows <= UInt32.max else {
+    let steps = steps(of: box)
+    guard format == .float32, box.reduce(1, { $0 * $1.length }) <= UInt32.max else {
       return convert(steps, source, columns: columns, target, rowStride: rowStride)
     }
     if inner.stride == format.byteCount {
@@ -194,26 +197,72 @@ struct StridedValues: TensorValues {
     _ steps: [Step], _ source: UnsafeRawPointer, columns: Int, _ target: UnsafeMutablePointer<Float>,
     rowStride: Int
   ) {
-    // The axes that together are one run of neighbours, from the fastest on; a run may go through an axis backwards.
-    var rows: [UInt32] = [0]
-    var (length, start, depth) = (1, 0, 0)
-    for step in steps where step.length > 1 {
-      guard abs(step.source) == length * format.byteCount else { break }
-      rows = (0..<step.length).flatMap { index in
-        let row = UInt32((step.source > 0 ? index : step.length - 1 - index) * step.rows)
-        return rows.map { $0 + row }
-      }
-      if step.source < 0 { start += (step.length - 1) * step.source }
-      length *= step.length
-      depth += 1
-    }
     let isa = vgk_best_isa()
-    let others = steps.filter { $0.length > 1 }.dropFirst(depth)
-    rows.withUnsafeBufferPointer { rows in
+    let run = Run(steps, size: format.byteCount)
+    run.rows.withUnsafeBufferPointer { rows in
       guard let table = rows.baseAddress else { return }
-      forEachStep(others, source + start, target, rowStride) { source, target in
+      forEachStep(run.others, source + run.start, target, rowStride) { source, target in
         vgk_transpose_f32(isa, source, inner.stride, columns, rows.count, table, target, rowStride)
       }
+    }
+  }
+
+  /// The axes of a box that together are one run of neighbours in the source, which may go through an axis backwards.
+  private struct Run {
+    /// The row of the box that each number of the run belongs to.
+    var rows: [UInt32] = [0]
+    /// The offset in bytes of the run's first number from that of the box.
+    var start = 0
+    /// The other axes, the fastest first.
+    var others: ArraySlice<Step>
+
+    init(_ steps: [Step], size: Int) {
+      let steps = steps.filter { $0.length > 1 }
+      others = steps[...]
+      while let step = others.first, abs(step.source) == rows.count * size {
+        rows = (0..<step.length).flatMap { index in
+          let row = UInt32((step.source > 0 ? index : step.length - 1 - index) * step.rows)
+          return rows.map { $0 + row }
+        }
+        if step.source < 0 { start += (step.length - 1) * step.source }
+        others.removeFirst()
+      }
+    }
+  }
+
+  /// Lends a tile of columns in the source's order where it is one run of neighbours: the rows of a block are then wherever
+  /// they belong in the tensor.
+  func forEachBlock(
+    of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+  ) throws(FileError) {
+    let rowCount = count / rowLength
+    guard isTransposed, format == .float32, tile.rows == 0..<rowCount, rowCount <= UInt32.max else {
+      return try lendInOrder(tile, rowLength: rowLength, body)
+    }
+    let run = Run(steps(of: outer), size: format.byteCount)
+    guard run.others.isEmpty else { return try lendInOrder(tile, rowLength: rowLength, body) }
+    let columns = tile.columns.count
+    let rowsAtOnce = max(8, (1 << 16) / columns & ~7)
+    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: rowsAtOnce * columns)
+    defer { buffer.deallocate() }
+    let inOrder = (0..<UInt32(rowsAtOnce)).map(\.self)
+    for first in stride(from: 0, to: run.rows.count, by: rowsAtOnce) {
+      let block = Block(
+        firstRow: 0, steps: run.rows[first..<min(run.rows.count, first + rowsAtOnce)], columns: tile.columns)
+      bytes.withBytes { bytes in
+        guard let base = bytes.baseAddress, let target = buffer.baseAddress else { return }
+        let offset = start + run.start + first * format.byteCount + tile.columns.lowerBound * inner.stride
+        vgk_transpose_f32(
+          vgk_best_isa(), base + offset, inner.stride, columns, block.rowCount, inOrder, target, columns)
+      }
+      if let scaling {
+        for index in 0..<block.rowCount * columns {
+          buffer[index] = scaling.value(
+            buffer[index], row: block.row(index / columns), channel: tile.columns.lowerBound + index % columns
+          )
+        }
+      }
+      try body(block, UnsafeBufferPointer(rebasing: buffer.prefix(block.rowCount * columns)))
     }
   }
 

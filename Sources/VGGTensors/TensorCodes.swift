@@ -161,30 +161,36 @@ extension Quantization {
     }
   }
 
-  /// Computes the codes that are nearest to the values of a tile.
+  /// Computes the codes that are nearest to the values of a block.
   ///
   /// - Parameters:
-  ///   - values: The tile's values, row by row.
-  ///   - tile: Which they are.
+  ///   - values: The block's values, row by row.
+  ///   - block: Which they are.
+  ///   - tile: The tile that the block is of.
   ///   - codes: Where the tile's first code goes.
   ///   - rowStride: From a row's first code to that of the next one.
   package func quantize(
-    _ values: UnsafeBufferPointer<Float>, of tile: Tile, into codes: UnsafeMutablePointer<Int8>,
+    _ values: UnsafeBufferPointer<Float>, of block: Block, in tile: Tile,
+    into codes: UnsafeMutablePointer<Int8>,
     rowStride: Int
   ) {
     let isa = vgk_best_isa()
-    let columns = tile.columns.count
+    let columns = block.columns.count
     scales.withUnsafeBufferPointer { scales in
-      guard let scale = scales.baseAddress.map({ $0 + tile.columns.lowerBound }),
+      guard let scale = scales.baseAddress.map({ $0 + block.columns.lowerBound }),
         let input = values.baseAddress
-      else {
-        return
+      else { return }
+      if let rows = block.rows, rowStride == columns {
+        let first = codes + (rows.lowerBound - tile.rows.lowerBound) * rowStride
+        return vgk_quantize_columns_s8(isa, input, rows.count, columns, scale, first)
       }
-      guard rowStride != columns else {
-        return vgk_quantize_columns_s8(isa, input, tile.rows.count, columns, scale, codes)
-      }
-      for row in 0..<tile.rows.count {
-        vgk_quantize_columns_s8(isa, input + row * columns, 1, columns, scale, codes + row * rowStride)
+      withUnsafeTemporaryAllocation(of: Int8.self, capacity: values.count) { quantized in
+        guard let quantized = quantized.baseAddress else { return }
+        vgk_quantize_columns_s8(isa, input, block.rowCount, columns, scale, quantized)
+        for index in 0..<block.rowCount {
+          let row = codes + (block.row(index) - tile.rows.lowerBound) * rowStride
+          row.update(from: quantized + index * columns, count: columns)
+        }
       }
     }
   }

@@ -32,6 +32,16 @@ public protocol TensorValues: Sendable {
   func read(
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
   ) throws(FileError)
+
+  /// Lends a tile in blocks, in whatever order is cheapest; safe to call from several threads.
+  ///
+  /// - Parameters:
+  ///   - tile: One of ``tiles(rowLength:)``.
+  ///   - rowLength: The number of output channels.
+  ///   - body: Gets a block and its values, row by row.
+  func forEachBlock(
+    of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+  ) throws(FileError)
 }
 
 extension TensorValues {

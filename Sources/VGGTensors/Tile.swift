@@ -45,6 +45,36 @@ public struct Tile: Equatable, Sendable {
   }
 }
 
+/// A part of a tile whose elements are lent together: some of its rows, in the order of the source.
+public struct Block: Sendable {
+  /// The output channels.
+  public let columns: Range<Int>
+  /// The number of rows.
+  public let rowCount: Int
+  private let firstRow: Int
+  /// How far each row is behind the first one; nil where they follow each other.
+  private let steps: ArraySlice<UInt32>?
+
+  /// A block of rows that follow each other.
+  init(rows: Range<Int>, columns: Range<Int>) {
+    (self.columns, rowCount, firstRow, steps) = (columns, rows.count, rows.lowerBound, nil)
+  }
+
+  /// A block of rows at some steps behind a first one.
+  init(firstRow: Int, steps: ArraySlice<UInt32>, columns: Range<Int>) {
+    (self.columns, rowCount, self.firstRow, self.steps) = (columns, steps.count, firstRow, steps)
+  }
+
+  /// The row of the tensor that a row of the block is.
+  public func row(_ index: Int) -> Int {
+    guard let steps else { return firstRow + index }
+    return firstRow + Int(steps[steps.startIndex + index])
+  }
+
+  /// The rows where they follow each other; nil where they do not.
+  public var rows: Range<Int>? { steps == nil ? firstRow..<firstRow + rowCount : nil }
+}
+
 extension TensorValues {
   /// Tiles that together are all values, each of them cheap to read; for loops over all values on all processors.
   ///
@@ -53,25 +83,35 @@ extension TensorValues {
     Tile.tiles(count, rowLength: rowLength, isTransposed: isTransposed)
   }
 
-  /// Lends one of the tiles of ``tiles(rowLength:)`` in blocks of rows, one after the other; what lies in memory is lent
-  /// without a copy.
+  /// Lends a tile in blocks of rows in the native order.
   public func forEachBlock(
-    of tile: Tile, rowLength: Int, _ body: (Tile, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+    of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
   ) throws(FileError) {
-    if !isTransposed, tile.columns == 0..<rowLength {
-      for block in tile.blocks() {
-        let range = block.rows.lowerBound * rowLength..<block.rows.upperBound * rowLength
-        try withValues(range) { values throws(FileError) in try body(block, values) }
+    try lendInOrder(tile, rowLength: rowLength, body)
+  }
+
+  /// Lends a tile in blocks of rows, one after the other; what lies in memory is lent without a copy.
+  func lendInOrder(
+    _ tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+  ) throws(FileError) {
+    let parts = tile.blocks()
+    if tile.columns == 0..<rowLength, inMemory != nil {
+      for part in parts {
+        let range = part.rows.lowerBound * rowLength..<part.rows.upperBound * rowLength
+        try withValues(range) { values throws(FileError) in
+          try body(Block(rows: part.rows, columns: part.columns), values)
+        }
       }
       return
     }
-    let blocks = isTransposed ? [tile] : tile.blocks()
-    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: blocks.map(\.count).max() ?? 0)
+    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: parts.map(\.count).max() ?? 0)
     defer { buffer.deallocate() }
     guard let start = buffer.baseAddress else { return }
-    for block in blocks {
-      try read(block, rowLength: rowLength, into: start, rowStride: block.columns.count)
-      try body(block, UnsafeBufferPointer(rebasing: buffer.prefix(block.count)))
+    for part in parts {
+      try read(part, rowLength: rowLength, into: start, rowStride: part.columns.count)
+      try body(
+        Block(rows: part.rows, columns: part.columns),
+        UnsafeBufferPointer(rebasing: buffer.prefix(part.count)))
     }
   }
 

@@ -69,7 +69,7 @@ import VGGTensors
     for tile in values.tiles(rowLength: rowLength) {
       try values.forEachBlock(of: tile, rowLength: rowLength) { block, part throws(FileError) in
         for (offset, value) in part.enumerated() {
-          let row = block.rows.lowerBound + offset / block.columns.count
+          let row = block.row(offset / block.columns.count)
           seen[row * rowLength + block.columns.lowerBound + offset % block.columns.count] = value
         }
       }
@@ -118,8 +118,8 @@ import VGGTensors
       guard let start = codes.baseAddress else { return }
       for tile in tensor.canonicalValues.tiles(rowLength: 70) {
         try tensor.canonicalValues.forEachBlock(of: tile, rowLength: 70) { block, part throws(FileError) in
-          let first = start + block.rows.lowerBound * 70 + block.columns.lowerBound
-          quantization.quantize(part, of: block, into: first, rowStride: 70)
+          let first = start + tile.rows.lowerBound * 70 + tile.columns.lowerBound
+          quantization.quantize(part, of: block, in: tile, into: first, rowStride: 70)
         }
       }
     }

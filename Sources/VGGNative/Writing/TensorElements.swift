@@ -52,15 +52,15 @@ struct TensorElements: Sendable {
   }
 
   private func encode(
-    _ values: UnsafeBufferPointer<Float>, of block: Tile, as type: RealType,
+    _ values: UnsafeBufferPointer<Float>, of block: Block, as type: RealType,
     into memory: UnsafeMutableRawPointer
   ) throws(FileError) {
-    // Rows of a block that are neighbours in the tensor are encoded at once.
-    let isWhole = block.columns.count == rowLength
-    let runLength = isWhole ? values.count : block.columns.count
-    for run in 0..<values.count / runLength {
-      let place = (block.rows.lowerBound + run) * rowLength + block.columns.lowerBound
-      let numbers = UnsafeBufferPointer(rebasing: values[run * runLength..<(run + 1) * runLength])
+    // Whole rows that are neighbours in the tensor are encoded at once.
+    let columns = block.columns.count
+    let runLength = block.rows != nil && columns == rowLength ? values.count : columns
+    for start in stride(from: 0, to: values.count, by: runLength) {
+      let place = block.row(start / columns) * rowLength + block.columns.lowerBound
+      let numbers = UnsafeBufferPointer(rebasing: values[start..<start + runLength])
       guard let wrong = type.encode(numbers, into: memory + place * byteCount) else { continue }
       throw FileError(
         .fault, code: "vggw.encode.inexact", file: path,

@@ -184,6 +184,22 @@ struct DeclaredValues: TensorValues {
       for step in steps { step.apply(to: values, firstChannel: tile.columns.lowerBound) }
     }
   }
+
+  func forEachBlock(
+    of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+  ) throws(FileError) {
+    try original.forEachBlock(of: tile, rowLength: rowLength) { block, source throws(FileError) in
+      let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.count)
+      defer { copy.deallocate() }
+      _ = copy.initialize(from: source)
+      let columns = block.columns.count
+      for row in 0..<block.rowCount {
+        let values = UnsafeMutableBufferPointer(rebasing: copy[row * columns..<(row + 1) * columns])
+        for step in steps { step.apply(to: values, firstChannel: tile.columns.lowerBound) }
+      }
+      try body(block, UnsafeBufferPointer(copy))
+    }
+  }
 }
 
 extension Float {

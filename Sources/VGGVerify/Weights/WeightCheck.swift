@@ -153,27 +153,26 @@ extension WeightCheck {
 
   /// Compares the values of a block with what the passes make of the source's.
   private mutating func compare(
-    _ model: any TensorValues, with source: UnsafeBufferPointer<Float>, steps: [DeclaredStep], in block: Tile,
+    _ model: any TensorValues, with source: UnsafeBufferPointer<Float>, steps: [DeclaredStep],
+    in block: Block,
     rowLength: Int
   ) throws(FileError) {
-    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * source.count)
+    let columns = block.columns.count
+    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.count + columns)
     defer { memory.deallocate() }
     guard let start = memory.baseAddress else { return }
-    let columns = block.columns.count
-    let seen = start + source.count
     let expected = UnsafeMutableBufferPointer(start: start, count: source.count)
+    let seen = UnsafeMutableBufferPointer(start: start + source.count, count: columns)
     _ = expected.initialize(from: source)
-    for row in 0..<block.rows.count {
-      let values = UnsafeMutableBufferPointer(rebasing: expected[row * columns..<(row + 1) * columns])
+    for index in 0..<block.rowCount {
+      let row = index * columns..<(index + 1) * columns
+      let values = UnsafeMutableBufferPointer(rebasing: expected[row])
       for step in steps { step.apply(to: values, firstChannel: block.columns.lowerBound) }
-    }
-    try model.read(block, rowLength: rowLength, into: seen, rowStride: columns)
-    for row in 0..<block.rows.count {
-      let first = (block.rows.lowerBound + row) * rowLength + block.columns.lowerBound
-      for offset in row * columns..<(row + 1) * columns {
+      let first = block.row(index) * rowLength + block.columns.lowerBound
+      try model.read(first..<first + columns, into: seen)
+      for column in 0..<columns {
         note(
-          seen[offset], expected: expected[offset], source: source[offset], at: first + offset - row * columns
-        )
+          seen[column], expected: values[column], source: source[row.lowerBound + column], at: first + column)
       }
     }
   }

@@ -29,7 +29,7 @@ let package = Package(
   name: "vggconv",
   products: [
     .executable(name: "vggconv", targets: ["vggconv"]),
-    // What reads files, for Tests/Fuzz.
+    // VGGConv is the library; the others have the types of its values, and what Tests/Fuzz reads files with.
     .library(
       name: "VGGConv",
       targets: [
@@ -42,10 +42,12 @@ let package = Package(
     .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
     module(
       "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine",
-      "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5",
-      "JSONKit", "VGGModel", "VGGTensors", "VGGBytes", "CMemoryFaults"),
+      "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
+      "CMemoryFaults"),
     module("CommandLineKit"),
-    module("VGGConv", "VGGKeras", "VGGNative", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGBytes"),
+    module(
+      "VGGConv", "VGGVerify", "VGGCompress", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources",
+      "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCompress", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
@@ -86,6 +88,7 @@ let package = Package(
       dependencies: ["TestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGBytes"],
       path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
+    tests("VGGConvTests", "VGGConv", "VGGVerify", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("VGGBytesTests", "VGGBytes"),
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
@@ -105,7 +108,7 @@ let package = Package(
     tests("VGGCompressTests", "VGGCompress", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
-      "UserCaseTests", "CaffeTestSupport", "VGGCommands", "VGGEngine", "VGGCaffe", "VGGNative", "VGGSources",
+      "UserCaseTests", "CaffeTestSupport", "VGGConv", "VGGEngine", "VGGCaffe", "VGGNative", "VGGSources",
       "VGGInterchange", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     .testTarget(
       name: "FuzzTests",
@@ -119,8 +122,8 @@ let package = Package(
       ], sources: ["Targets", "Replay"],
       swiftSettings: testSettings),
     tests(
-      "CommandTests", "VGGCommands", "VGGConv", "VGGEngine", "VGGNative", "VGGSources", "VGGInterchange",
-      "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+      "CommandTests", "VGGConv", "VGGEngine", "VGGNative", "VGGSources", "VGGInterchange", "JSONKit",
+      "VGGModel", "VGGTensors", "VGGBytes"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -2,10 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 import VGGBytes
+import VGGConv
 import VGGModel
 import VGGSources
-
-@testable import VGGCommands
 
 /// Messages are for people: no names of Swift's types, no descriptions of its values.
 @Suite struct PlainWordsTests {
@@ -31,7 +30,9 @@ import VGGSources
     -> String
   {
     do throws(FileError) {
-      let provenance = try OpenedModel(fixture(path), prototxt: prototxt, options: options).model.provenance
+      let provenance = try OpenedModel(
+        fixture(path), options: OpenOptions(importing: options, prototxt: prototxt)
+      ).model.provenance
       return provenance.decisions.map { "\($0.subject): \($0.choice) (\($0.evidence))" }.joined(
         separator: "\n")
         + provenance.dropped.map(\.reason).joined(separator: "\n")

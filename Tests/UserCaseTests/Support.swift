@@ -3,13 +3,13 @@ import JSONKit
 import TestSupport
 import Testing
 import VGGBytes
+import VGGConv
 import VGGHDF5
 import VGGModel
 import VGGNative
 import VGGSources
 
 @testable import CaffeTestSupport
-@testable import VGGCommands
 
 // Each test here is named after one of the 42 cases in which users of other converters were stuck: what they ran into,
 // and what must happen instead. `CaseListTests` sees to it that none is missing.
@@ -36,7 +36,7 @@ func model(
 ) throws -> Model {
   var options = ImportOptions()
   change(&options)
-  return try OpenedModel(path, prototxt: prototxt, options: options).model
+  return try OpenedModel(path, options: OpenOptions(importing: options, prototxt: prototxt)).model
 }
 
 /// The identity of a model's weights.

@@ -1,5 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBytes
+internal import VGGConv
 internal import VGGEngine
 internal import VGGModel
 internal import VGGTensors
@@ -27,24 +29,23 @@ let benchCommand = Command(
 ) { arguments, console in
   let path = arguments.positionals[0]
   let options = EngineArguments.options(arguments)
+  var benchmark = Benchmark(
+    path: path, options: options, batch: arguments[batchOption] ?? 1, repeats: arguments[repeatOption] ?? 10
+  )
+  var opening = ModelOptions.modelOptions(arguments)
+  let checksDigests = opening.checksDigests
+  opening.checksDigests = false
+  let start = Measuring.seconds()
+  let opened = try OpenedModel(path, options: opening)
+  benchmark.openSeconds = Measuring.seconds() - start
+  opened.warn(console)
+  if checksDigests { try opened.checkDigests(progress: console) }
   do throws(EngineError) {
-    var benchmark = Benchmark(
-      path: path, options: options, batch: arguments[batchOption] ?? 1, repeats: arguments[repeatOption] ?? 10
-    )
-    var opened: OpenedModel?
-    benchmark.openSeconds = try Measuring.time { () throws(EngineError) in
-      do { opened = try OpenedModel(path, options: ModelOptions.importOptions(arguments)) } catch {
-        throw .tap(error)
-      }
-    }
-    guard let opened else { return .success }
-    opened.warn(console)
-    do { try opened.native?.checkDigests(by: arguments, console) } catch { throw .tap(error) }
     try benchmark.measure(opened.model, extent: arguments[ModelOptions.inputExtent], console)
-    console.print(console.isJSON ? benchmark.json.pretty : benchmark.text(console))
   } catch {
-    throw error.fileError(path)
+    throw FileError(error, file: path)
   }
+  console.print(console.isJSON ? benchmark.json.pretty : benchmark.text(console))
   return .success
 }
 

@@ -1,13 +1,6 @@
 internal import CommandLineKit
-internal import VGGBytes
-internal import VGGInterchange
+internal import VGGConv
 internal import VGGModel
-
-/// A format of other tools.
-private enum ExportFormat: String, CaseIterable, Sendable {
-  case safetensors
-  case npz
-}
 
 private let formatOption = Option<ExportFormat>(
   choice: "to", valueName: "FORMAT", help: "The format to write")
@@ -29,18 +22,9 @@ let exportCommand = Command(
 ) { arguments, console in
   guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
-  let model = try OpenedModel(checking: arguments.positionals[0], by: arguments, console).model
-  let progress = console.progress("exporting", total: model.parameterCount * MemoryLayout<Float>.size)
-  defer { progress.finish() }
-  let overwrite = arguments[ModelOptions.force]
-  switch format {
-  case .safetensors:
-    try SafetensorsFile.write(model, to: output, overwrite: overwrite) { progress.advance(by: $0) }
-  case .npz:
-    try NumPyArchive.write(model, to: output, overwrite: overwrite) { progress.advance(by: $0) }
-  }
-  progress.finish()
-  let size = try MappedFile(path: output).bytes.count
+  let model = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console).model
+  let size = try model.export(
+    to: format, at: output, overwrites: arguments[ModelOptions.force], progress: console)
   console.print("\(output): \(Format.bytes(size)), \(model.tensors.count) tensors")
   return .success
 }

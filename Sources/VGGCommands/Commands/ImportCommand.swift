@@ -1,16 +1,11 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGBytes
-internal import VGGCompress
-internal import VGGKeras
+internal import VGGConv
 internal import VGGModel
 internal import VGGNative
-internal import VGGSources
 
 private let sourceArgument = Positional(
   "SOURCE", help: "A Keras or Caffe weight file, or the folder of an unpacked .keras archive")
-private let forwardVerification = Switch(
-  "verify-forward", help: "Judge a large model layer by layer too, as small ones are anyway")
 
 /// Reads a source and writes a native model.
 let importCommand = Command(
@@ -36,38 +31,27 @@ let importCommand = Command(
   options: [
     ModelOptions.output, ModelOptions.precision, ModelOptions.kept, ModelOptions.pruneDense,
     ModelOptions.dropDense, ModelOptions.labels,
-    ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, ModelOptions.force, forwardVerification,
-  ] + JudgementOptions.writing + ModelOptions.reading
+    ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, ModelOptions.force,
+    JudgementArguments.everyLayer,
+  ] + JudgementArguments.writing + ModelOptions.reading
 ) { arguments, console in
   let path = arguments.positionals[0]
-  let output = arguments[ModelOptions.output] ?? defaultOutput(for: path)
-  try requireFree(output, by: arguments)
-  var options = try ModelOptions.importOptions(arguments)
-  options.inputFolding = ModelOptions.inputFolding(arguments)
-  let opened = try OpenedModel(
-    path, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean], options: options)
-  opened.warn(console)
-  guard opened.native == nil else {
-    throw FileError(
-      .unsupported, code: "import.native", file: path, "is a native model already",
-      advice: "'vggconv quantize' and 'vggconv prune' change native models")
-  }
-  let source = try arguments[ModelOptions.labels].map(opened.model.labelled(by:)) ?? opened.model
-  let model = try compressed(source, by: arguments)
-  let (written, judgement) = try writeJudged(
-    model, madeOf: source, unfolded: opened.unfolded, from: [opened.file] + opened.companions, to: output,
-    isForward: arguments[forwardVerification], by: arguments, console)
-  let changes =
-    model.provenance.passes.isEmpty
-    ? nil : try ModelChanges(from: source, to: written.model, records: written.tensorRecords)
-  changes?.warn(console)
+  let output = arguments[ModelOptions.output] ?? Conversion.standardOutput(for: path)
+  try Conversion.requireFree(output, overwrites: arguments[ModelOptions.force])
+  var opened = try OpenedModel(path, ModelOptions.sourceOptions(arguments), console)
+  try opened.requireSource()
+  if let labels = arguments[ModelOptions.labels] { opened = try opened.labelled(by: labels) }
+  let conversion = try opened.convert(
+    to: output, applying: ModelOptions.steps(arguments), by: arguments, console)
+  let (source, written) = (opened.model, conversion.file)
+  conversion.compression?.warn(console)
   if console.isJSON {
-    var fields = try ModelReport(written).fields
+    var fields = ModelReport(written).fields
     fields.append(("output", .string(output)))
-    fields += judgement?.fields ?? [("verified", false), ("layersVerified", 0)]
-    if let changes { fields.append(("changes", changes.json)) }
+    fields += conversion.judgement?.fields ?? [("verified", false), ("layersVerified", 0)]
+    if let changes = conversion.compression { fields.append(("changes", changes.json)) }
     console.print(JSONValue.object(fields).pretty)
-    return judgement?.exitStatus ?? .success
+    return conversion.judgement?.exitStatus(by: arguments) ?? .success
   }
   console.print(
     "\(path): \(source.provenance.generation), \(networkText(source.network)), \(Format.grouped(source.parameterCount)) parameters"
@@ -76,33 +60,9 @@ let importCommand = Command(
     console.note("  \(decision.subject): \(decision.choice) (\(decision.evidence))")
   }
   for dropped in source.provenance.dropped { console.note("  left out: \(dropped.name) (\(dropped.reason))") }
-  if let changes { console.print(changes.text(console)) }
+  if let changes = conversion.compression { console.print(changes.text(console)) }
   console.print(
     "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
-  if let judgement { console.print(judgement.text(for: console)) }
-  return judgement?.exitStatus ?? .success
-}
-
-/// The source's name with `.vggw` for its extension, in the source's folder; for a folder beside it.
-private func defaultOutput(for path: String) -> String {
-  var name = path[...]
-  while name.hasSuffix("/") { name = name.dropLast() }
-  if ["", ".", ".."].contains(name.split(separator: "/").last ?? "") { return "\(name)/model.vggw" }
-  for suffix in [".weights.h5", ".weights.json", ".caffemodel.h5", ".keras"] where name.hasSuffix(suffix) {
-    return name.dropLast(suffix.count) + ".vggw"
-  }
-  if KerasSource.isFolder(path) { return name + ".vggw" }
-  if let dot = name.lastIndex(of: "."), !name[dot...].contains("/") { name = name[..<dot] }
-  return name + ".vggw"
-}
-
-/// The passes that flags of `import` ask for.
-private func compressed(_ model: Model, by arguments: Arguments) throws -> Model {
-  var model = model
-  if arguments[ModelOptions.dropDense] { model = try model.droppingDense() }
-  if let fraction = arguments[ModelOptions.pruneDense] { model = try model.pruningDense(fraction: fraction) }
-  if let precision = arguments[ModelOptions.precision], precision != .fp32 {
-    model = try ModelOptions.converted(model, to: precision, by: arguments)
-  }
-  return model
+  if let judgement = conversion.judgement { console.print(judgement.text(for: console)) }
+  return conversion.judgement?.exitStatus(by: arguments) ?? .success
 }

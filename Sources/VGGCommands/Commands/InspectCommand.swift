@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
+internal import VGGConv
 internal import VGGModel
 internal import VGGNative
 internal import VGGTensors
@@ -23,9 +24,7 @@ let inspectCommand = Command(
   positionals: [fileArgument], options: [tensorsSwitch] + ModelOptions.reading
 ) { arguments, console in
   let opened = try OpenedModel(
-    arguments.positionals[0], prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
-    options: try ModelOptions.importOptions(arguments))
-  opened.warn(console)
+    arguments.positionals[0], ModelOptions.sourceOptions(arguments), console)
   let report = try ModelReport(opened)
   if console.isJSON {
     console.print(report.json.pretty)

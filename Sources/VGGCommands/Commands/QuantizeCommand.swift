@@ -1,6 +1,6 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGCompress
+internal import VGGConv
 internal import VGGModel
 internal import VGGNative
 
@@ -25,12 +25,12 @@ let quantizeCommand = Command(
   positionals: [modelArgument],
   options: [
     ModelOptions.precision, ModelOptions.kept, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
-  ] + JudgementOptions.writing
+  ] + JudgementArguments.writing
 ) { arguments, console in
   guard let precision = arguments[ModelOptions.precision] else {
     throw UsageError("--to is missing: fp16, bf16 or int8")
   }
-  return try runPass(arguments, console) { try ModelOptions.converted($0, to: precision, by: arguments) }
+  return try compress(arguments, console, ModelOptions.quantization(to: precision, arguments))
 }
 
 private let fraction = Option<Double>(
@@ -52,44 +52,42 @@ let pruneCommand = Command(
   positionals: [modelArgument],
   options: [
     fraction, ModelOptions.dropDense, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
-  ] + JudgementOptions.writing
+  ] + JudgementArguments.writing
 ) { arguments, console in
   switch (arguments[fraction], arguments[ModelOptions.dropDense]) {
   case (let fraction?, false):
-    return try runPass(arguments, console) { try $0.pruningDense(fraction: fraction) }
+    return try compress(arguments, console, .prune(fraction: fraction))
   case (nil, true):
-    return try runPass(arguments, console) { try $0.droppingDense() }
+    return try compress(arguments, console, .dropDense)
   default:
     throw UsageError("either --fc FRACTION or --drop-fc is needed")
   }
 }
 
-/// Opens a native model, runs a pass over it, judges and writes the result, and prints what changed.
-private func runPass(
-  _ arguments: Arguments, _ console: Console, _ pass: (Model) throws -> Model
+/// Opens a native model, makes it smaller, judges and writes the result, and prints what changed.
+private func compress(
+  _ arguments: Arguments, _ console: Console, _ step: CompressionStep
 ) throws -> ExitStatus {
   guard let output = arguments[ModelOptions.output] else {
     throw UsageError("-o is missing: where to write the model")
   }
-  try requireFree(output, by: arguments)
-  let opened = try OpenedModel.openNative(arguments.positionals[0])
-  try opened.checkDigests(by: arguments, console)
-  let (written, judgement) = try writeJudged(
-    try pass(opened.model), madeOf: opened.model, to: output, by: arguments, console)
-  let sizes = Dictionary(uniqueKeysWithValues: opened.tensorRecords.map { ($0.name, $0.storedBytes) })
-  let changes = try ModelChanges(
-    from: opened.model, sizesBefore: sizes, to: written.model, records: written.tensorRecords)
-  changes.warn(console)
+  try Conversion.requireFree(output, overwrites: arguments[ModelOptions.force])
+  let opened = try OpenedModel(
+    arguments.positionals[0], options: ModelOptions.modelOptions(arguments), progress: console)
+  try opened.requireNative()
+  let conversion = try opened.convert(to: output, applying: [step], by: arguments, console)
+  let written = conversion.file
+  conversion.compression?.warn(console)
   if console.isJSON {
-    let fields =
-      try ModelReport(written).fields
-      + [("output", .string(output)), ("changes", changes.json)] + (judgement?.fields ?? [])
+    var fields = ModelReport(written).fields + [("output", .string(output))]
+    if let changes = conversion.compression { fields.append(("changes", changes.json)) }
+    fields += conversion.judgement?.fields ?? []
     console.print(JSONValue.object(fields).pretty)
-    return judgement?.exitStatus ?? .success
+    return conversion.judgement?.exitStatus(by: arguments) ?? .success
   }
-  console.print(changes.text(console))
+  if let changes = conversion.compression { console.print(changes.text(console)) }
   console.print(
     "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
-  if let judgement { console.print(judgement.text(for: console)) }
-  return judgement?.exitStatus ?? .success
+  if let judgement = conversion.judgement { console.print(judgement.text(for: console)) }
+  return conversion.judgement?.exitStatus(by: arguments) ?? .success
 }

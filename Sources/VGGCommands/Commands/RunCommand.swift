@@ -1,10 +1,6 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGBytes
-internal import VGGEngine
-internal import VGGInterchange
-internal import VGGModel
-internal import VGGTensors
+internal import VGGConv
 
 private let topOption = Option<Int>(
   "top", valueName: "COUNT", help: "Print this many classes; 5 if not given", range: 1...100_000)
@@ -50,60 +46,30 @@ let runCommand = Command(
   guard arguments[wholeOption] == nil || arguments[ModelOptions.resizing] == nil else {
     throw UsageError("--whole and --resize exclude each other")
   }
-  let model = try OpenedModel(checking: path, by: arguments, console).model
-  let labels =
-    try arguments[ModelOptions.labels].map { list throws(FileError) in
-      try LabelFile.labels(in: MappedFile(path: list), for: model.network)
-    } ?? model.labels
-  let reader = InputReader(
-    model: model, isChannelsFirst: arguments[layoutOption] == .nchw,
-    resizing: arguments[wholeOption].map { .whole($0) } ?? arguments[ModelOptions.resizing])
-  var options = EngineArguments.options(arguments)
-  var engine: (any Engine)?
+  var opened = try OpenedModel(path, ModelOptions.modelOptions(arguments), console)
+  if let labels = arguments[ModelOptions.labels] { opened = try opened.labelled(by: labels) }
+  var runner = ModelRunner(
+    opened,
+    inputs: InputOptions(
+      isChannelsFirst: arguments[layoutOption] == .nchw,
+      resizing: arguments[wholeOption].map { .whole($0) } ?? arguments[ModelOptions.resizing]),
+    engine: EngineArguments.options(arguments))
   var results: [JSONValue] = []
-  do throws(EngineError) {
-    let progress = console.progress("running", total: inputs.count, unit: .items("inputs"))
-    defer { progress.finish() }
-    for input in inputs {
-      let read: InputReader.Input
-      do { read = try reader.read(input) } catch { throw .tap(error) }
-      let batch = read.batch
-      if let preparation = read.preparation, !console.isJSON {
-        console.note("\(Format.visible(input)): \(preparation.text)")
-      }
-      if engine == nil {
-        // The first input says what the engine is prepared for.
-        options.extent = batch.shape.extent
-        engine = try options.engine(for: model)
-      }
-      guard let engine else { continue }
-      var saved: [NamedArray] = []
-      let output: EngineOutput
-      if activationsPath == nil {
-        output = try engine.run(batch)
-      } else {
-        output = try engine.run(batch) { layer, values in
-          saved.append(
-            NamedArray(
-              name: activationName(layer, in: model.network), shape: arrayShape(values), values: values.values
-            ))
-        }
-      }
-      progress.advance(by: 1)
-      if let activationsPath {
-        do {
-          try NumPyArchive.write(saved, to: activationsPath, overwrite: arguments[ModelOptions.force])
-        } catch { throw .tap(error) }
-      }
-      let preparation = read.preparation.map { [(key: "resize", value: $0.json)] } ?? []
-      results += try OutputReport(
-        input: input, labels: labels, top: arguments[topOption] ?? 5, console: console
-      )
-      .report(output).map { .object(($0.object ?? []) + preparation) }
+  let progress = console.progress("running", total: inputs.count, unit: .items("inputs"))
+  defer { progress.finish() }
+  for path in inputs {
+    let input = try runner.read(path)
+    if let preparation = input.preparation, !console.isJSON {
+      console.note("\(Format.visible(path)): \(preparation.text)")
     }
-  } catch {
-    throw error.fileError(path)
+    let output = try runner.run(
+      input, savingActivationsTo: activationsPath, overwrites: arguments[ModelOptions.force])
+    progress.advance(by: 1)
+    let preparation = input.preparation.map { [(key: "resize", value: $0.json)] } ?? []
+    results += OutputReport(output, top: arguments[topOption] ?? 5, console: console)
+      .report().map { .object(($0.object ?? []) + preparation) }
   }
+  progress.finish()
   if console.isJSON { console.print((["ok": true, "results": .array(results)] as JSONValue).pretty) }
   return .success
 }
@@ -112,17 +78,4 @@ let runCommand = Command(
 enum ArrayLayout: String, CaseIterable, Sendable {
   case nhwc
   case nchw
-}
-
-/// A layer's name in files of activations: its own, but the scores in front of `prob` are `logits`.
-private func activationName(_ layer: Layer, in network: Network) -> String {
-  network.layers.last?.name == "prob" && layer == network.layers.dropLast().last ? "logits" : layer.name
-}
-
-/// Dense outputs are [N, classes], maps [N, H, W, C].
-func arrayShape(_ values: FeatureMap) -> [Int] {
-  let shape = values.shape
-  return shape.extent == Extent(side: 1)
-    ? [values.count, shape.channels]
-    : [values.count, shape.extent.height, shape.extent.width, shape.channels]
 }

@@ -1,5 +1,6 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGConv
 internal import VGGModel
 internal import VGGTensors
 
@@ -29,8 +30,7 @@ let summaryCommand = Command(
       try Network(named, inputExtent: extent)
     }
   } else {
-    let opened = try OpenedModel(name, options: ModelOptions.importOptions(arguments))
-    opened.warn(console)
+    let opened = try OpenedModel(name, ModelOptions.sourceOptions(arguments), console)
     network = opened.model.network
     weights = StoredWeights(of: opened)
   }
@@ -157,4 +157,11 @@ private func json(_ network: Network, _ costs: NetworkCosts, _ stored: StoredWei
         ]
       }),
   ]
+}
+
+extension StoredWeights {
+  /// `138 MB of weights, int8`
+  fileprivate var text: String {
+    "\(Format.bytes(byteCount)) of weights, \(elementTypes.joined(separator: " and "))"
+  }
 }

@@ -1,10 +1,8 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
+internal import VGGConv
 internal import VGGEngine
-internal import VGGModel
-internal import VGGNative
-internal import VGGSources
 internal import VGGVerify
 
 private let referenceOption = Option(
@@ -51,88 +49,46 @@ let verifyCommand = Command(
     Positional("MODEL", help: "The native model"),
   ],
   options: [
-    JudgementOptions.inputs, ModelOptions.resizing, referenceOption, seedOption, JudgementOptions.distance,
-    JudgementOptions.sameClass, maximumErrorOption, JudgementOptions.explainOnly, junitOption, pageOption,
-    selfTestSwitch, ModelOptions.noCheck,
+    JudgementArguments.inputs, ModelOptions.resizing, referenceOption, seedOption,
+    JudgementArguments.distance, JudgementArguments.sameClass, maximumErrorOption,
+    JudgementArguments.explainOnly, junitOption, pageOption, selfTestSwitch, ModelOptions.noCheck,
   ] + EngineArguments.all + ModelOptions.reading
 ) { arguments, console in
-  let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
-  var options = try ModelOptions.importOptions(arguments)
-  let opened = try OpenedModel(checking: modelPath, by: arguments, console)
-  // What the model knows of the source's normalisation and of its folded preprocessing need not be said again.
-  options.normalization = options.normalization ?? opened.model.network.normalization
-  options.inputFolding = opened.model.provenance.inputFolding
-  let openedSource = try OpenedModel(
-    sourcePath, prototxt: arguments[ModelOptions.prototxt], mean: arguments[ModelOptions.mean],
-    options: options)
-  openedSource.warn(console)
-  let source = openedSource.model
-
-  let seed = arguments[seedOption].map(UInt64.init) ?? Judgement.seed
-  let engineOptions = EngineArguments.options(arguments)
-  do {
-    let inputs = try JudgementInputs(
-      for: source, paths: arguments.all(JudgementOptions.inputs),
-      resizing: arguments[ModelOptions.resizing], seed: seed)
-    if arguments[selfTestSwitch] {
-      let test = try FaultReport(
-        source: source, model: opened.model, inputs: inputs.pictures, seed: seed, options: engineOptions,
-        console)
-      console.print(console.isJSON ? test.json.pretty : test.text(for: console))
-      return test.passes ? .success : .checkSaidNo
-    }
-    let recording = try arguments[referenceOption].map { path in
-      try RecordedActivations(recordedArrays(path), of: opened.model.network, file: path)
-    }
-    var limits = JudgementOptions.limits(arguments)
-    limits.accumulatedError = arguments[maximumErrorOption]
-    let depth =
-      arguments[ModelOptions.allowNonFinite]
-      ? try Judgement.depth(of: opened.model, source, isForward: true) : .layers
-    let steps = Verification.stepCount(
-      for: opened.model, inputs: inputs.pictures.count, data: inputs.data, depth: depth)
-    let progress = console.progress("verifying", total: steps, unit: .items("steps"))
-    defer { progress.finish() }
-    let report = VerificationReport(
-      verification: try Verification(
-        of: opened.model, against: source, unfolded: openedSource.unfolded, inputs: inputs.pictures,
-        data: inputs.data, recording: recording,
-        limits: limits, depth: depth, options: engineOptions
-      ) { progress.advance(by: 1) },
-      sourcePath: sourcePath, modelPath: modelPath, source: source, model: opened.model,
-      inputNames: inputs.names, dataPaths: inputs.dataPaths, seed: seed,
-      recordingPath: arguments[referenceOption],
-      assumptions: opened.model.network.normalization != nil && arguments[ModelOptions.normalization] == nil
-        && source.provenance.format == "keras"
-        ? ["the constants of norm1 are the model's own: Keras cannot hold them; --lrn states them"] : [],
-      isExplainedOnly: arguments[JudgementOptions.explainOnly],
-      digests: arguments[pageOption] == nil
-        ? ("", "", "")
-        : (
-          sha256(of: openedSource.file.bytes).description, sha256(of: opened.file.bytes).description,
-          opened.native?.weightsDigest.description ?? ""
-        ),
-      command: CommandLine.arguments.map(shellWord).joined(separator: " "),
-      storedBytes: Dictionary(
-        uniqueKeysWithValues: opened.native?.tensorRecords.map { ($0.name, $0.storedBytes) } ?? []))
-    progress.finish()
-    if let path = arguments[junitOption] { try writeText(report.junit, to: path) }
-    if let path = arguments[pageOption] { try writeText(try report.page(inputs: inputs.pictures), to: path) }
-    console.print(console.isJSON ? report.json.pretty : report.text(for: console))
-    return report.passes ? .success : .checkSaidNo
-  } catch let error as VerificationError {
-    throw error.fileError(modelPath)
-  } catch let error as EngineError {
-    throw error.fileError(modelPath)
+  let sourceOptions = try ModelOptions.sourceOptions(arguments)
+  let model = try OpenedModel(arguments.positionals[1], ModelOptions.modelOptions(arguments), console)
+  let source = try model.openSource(arguments.positionals[0], options: sourceOptions, progress: console)
+  source.warn(console)
+  let judging = judging(by: arguments)
+  if arguments[selfTestSwitch] {
+    let test = try SelfTest(of: model, against: source, judging: judging, progress: console)
+    console.print(console.isJSON ? test.json.pretty : test.text(for: console))
+    return test.passes ? .success : .checkSaidNo
   }
+  let result = try model.verify(
+    against: source, judging: judging, recording: arguments[referenceOption], progress: console)
+  let report = VerificationReport(
+    result, seed: judging.seed, recordingPath: arguments[referenceOption],
+    isExplainedOnly: arguments[JudgementArguments.explainOnly],
+    command: CommandLine.arguments.map(shellWord).joined(separator: " "))
+  if let path = arguments[junitOption] { try writeText(report.junit, to: path) }
+  if let path = arguments[pageOption] { try writeText(try page(report), to: path) }
+  console.print(console.isJSON ? report.json.pretty : report.text(for: console))
+  return report.passes ? .success : .checkSaidNo
 }
 
-extension Network {
-  /// The normalisation layer's constants, where there is such a layer.
-  fileprivate var normalization: LocalResponseNormalization? {
-    layers.lazy.compactMap { layer in
-      if case .normalization(let normalization) = layer.operation { normalization } else { nil }
-    }.first
+/// What the options of `verify` say to judge with.
+private func judging(by arguments: Arguments) -> JudgingOptions {
+  var judging = JudgementArguments.judging(arguments)
+  judging.limits.accumulatedError = arguments[maximumErrorOption]
+  if let seed = arguments[seedOption] { judging.seed = UInt64(seed) }
+  judging.engine = EngineArguments.options(arguments)
+  return judging
+}
+
+/// The page of a report, for which both networks are run once more.
+private func page(_ report: VerificationReport) throws -> String {
+  do { return try report.page() } catch let error as EngineError {
+    throw FileError(error, file: report.modelPath)
   }
 }
 

@@ -1,10 +1,9 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
-internal import VGGKeras
+internal import VGGConv
 internal import VGGModel
 internal import VGGNative
-internal import VGGSources
 internal import VGGZoo
 
 /// Lists the published files.
@@ -61,7 +60,7 @@ let zooIdentifyCommand = Command(
   options: [ModelOptions.requireSandbox]
 ) { arguments, console in
   let paths = arguments.positionals
-  let options = try ModelOptions.importOptions(arguments)
+  let options = try ModelOptions.sourceOptions(arguments)
   var reports: [JSONValue] = []
   var worst = ExitStatus.success
   for path in paths {
@@ -99,10 +98,10 @@ private struct IdentityReport {
   /// Why nothing could be read, where that is not the end of it.
   let unreadable: FileError?
 
-  init(of path: String, _ options: ImportOptions, _ console: Console) throws(FileError) {
+  init(of path: String, _ options: OpenOptions, _ console: Console) throws(FileError) {
     self.path = path
     // Of an unpacked archive the weights are what may have been published.
-    let file = KerasSource.isFolder(path) ? try KerasSource(folder: path).main : try MappedFile(path: path)
+    let file = try OpenedModel.file(at: path)
     (name, byteCount) = (file.name, file.bytes.count)
     let progress = console.progress("reading", total: byteCount)
     defer { progress.finish() }
@@ -112,9 +111,7 @@ private struct IdentityReport {
       return
     }
     do throws(FileError) {
-      let opened = try OpenedModel(path, options: options)
-      opened.warn(console)
-      content = try ModelReport(opened)
+      content = try ModelReport(OpenedModel(path, options, console))
       unreadable = nil
     } catch {
       if case .unknown = identification { throw error }

@@ -1,5 +1,5 @@
 internal import CommandLineKit
-internal import VGGCompress
+internal import VGGConv
 internal import VGGModel
 internal import VGGSources
 internal import VGGTensors
@@ -35,7 +35,7 @@ enum ModelOptions {
   static let kept = Option<KeptLayers>(
     "keep", valueName: "auto|LAYER,...",
     help: "Leave these layers as they are; auto: those that would be less than 30 dB above their error",
-    allowed: "auto, or names of layers such as conv1_1,fc8", parse: KeptLayers.init)
+    allowed: "auto, or names of layers such as conv1_1,fc8", parse: kept(_:))
   static let allowNonFinite = Switch("allow-nonfinite", help: "Accept NaN and infinity among the weights")
   static let normalization = Option<LocalResponseNormalization>(
     "lrn", valueName: "SIZE,ALPHA,BETA,K",
@@ -116,37 +116,20 @@ enum ModelOptions {
     case rgb
   }
 
-  /// Layers that a change of precision leaves alone.
-  enum KeptLayers: Equatable, Sendable {
-    case auto
-    case named([String])
-
-    /// The ratio of signal to error below which `auto` leaves a layer as it is: an error of 3 % of the weights.
-    static let leastSignalToNoise = 30.0
-
-    init?(_ text: String) {
-      let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-      guard !names.contains("") else { return nil }
-      self = names == ["auto"] ? .auto : .named(names)
+  /// The steps that `--drop-fc`, `--prune-fc` and `--to` of `import` ask for.
+  static func steps(_ arguments: Arguments) -> [CompressionStep] {
+    var steps: [CompressionStep] = []
+    if arguments[dropDense] { steps.append(.dropDense) }
+    if let fraction = arguments[pruneDense] { steps.append(.prune(fraction: fraction)) }
+    if let precision = arguments[precision], precision != .fp32 {
+      steps.append(quantization(to: precision, arguments))
     }
+    return steps
   }
 
-  /// A model in the precision that `--to` asks for, but for the layers that `--keep` names.
-  ///
-  /// - Throws: A `UsageError` where the network has no such layer.
-  static func converted(_ model: Model, to precision: Precision, by arguments: Arguments) throws -> Model {
-    let kept: [String]
-    switch arguments[Self.kept] {
-    case nil: kept = []
-    case .auto?: kept = try model.layersHarmed(by: precision, below: KeptLayers.leastSignalToNoise)
-    case .named(let names)?:
-      let known = model.network.layers.filter { !$0.tensorRequirements.isEmpty }.map(\.name)
-      if let unknown = names.first(where: { !known.contains($0) }) {
-        throw UsageError("--keep names '\(unknown)'; layers with weights: \(known.joined(separator: ", "))")
-      }
-      kept = known.filter(names.contains)
-    }
-    return try model.converted(to: precision, keeping: kept)
+  /// A change of precision, but for the layers that `--keep` names.
+  static func quantization(to precision: Precision, _ arguments: Arguments) -> CompressionStep {
+    .quantize(to: precision, keeping: arguments[kept] ?? .named([]))
   }
 
   /// A channel order that a network can be made to take.
@@ -156,7 +139,7 @@ enum ModelOptions {
   }
 
   /// What the user wants to have folded into the first convolution.
-  static func inputFolding(_ arguments: Arguments) -> InputFolding {
+  private static func inputFolding(_ arguments: Arguments) -> InputFolding {
     InputFolding(
       channelOrder: arguments[foldChannelOrder].flatMap { Preprocessing.ChannelOrder(rawValue: $0.rawValue) },
       includesMeanAndScale: arguments[foldPreprocessing])
@@ -169,13 +152,27 @@ enum ModelOptions {
     case deviation
   }
 
-  /// What the user decided about a source.
+  /// How the model that a command is about is opened.
+  static func modelOptions(_ arguments: Arguments) -> OpenOptions {
+    var options = OpenOptions(checksDigests: !arguments[noCheck])
+    options.scratchFolder = VGGCommands.scratchFolder
+    options.importing.requiresSandbox = arguments[requireSandbox]
+    return options
+  }
+
+  /// How a file is opened that the user may have decided about, without a look at its values.
   ///
   /// - Throws: A `UsageError` where options exclude each other.
-  static func importOptions(_ arguments: Arguments) throws(UsageError) -> ImportOptions {
-    var options = ImportOptions.byEvidence
+  static func sourceOptions(_ arguments: Arguments) throws(UsageError) -> OpenOptions {
+    OpenOptions(
+      importing: try importOptions(arguments), prototxt: arguments[prototxt], mean: arguments[mean],
+      checksDigests: false)
+  }
+
+  /// What the user decided about a source.
+  private static func importOptions(_ arguments: Arguments) throws(UsageError) -> ImportOptions {
+    var options = modelOptions(arguments).importing
     options.allowsNonFinite = arguments[allowNonFinite]
-    options.requiresSandbox = arguments[requireSandbox]
     options.normalization = arguments[normalization]
     options.architecture = arguments[architecture]
     options.headActivation = arguments[headActivation]
@@ -185,6 +182,7 @@ enum ModelOptions {
     }
     options.normalizationPlace = try normalizationPlace(arguments)
     options.normalizationEpsilon = arguments[normalizationEpsilon]
+    options.inputFolding = inputFolding(arguments)
     switch arguments[kernelFlip] {
     case .yes?: options.kernelsAreRotated = true
     case .no?: options.kernelsAreRotated = false
@@ -195,6 +193,13 @@ enum ModelOptions {
       Preprocessing.ChannelOrder(rawValue: $0.rawValue)
     }
     return options
+  }
+
+  /// `auto`, or names of layers.
+  private static func kept(_ text: String) -> KeptLayers? {
+    let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard !names.contains("") else { return nil }
+    return names == ["auto"] ? .auto : .named(names)
   }
 
   /// `0.017`, or a number each for blue, green and red.

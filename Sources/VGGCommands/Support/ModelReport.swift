@@ -1,5 +1,6 @@
 internal import JSONKit
 internal import VGGBytes
+internal import VGGConv
 internal import VGGModel
 internal import VGGNative
 internal import VGGTensors
@@ -17,16 +18,12 @@ struct ModelReport {
     path = opened.file.path
     model = opened.model
     native = opened.native
-    if let native {
-      weightsDigest = native.weightsDigest
-    } else {
-      weightsDigest = try VGGWFile.weightsDigest(of: model, scratchFolder: scratchFolder)
-    }
-    folded = try VGGWFile.foldedTensors(of: model, scratchFolder: scratchFolder)
+    weightsDigest = try opened.weightsDigest()
+    folded = try opened.foldedTensors()
   }
 
   /// Describes a native file.
-  init(_ native: NativeFile) throws(FileError) {
+  init(_ native: NativeFile) {
     path = native.path
     model = native.model
     self.native = native

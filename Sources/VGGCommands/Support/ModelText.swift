@@ -1,9 +1,6 @@
 internal import CommandLineKit
-internal import Glibc
 internal import VGGBytes
-internal import VGGInterchange
 internal import VGGModel
-internal import VGGNative
 
 /// `VGG-16 (D), 1000 classes, input 224x224x3`; `VGG-16 (D) up to pool4, no top`
 func networkText(_ network: Network) -> String {
@@ -34,27 +31,6 @@ extension Preprocessing {
     return "\(channelOrder.rawValue) less \(list(mean))"
       + (scale.allSatisfy { $0 == 1 } ? "" : ", times \(list(scale))")
   }
-}
-
-extension Model {
-  /// The model with the names of its classes from a file that the user names.
-  func labelled(by path: String) throws(FileError) -> Model {
-    let file = try MappedFile(path: path)
-    var model = self
-    model.labels = try LabelFile.labels(in: file, for: network)
-    model.provenance.decisions.append(
-      Provenance.Decision(
-        "labels", "\(model.labels.count) names of classes",
-        because: "stated on the command line, in \(file.name)"))
-    return model
-  }
-}
-
-/// Refuses an output that exists before hours of work are spent on it.
-func requireFree(_ output: String, by arguments: Arguments) throws(FileError) {
-  guard !arguments[ModelOptions.force], access(output, F_OK) == 0 else { return }
-  throw FileError(
-    .cannotCreate, code: "output.exists", file: output, "exists already", advice: "--force replaces it")
 }
 
 /// Writes a report; one that is there already is replaced, as each night in CI.

@@ -1,19 +1,9 @@
-internal import CommandLineKit
 internal import JSONKit
+internal import VGGConv
 internal import VGGPictures
 internal import VGGTensors
 
-/// How the user wants pictures to be brought to a model's extent.
-enum PictureResizing: Equatable, Sendable {
-  /// The shorter side gets a length, 256 for an input of 224 if it is not given, and the centre is cut out.
-  case shorter(Int?)
-  /// Both sides are scaled to the input's.
-  case stretch
-  /// Pictures must fit.
-  case exact
-  /// The shorter side gets a length, and nothing is cut off.
-  case whole(Int)
-
+extension PictureResizing {
   /// `shorter`, `shorter:SIDE`, `stretch` or `none`.
   init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
@@ -27,16 +17,9 @@ enum PictureResizing: Equatable, Sendable {
     default: return nil
     }
   }
-
-  /// The lengths that a shorter side may get.
-  static let sides = 1...2048
 }
 
-/// What was done to a picture before it was preprocessed.
-struct PicturePreparation {
-  var fit: PictureFit
-  var orientation: PictureOrientation
-
+extension PicturePreparation {
   /// `resized 500x375 to 341x256, centre 224x224`, and whether it was turned.
   var text: String {
     (orientation == .upright ? "" : "turned upright (EXIF orientation \(orientation.rawValue)), ")

@@ -1,15 +1,15 @@
 internal import CommandLineKit
 internal import VGGBytes
+internal import VGGConv
 internal import VGGEngine
 internal import VGGModel
+internal import VGGNative
 internal import VGGTensors
 internal import VGGVerify
 
 extension VerificationReport {
   /// The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
-  ///
-  /// - Parameter inputs: What the model is run on for the histograms of its activations.
-  func page(inputs: [FeatureMap]) throws -> String {
+  func page() throws -> String {
     let verification = verification
     let title = "\(modelPath): \(verification.verdict.rawValue)"
     var parts = [
@@ -33,8 +33,8 @@ extension VerificationReport {
     parts += ["<h2>Sizes</h2>", legend(before: "source", after: "model"), sizePlot]
     parts += ["<h2>Weights</h2>", legend(before: "source", after: "model"), try weightHistograms()]
     parts += [
-      "<h2>Activations of \(escaped(inputNames.prefix(inputs.first?.count ?? 0).joined(separator: ", ")))</h2>",
-      legend(before: "source", after: "model"), try activationHistograms(inputs),
+      "<h2>Activations of \(escaped(inputs.names.prefix(inputs.pictures.first?.count ?? 0).joined(separator: ", ")))</h2>",
+      legend(before: "source", after: "model"), try activationHistograms(),
     ]
     parts += ["<h2>What was compared</h2>", identityTable]
     return """
@@ -109,10 +109,11 @@ extension VerificationReport {
   /// What makes the report verifiable: files, digests, program and command.
   private var identityTable: String {
     let rows = [
-      ("source", sourcePath), ("source SHA-256", digests.source), ("model", modelPath),
-      ("model SHA-256", digests.model), ("weights", digests.weights),
+      ("source", sourcePath), ("source SHA-256", sha256(of: sourceFile.file.bytes).description),
+      ("model", modelPath), ("model SHA-256", sha256(of: modelFile.file.bytes).description),
+      ("weights", modelFile.native?.weightsDigest.description ?? ""),
       ("passes", verification.passes.map(\.description).joined(separator: ", ")),
-      ("inputs", (inputNames + dataPaths).joined(separator: ", ") + " (seed \(seed))"),
+      ("inputs", (inputs.names + inputs.dataPaths).joined(separator: ", ") + " (seed \(seed))"),
       ("recording", recordingPath ?? ""), ("program", "vggconv \(toolVersion)"), ("command", command),
     ].filter { !$0.1.isEmpty }
     return "<div class=\"scroll\"><table class=\"facts\">"
@@ -126,7 +127,7 @@ extension VerificationReport {
       ?? ""
     guard let classText else { return distance + "<p>The model has no classes.</p>" }
     let names = verification.certificates.indices.map {
-      inputNames.count == verification.certificates.count ? inputNames[$0] : "\($0 + 1)"
+      inputs.names.count == verification.certificates.count ? inputs.names[$0] : "\($0 + 1)"
     }
     func label(_ index: Int) -> String {
       model.labels.indices.contains(index) ? "\(index) \(escaped(model.labels[index]))" : "\(index)"
@@ -147,6 +148,8 @@ extension VerificationReport {
 
   private var sizePlot: String {
     let weights = model.tensors.filter { $0.role == .weight }
+    let storedBytes = Dictionary(
+      uniqueKeysWithValues: modelFile.native?.tensorRecords.map { ($0.name, $0.storedBytes) } ?? [])
     return BarPlot(
       rows: weights.map { tensor in
         let before = source.tensor(tensor.name)?.source?.bytes.count ?? tensor.count * 4
@@ -165,8 +168,8 @@ extension VerificationReport {
     return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
   }
 
-  private func activationHistograms(_ inputs: [FeatureMap]) throws -> String {
-    guard let input = inputs.first else { return "" }
+  private func activationHistograms() throws -> String {
+    guard let input = inputs.pictures.first else { return "" }
     let engine = try EngineOptions(savesMemory: true).engine(for: model)
     let sourceEngine = try EngineOptions(savesMemory: true).engine(for: source)
     var plots: [String] = []

@@ -1,42 +1,46 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGConv
 internal import VGGModel
-internal import VGGNative
 internal import VGGVerify
 
 /// A verification and what it was made of, from which every form of the report is made.
 struct VerificationReport {
-  let verification: Verification
-  let sourcePath: String
-  let modelPath: String
-  let source: Model
-  let model: Model
-  /// What the pictures are called, in order.
-  let inputNames: [String]
-  /// Labelled data that outputs were compared for.
-  let dataPaths: [String]
+  private let result: SourceVerification
   /// The seed of the generated pictures.
   let seed: UInt64
   /// The recording's path, nil without one.
   let recordingPath: String?
-  /// What of the source is taken from the model, because the source's file cannot hold it and nobody stated it.
-  let assumptions: [String]
   /// Whether the exit status is 0 even where the model is faithful but not close.
-  let isExplainedOnly: Bool
-  /// The digests of both files and of the model's weights, in hexadecimal digits; empty where they are not known.
-  let digests: (source: String, model: String, weights: String)
+  private let isExplainedOnly: Bool
   /// The command line.
   let command: String
-  /// Bytes of each tensor in the native file, none where the model is no such file.
-  let storedBytes: [String: Int]
+
+  init(
+    _ result: SourceVerification, seed: UInt64, recordingPath: String?, isExplainedOnly: Bool, command: String
+  ) {
+    (self.result, self.seed, self.recordingPath) = (result, seed, recordingPath)
+    (self.isExplainedOnly, self.command) = (isExplainedOnly, command)
+  }
+
+  var verification: Verification { result.verification }
+  var sourceFile: OpenedModel { result.source }
+  var modelFile: OpenedModel { result.model }
+  var sourcePath: String { sourceFile.path }
+  var modelPath: String { modelFile.path }
+  var source: Model { sourceFile.model }
+  var model: Model { modelFile.model }
+  var inputs: JudgementInputs { result.inputs }
+
+  /// What of the source is taken from the model, because the source's file cannot hold it and nobody stated it.
+  private var assumptions: [String] {
+    sourceFile.assumesNormalization
+      ? ["the constants of norm1 are the model's own: Keras cannot hold them; --lrn states them"] : []
+  }
 
   /// Whether the exit status is 0.
   var passes: Bool {
-    switch verification.verdict {
-    case .exact, .equivalent: true
-    case .faithfulButNotClose: isExplainedOnly || verification.meetsStatedLimits
-    case .different: false
-    }
+    result.passes || isExplainedOnly && verification.verdict == .faithfulButNotClose
   }
 
   /// What a reader of the verdict should know.
@@ -87,7 +91,7 @@ extension VerificationReport {
       "source": .string(sourcePath), "model": .string(modelPath),
       "recording": recordingPath.map { .string($0) } ?? .null,
       "seed": .integer(Int64(clamping: seed)),
-      "inputs": .array((inputNames + dataPaths).map { .string($0) }),
+      "inputs": .array((inputs.names + inputs.dataPaths).map { .string($0) }),
       "reasons": .array(verification.reasons.map { .string($0) }),
       "culprit": verification.culpritIfWrong.map { .string($0) } ?? .null,
       "diagnosis": diagnosis.map {

@@ -1,4 +1,5 @@
 internal import CommandLineKit
+internal import VGGConv
 internal import VGGVerify
 
 extension VerificationReport {
@@ -61,7 +62,7 @@ extension VerificationReport {
 
   private var inputText: String {
     let generated = VerificationInputs.names
-    let given = inputNames.count - generated.count
+    let given = inputs.names.count - generated.count
     return "\(generated.joined(separator: ", ")) (seed \(seed))"
       + (given == 0 ? "" : given == 1 ? " and 1 input" : " and \(given) inputs")
   }

@@ -1,17 +1,17 @@
-internal import CommandLineKit
 internal import VGGBytes
 internal import VGGModel
 internal import VGGNative
 internal import VGGTensors
 
 /// What a file keeps its weights and biases in.
-struct StoredWeights {
+public struct StoredWeights: Equatable, Sendable {
   /// The bytes of all tensors in the file.
-  var byteCount = 0
+  public private(set) var byteCount = 0
   /// The element types of the weights, biases left aside, with the largest part first.
-  var elementTypes: [String]
+  public private(set) var elementTypes: [String]
 
-  init(of opened: OpenedModel) {
+  /// Looks at the tensors of a file.
+  public init(of opened: OpenedModel) {
     var bytesOfType: [String: Int] = [:]
     for tensor in opened.model.tensors {
       let record = opened.native?.tensorRecords.first { $0.name == tensor.name }
@@ -23,10 +23,5 @@ struct StoredWeights {
       if tensor.role == .weight { bytesOfType[(isSparse ? "sparse " : "") + type, default: 0] += count }
     }
     elementTypes = bytesOfType.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
-  }
-
-  /// `138 MB of weights, int8`
-  var text: String {
-    "\(Format.bytes(byteCount)) of weights, \(elementTypes.joined(separator: " and "))"
   }
 }

@@ -1,32 +1,32 @@
 internal import VGGBytes
-internal import VGGConv
-internal import VGGEngine
+public import VGGEngine
 internal import VGGInterchange
 internal import VGGModel
 internal import VGGPictures
 internal import VGGTensors
 
+/// What a model is run on: a picture, preprocessed as the model says, or an array of preprocessed pictures.
+public struct ModelInput: Sendable {
+  /// The file's path.
+  public let path: String
+  /// The preprocessed pictures.
+  public let batch: FeatureMap
+  /// What was done to the picture, nil for an array.
+  public let preparation: PicturePreparation?
+}
+
 /// Reads what a model is run on: pictures, which are preprocessed as the model says, or preprocessed arrays.
 struct InputReader {
   let model: Model
-  /// Whether the axes of arrays are [N, C, H, W] instead of [N, H, W, C].
-  var isChannelsFirst = false
-  /// How pictures are brought to the model's extent; nil: as the model says.
-  var resizing: PictureResizing?
-
-  /// What was read.
-  struct Input {
-    var batch: FeatureMap
-    /// What was done to the picture, nil for an array.
-    var preparation: PicturePreparation?
-  }
+  var options = InputOptions()
+  let scratchFolder: String
 
   /// Reads a file; its content says what it is.
-  func read(_ path: String) throws -> Input {
+  func read(_ path: String) throws(FileError) -> ModelInput {
     let file = try MappedFile(path: path)
     switch FileKind(of: file.bytes) {
     case .picture, .otherPicture: return try picture(file)
-    case .npy: return Input(batch: try batch(try NumericArray(npy: file.bytes, file: path), path))
+    case .npy: return try input(try NumericArray(npy: file.bytes, file: path), path)
     case .zip:
       let archive = try NumPyArchive(file, scratchFolder: scratchFolder)
       guard let array = try archive.array("input") else {
@@ -34,7 +34,7 @@ struct InputReader {
           .malformed, code: "input.array", file: path, "has no array named input",
           seen: archive.names.joined(separator: ", "), allowed: "input")
       }
-      return Input(batch: try batch(array, path))
+      return try input(array, path)
     case .empty: throw refusal(path, "is empty")
     case .mistaken(let problem, _): throw refusal(path, problem)
     case .native, .damagedNative: throw refusal(path, "is a model, not an input")
@@ -42,73 +42,8 @@ struct InputReader {
     }
   }
 
-  /// Reads labelled pictures: `images` is [N, H, W, C] or [N, H, W], uint8 or float32.
-  ///
-  /// Bytes are pixels and are preprocessed; floats are preprocessed already.
-  func labelledBatches(_ path: String, batchSize: Int) throws -> (
-    count: Int, labels: [Int], batch: (Range<Int>) throws -> FeatureMap
-  ) {
-    let archive = try NumPyArchive(try MappedFile(path: path), scratchFolder: scratchFolder)
-    guard let images = try archive.array("images") ?? archive.array("images_64x64"),
-      let labels = try archive.array("labels")
-    else {
-      throw FileError(
-        .malformed, code: "data.arrays", file: path, "does not hold labelled pictures",
-        seen: archive.names.joined(separator: ", "),
-        allowed: "arrays images and labels")
-    }
-    let (shape, count) = (images.shape, images.shape.first ?? 0)
-    guard count > 0, shape.count == 3 || shape.count == 4, labels.shape == [count] else {
-      throw FileError(
-        .malformed, code: "data.shape", file: path, "has arrays whose shapes do not fit together",
-        seen: "images \(shape), labels \(labels.shape)", allowed: "[N, H, W, C] and [N]")
-    }
-    let extent = Extent(height: shape[1], width: shape[2])
-    let sourceChannels = shape.count == 4 ? shape[3] : 1
-    let channels = model.network.inputChannels
-    guard sourceChannels == channels || sourceChannels == 1 else {
-      throw FileError(
-        .malformed, code: "data.channels", file: path, "has pictures with the wrong number of channels",
-        seen: "\(sourceChannels)", allowed: "\(channels), or 1 for grey ones")
-    }
-    let pictureCount = extent.height * extent.width * sourceChannels
-    let preprocessing = images.isInteger ? try requiredPreprocessing(path) : nil
-    let values = try images.values()
-    func batch(_ range: Range<Int>) throws -> FeatureMap {
-      var pixels: [Float] = []
-      pixels.reserveCapacity(range.count * extent.height * extent.width * channels)
-      for index in range.lowerBound * pictureCount..<range.upperBound * pictureCount {
-        if sourceChannels == channels {
-          pixels.append(preprocessed(values[index], channel: index % channels, by: preprocessing))
-        } else {
-          for channel in 0..<channels {
-            pixels.append(preprocessed(values[index], channel: channel, by: preprocessing))
-          }
-        }
-      }
-      return try FeatureMap(
-        count: range.count, shape: FeatureShape(extent: extent, channels: channels), values: pixels)
-    }
-    return (count, try labels.integers(), batch)
-  }
-
-  /// The same for a file that holds labelled pictures; nil for any other one.
-  func labelledBatchesIfAny(_ path: String, batchSize: Int) throws -> (
-    count: Int, labels: [Int], batch: (Range<Int>) throws -> FeatureMap
-  )? {
-    let file = try MappedFile(path: path)
-    guard FileKind(of: file.bytes) == .zip else { return nil }
-    let names = try NumPyArchive(file).names
-    guard !names.contains("input"), names.contains("labels") else { return nil }
-    return try labelledBatches(path, batchSize: batchSize)
-  }
-
-  private func preprocessed(_ pixel: Float, channel: Int, by preprocessing: Preprocessing?) -> Float {
-    guard let preprocessing else { return pixel }
-    return Float((Double(pixel) - preprocessing.mean[channel]) * preprocessing.scale[channel])
-  }
-
-  private func requiredPreprocessing(_ path: String) throws(FileError) -> Preprocessing {
+  /// The model's rule, which has a number for each channel of its input.
+  func requiredPreprocessing(_ path: String) throws(FileError) -> Preprocessing {
     guard let preprocessing = model.preprocessing else {
       throw FileError(
         .unsupported, code: "input.preprocessing", file: path,
@@ -130,14 +65,14 @@ struct InputReader {
       allowed: "PNG, JPEG and PPM pictures, .npy, .npz")
   }
 
-  private func picture(_ file: MappedFile) throws -> Input {
+  private func picture(_ file: MappedFile) throws(FileError) -> ModelInput {
     let preprocessing = try requiredPreprocessing(file.path)
     let picture = try Picture(file)
     let fit = try fit(picture.extent, by: preprocessing.resize, file.path)
     let shape = FeatureShape(extent: fit.centre, channels: model.network.inputChannels)
-    return Input(
-      batch: try FeatureMap(
-        count: 1, shape: shape, values: preprocessing.values(of: picture, fitted: fit)),
+    return ModelInput(
+      path: file.path,
+      batch: try batch(1, shape, preprocessing.values(of: picture, fitted: fit), file.path),
       preparation: PicturePreparation(fit: fit, orientation: picture.storedOrientation))
   }
 
@@ -146,7 +81,7 @@ struct InputReader {
     _ picture: Extent, by rule: Preprocessing.Resize, _ path: String
   ) throws(FileError) -> PictureFit {
     let input = model.network.inputExtent
-    switch resizing {
+    switch options.resizing {
     case nil: return input.map { rule.fit(picture, to: $0) } ?? PictureFit(whole: picture)
     case .exact?:
       guard input == nil || input == picture else {
@@ -177,6 +112,12 @@ struct InputReader {
 
   /// The whole picture, with a shorter side of a given length.
   private func whole(_ picture: Extent, _ side: Int, _ path: String) throws(FileError) -> PictureFit {
+    guard PictureResizing.sides.contains(side) else {
+      throw FileError(
+        .unsupported, code: "input.extent", file: path, "cannot get a shorter side of that length",
+        seen: "\(side)", allowed: "\(PictureResizing.sides.lowerBound) to \(PictureResizing.sides.upperBound)"
+      )
+    }
     let shorter = min(picture.height, picture.width)
     let extent = Extent(height: picture.height * side / shorter, width: picture.width * side / shorter)
     guard max(extent.height, extent.width) <= Network.largestInputSide else {
@@ -193,10 +134,10 @@ struct InputReader {
       advice: advice)
   }
 
-  private func batch(_ array: NumericArray, _ path: String) throws -> FeatureMap {
+  private func input(_ array: NumericArray, _ path: String) throws(FileError) -> ModelInput {
     let shape = array.shape.count == 3 ? [1] + array.shape : array.shape
-    let channelAxis = isChannelsFirst ? 1 : 3
-    guard shape.count == 4, shape[channelAxis] == model.network.inputChannels else {
+    let isChannelsFirst = options.isChannelsFirst
+    guard shape.count == 4, shape[isChannelsFirst ? 1 : 3] == model.network.inputChannels else {
       throw FileError(
         .malformed, code: "input.shape", file: path, "is not a batch of pictures for this model",
         seen: "\(array.shape)",
@@ -204,25 +145,34 @@ struct InputReader {
           ? "[N, \(model.network.inputChannels), H, W]" : "[N, H, W, \(model.network.inputChannels)]",
         advice: "state the order of the axes with --layout")
     }
-    guard isChannelsFirst else {
-      return try FeatureMap(
-        count: shape[0],
-        shape: FeatureShape(extent: Extent(height: shape[1], width: shape[2]), channels: shape[3]),
-        values: array.values())
-    }
-    let (channels, height, width) = (shape[1], shape[2], shape[3])
-    let values = try array.values()
+    var values = try array.values()
+    let order = isChannelsFirst ? (row: 2, column: 3, channel: 1) : (row: 1, column: 2, channel: 3)
+    let map = FeatureShape(
+      extent: Extent(height: shape[order.row], width: shape[order.column]), channels: shape[order.channel])
+    if isChannelsFirst { values = interleaved(values, count: shape[0], map) }
+    return ModelInput(path: path, batch: try batch(shape[0], map, values, path), preparation: nil)
+  }
+
+  /// Brings [N, C, H, W] to [N, H, W, C].
+  private func interleaved(_ values: [Float], count: Int, _ shape: FeatureShape) -> [Float] {
+    let pixels = shape.extent.height * shape.extent.width
     var reordered: [Float] = []
     reordered.reserveCapacity(values.count)
-    for picture in 0..<shape[0] {
-      for pixel in 0..<height * width {
-        for channel in 0..<channels {
-          reordered.append(values[(picture * channels + channel) * height * width + pixel])
+    for picture in 0..<count {
+      for pixel in 0..<pixels {
+        for channel in 0..<shape.channels {
+          reordered.append(values[(picture * shape.channels + channel) * pixels + pixel])
         }
       }
     }
-    return try FeatureMap(
-      count: shape[0], shape: FeatureShape(extent: Extent(height: height, width: width), channels: channels),
-      values: reordered)
+    return reordered
+  }
+
+  private func batch(
+    _ count: Int, _ shape: FeatureShape, _ values: [Float], _ path: String
+  ) throws(FileError) -> FeatureMap {
+    do throws(EngineError) { return try FeatureMap(count: count, shape: shape, values: values) } catch {
+      throw FileError(error, file: path)
+    }
   }
 }

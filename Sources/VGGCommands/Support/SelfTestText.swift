@@ -1,53 +1,9 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGBytes
-internal import VGGEngine
-internal import VGGModel
+internal import VGGConv
 internal import VGGVerify
 
-/// Mistakes planted in a model, ruined models, and what the verification said of them.
-struct FaultReport {
-  private let trials: [FaultTrial]
-  private let ruins: [RuinTrial]
-  /// The number of mistakes that change nothing in this model, such as a flipped kernel of 1x1.
-  private let skippedCount: Int
-  private let seed: UInt64
-
-  /// Plants all mistakes one by one.
-  init(
-    source: Model, model: Model, inputs: [FeatureMap], seed: UInt64, options: EngineOptions,
-    _ console: Console
-  ) throws(VerificationError) {
-    self.seed = seed
-    let faults = SeededFault.all(for: model.network, seed: seed)
-    let ruined: [RuinedModel]
-    do throws(FileError) { ruined = try RuinedModel.all(of: source) } catch { throw .file(error) }
-    let progress = console.progress(
-      "planting", total: faults.count + ruined.count, unit: .items("mistakes"))
-    defer { progress.finish() }
-    var trials: [FaultTrial] = []
-    for fault in faults {
-      if let trial = try FaultTrial(fault, in: model, source: source, inputs: inputs, options: options) {
-        trials.append(trial)
-      }
-      progress.advance(by: 1)
-    }
-    self.trials = trials
-    skippedCount = faults.count - trials.count
-    var ruins: [RuinTrial] = []
-    for model in ruined {
-      ruins.append(try RuinTrial(model, source: source, inputs: inputs, options: options))
-      progress.advance(by: 1)
-    }
-    self.ruins = ruins
-  }
-
-  /// Whether every mistake was found and its layer named, every ruined model refused, and there were any of both.
-  var passes: Bool {
-    !trials.isEmpty && trials.allSatisfy { $0.wasCaught && $0.namesLayer } && !ruins.isEmpty
-      && ruins.allSatisfy(\.wasRefused)
-  }
-
+extension SelfTest {
   private struct Row {
     var kind: SeededFault.Kind
     var trials: [FaultTrial]

@@ -1,0 +1,91 @@
+internal import CommandLineKit
+internal import JSONKit
+internal import VGGCompress
+internal import VGGConv
+internal import VGGTensors
+
+extension CompressionReport {
+  /// The table for people. The use of a narrow floating-point range is told where there is one.
+  func text(_ console: Console) -> String {
+    let isNarrow = layers.contains { $0.stored?.elementType.isNarrowFloat == true }
+    var columns: [(title: String, alignment: TextTable.Alignment)] = [
+      ("layer", .left), ("before", .right), ("after", .right), ("bits/weight", .right), ("zeros", .right),
+      ("largest error", .right), ("SQNR", .right),
+    ]
+    if isNarrow {
+      columns += [
+        ("smallest", .right), ("largest", .right), ("subnormal", .right), ("to zero", .right),
+        ("overflow", .right),
+      ]
+    }
+    var table = TextTable(columns)
+    for layer in layers {
+      guard let stored = layer.stored else {
+        table.add([layer.name, Format.bytes(layer.bytesBefore), "dropped"])
+        continue
+      }
+      let change = stored.change
+      var cells = [
+        layer.name, Format.bytes(layer.bytesBefore), Format.bytes(stored.bytes),
+        Format.fixed(Double(stored.bytes) * 8 / Double(change.count), 2),
+        Format.percent(Double(change.zeroCount) / Double(change.count), decimals: 1),
+        Format.scientific(change.largestError),
+        change.errorEnergy == 0 ? "exact" : "\(Format.fixed(change.signalToNoise, 1)) dB",
+      ]
+      if stored.elementType.isNarrowFloat {
+        cells += [
+          Format.scientific(Double(change.smallestMagnitude)),
+          Format.scientific(Double(change.largestMagnitude)),
+          Format.grouped(change.subnormalCount), Format.grouped(change.newZeroCount),
+          Format.grouped(change.overflowCount),
+        ]
+      }
+      table.add(cells)
+    }
+    table.addRule()
+    table.add([
+      "all", Format.bytes(bytesBefore), Format.bytes(bytesAfter),
+      Format.fixed(Double(bytesAfter) * 8 / Double(max(1, valueCount)), 2),
+      "", "", "\(Format.fixed(Double(bytesBefore) / Double(max(1, bytesAfter)), 1))x smaller",
+    ])
+    return table.rendered(for: console)
+  }
+
+  /// Notes of what a user must not overlook.
+  func warn(_ console: Console) {
+    for layer in layers {
+      guard let stored = layer.stored, stored.change.overflowCount > 0 else { continue }
+      console.note(
+        "\(layer.name): \(Format.grouped(stored.change.overflowCount)) values are too large for "
+          + stored.elementType.name)
+    }
+  }
+
+  /// The same for scripts.
+  var json: JSONValue {
+    .array(
+      layers.map { layer in
+        guard let stored = layer.stored else {
+          return [
+            "layer": .string(layer.name), "bytesBefore": .integer(Int64(layer.bytesBefore)), "bytesAfter": 0,
+          ]
+        }
+        let change = stored.change
+        return [
+          "layer": .string(layer.name), "bytesBefore": .integer(Int64(layer.bytesBefore)),
+          "bytesAfter": .integer(Int64(stored.bytes)), "elementType": .string(stored.elementType.name),
+          "zeros": .integer(Int64(change.zeroCount)), "newZeros": .integer(Int64(change.newZeroCount)),
+          "subnormals": .integer(Int64(change.subnormalCount)),
+          "overflows": .integer(Int64(change.overflowCount)),
+          "smallestMagnitude": .number(Double(change.smallestMagnitude)),
+          "largestMagnitude": .number(Double(change.largestMagnitude)),
+          "largestError": .number(change.largestError), "sqnr": .number(change.signalToNoise),
+        ]
+      })
+  }
+}
+
+extension ElementType {
+  /// Whether it is a floating-point type with less range or precision than float32.
+  fileprivate var isNarrowFloat: Bool { self == .real(.float16) || self == .real(.bfloat16) }
+}

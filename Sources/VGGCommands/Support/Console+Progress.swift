@@ -1,0 +1,18 @@
+public import CommandLineKit
+public import VGGConv
+
+extension Console: ProgressMonitor {
+  /// A progress bar for what the library does.
+  public func begin(_ phase: WorkPhase, total: Int) -> any ProgressMeter {
+    let unit: Progress.Unit =
+      switch phase {
+      case .checking, .writing, .exporting: .bytes
+      case .verifying: .items("steps")
+      case .planting: .items("mistakes")
+      case .evaluating: .items("pictures")
+      }
+    return progress(phase.rawValue, total: total, unit: unit)
+  }
+}
+
+extension Progress: ProgressMeter {}

@@ -1,0 +1,28 @@
+public import VGGBytes
+public import VGGEngine
+internal import VGGVerify
+
+extension FileError {
+  /// What an engine threw, as an error of the file whose model was run.
+  public init(_ error: EngineError, file: String) {
+    switch error {
+    case .shape: self.init(.unsupported, code: "engine.shape", file: file, error.description)
+    case .weights(let error): self = error
+    case .memory:
+      self.init(
+        .unavailable, code: "engine.memory", file: file, error.description,
+        advice: "allow more with 'ulimit -d' or 'ulimit -v'")
+    case .unavailable: self.init(.unavailable, code: "engine.unavailable", file: file, error.description)
+    case .tap(let error):
+      self = error as? FileError ?? FileError(.fault, code: "engine.tap", file: file, "\(error)")
+    }
+  }
+
+  /// What a verification threw, as an error of the file that was verified.
+  init(_ error: VerificationError, file: String) {
+    switch error {
+    case .file(let error): self = error
+    case .engine(let error): self.init(error, file: file)
+    }
+  }
+}

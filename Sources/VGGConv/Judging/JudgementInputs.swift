@@ -1,0 +1,57 @@
+internal import VGGBytes
+public import VGGEngine
+internal import VGGModel
+internal import VGGVerify
+
+/// What a model is judged with: generated pictures, and what somebody gives.
+public struct JudgementInputs {
+  /// Pictures that are judged layer by layer: the generated ones and what was given, file by file.
+  public private(set) var pictures: [FeatureMap]
+  /// What they are called, in order.
+  public private(set) var names: [String]
+  /// The files of labelled data, of which only outputs are compared.
+  public private(set) var dataPaths: [String] = []
+  /// The images of these.
+  private(set) var data = PictureBatches.none
+
+  /// Generates pictures for a source and reads those that are given, preprocessed as the source says.
+  ///
+  /// - Parameters:
+  ///   - source: What is judged against.
+  ///   - options: What is given.
+  ///   - file: The judged model's path, for errors.
+  init(for source: OpenedModel, _ options: JudgingOptions, file: String) throws(FileError) {
+    let model = source.model
+    do throws(EngineError) {
+      pictures = [
+        try VerificationInputs.generated(
+          for: model.network, preprocessing: model.preprocessing, seed: options.seed)
+      ]
+    } catch {
+      throw FileError(error, file: file)
+    }
+    names = VerificationInputs.names
+    let reader = InputReader(
+      model: model, options: InputOptions(resizing: options.resizing),
+      scratchFolder: source.options.scratchFolder)
+    for path in options.inputs {
+      if let labelled = try LabelledPictures(ifAnyIn: path, for: reader) {
+        add(labelled)
+        dataPaths.append(path)
+        continue
+      }
+      let batch = try reader.read(path).batch
+      pictures.append(batch)
+      names += batch.count == 1 ? [path] : (1...batch.count).map { "\(path) [\($0)]" }
+    }
+  }
+
+  private mutating func add(_ labelled: LabelledPictures) {
+    let (earlier, count, size) = (data, labelled.count, LabelledPictures.batchSize)
+    data = PictureBatches(count: earlier.count + (count + size - 1) / size) { (index) throws(EngineError) in
+      guard index >= earlier.count else { return try earlier.batch(index) }
+      let start = (index - earlier.count) * size
+      return try labelled.batch(start..<min(count, start + size))
+    }
+  }
+}

@@ -1,0 +1,53 @@
+public import VGGBytes
+internal import VGGModel
+internal import VGGSources
+public import VGGVerify
+
+/// A model that was compared with its source, and what it was compared with.
+public struct SourceVerification {
+  /// All that was compared.
+  public let verification: Verification
+  /// What was judged.
+  public let model: OpenedModel
+  /// What it was judged against.
+  public let source: OpenedModel
+  /// What both were run on.
+  public let inputs: JudgementInputs
+
+  /// Whether the model is what its passes make of the source, and as close as it must be: by the standard limits, or by
+  /// all that somebody stated.
+  public var passes: Bool {
+    switch verification.verdict {
+    case .exact, .equivalent: true
+    case .faithfulButNotClose: verification.meetsStatedLimits
+    case .different: false
+    }
+  }
+}
+
+extension OpenedModel {
+  /// Finds out whether the model is what its passes make of a source, and whether it still computes the same.
+  ///
+  /// - Parameters:
+  ///   - source: The source; of a native model, see ``openSource(_:options:progress:)``.
+  ///   - judging: What it is judged with.
+  ///   - recording: An `.npz` file of activations that another program recorded.
+  ///   - progress: Is told how far it has come.
+  public func verify(
+    against source: OpenedModel, judging: JudgingOptions = JudgingOptions(), recording: String? = nil,
+    progress: (any ProgressMonitor)? = nil
+  ) throws(FileError) -> SourceVerification {
+    let inputs = try JudgementInputs(for: source, judging, file: path)
+    let recorded = try recording.map { file throws(FileError) in
+      try RecordedActivations(
+        file, of: model.network, scratchFolder: source.options.scratchFolder)
+    }
+    let depth =
+      source.options.importing.allowsNonFinite
+      ? try Verification.Depth(for: model, against: source.model, isForward: true) : .layers
+    return SourceVerification(
+      verification: try inputs.verification(
+        of: model, against: source, recording: recorded, depth: depth, judging, file: path, progress),
+      model: self, source: source, inputs: inputs)
+  }
+}

@@ -1,0 +1,93 @@
+public import VGGBytes
+public import VGGEngine
+internal import VGGModel
+
+/// How often a model is right about labelled pictures.
+public struct Evaluation: Equatable, Sendable {
+  /// The number of pictures.
+  public let count: Int
+  /// The number of those whose right class comes first.
+  public private(set) var top1Count = 0
+  /// The number of those whose right class is among the first five.
+  public private(set) var top5Count = 0
+
+  /// The part of the pictures whose right class comes first.
+  public var top1: Double { Double(top1Count) / Double(count) }
+  /// The part of the pictures whose right class is among the first five.
+  public var top5: Double { Double(top5Count) / Double(count) }
+
+  /// Runs a model on all pictures of an `.npz` file: `images` is [N, H, W, C] or [N, H, W], uint8 pixels or preprocessed
+  /// float32, and `labels` [N].
+  ///
+  /// - Throws: `unsupported` where the model's outputs are no classes of which one is right; `malformed` where the file is no
+  ///   such data.
+  public init(
+    of opened: OpenedModel, on data: String, engine options: EngineOptions = EngineOptions(),
+    progress: (any ProgressMonitor)? = nil
+  ) throws(FileError) {
+    let model = opened.model
+    let classCount = try Evaluation.classCount(of: model.network, opened.path)
+    let pictures = try LabelledPictures(
+      data,
+      for: InputReader(model: model, scratchFolder: opened.options.scratchFolder))
+    if let wrong = pictures.labels.first(where: { !(0..<classCount).contains($0) }) {
+      throw FileError(
+        .malformed, code: "data.labels", file: data, "has a label that is not a class of this model",
+        seen: "\(wrong)",
+        allowed: "0 to \(classCount - 1)")
+    }
+    count = pictures.count
+    let meter = progress?.begin(.evaluating, total: count)
+    defer { meter?.finish() }
+    do throws(EngineError) {
+      let engine = try options.engine(for: model)
+      for start in stride(from: 0, to: count, by: LabelledPictures.batchSize) {
+        let range = start..<min(count, start + LabelledPictures.batchSize)
+        let scores = try engine.run(pictures.batch(range)).spatialAverage().classScores
+        for index in range {
+          let own = scores[(index - start) * classCount..<(index - start + 1) * classCount]
+          // The number of classes that are at least as likely as the right one.
+          let rank = own.count { $0 >= own[own.startIndex + pictures.labels[index]] }
+          if rank <= 1 { top1Count += 1 }
+          if rank <= 5 { top5Count += 1 }
+        }
+        meter?.advance(by: range.count)
+      }
+    } catch {
+      throw FileError(error, file: opened.path)
+    }
+  }
+
+  /// The number of classes that a network tells apart.
+  private static func classCount(of network: Network, _ path: String) throws(FileError) -> Int {
+    func refusal(_ code: String, _ problem: String, _ advice: String? = nil) -> FileError {
+      FileError(.unsupported, code: "evaluate.\(code)", file: path, problem, advice: advice)
+    }
+    guard let head = network.head else {
+      throw refusal("notop", "has no dense layers, so it cannot classify")
+    }
+    switch head.activation {
+    case .softmax: return head.outputCount
+    case .sigmoid where head.outputCount == 1: return 2
+    case .sigmoid:
+      throw refusal(
+        "labels", "gives \(head.outputCount) probabilities that are independent, so no single class is right")
+    case .linear:
+      throw refusal(
+        "values", "gives values, not classes",
+        "if they are scores of classes, import it with --head-activation softmax")
+    case .relu: throw refusal("features", "gives features, not classes")
+    }
+  }
+}
+
+extension EngineOutput {
+  /// The scores of all classes, picture by picture. A single probability of more than half says 1, another one 0.
+  fileprivate var classScores: [Float] {
+    switch self {
+    case .classes(let logits, _): logits.values
+    case .labels(let logits, _): logits.values.flatMap { [0, $0] }
+    case .values, .features: []
+    }
+  }
+}

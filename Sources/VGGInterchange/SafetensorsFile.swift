@@ -106,7 +106,7 @@ enum ExportedType: String {
 }
 
 extension AtomicFile {
-  /// Writes a tensor's values at an offset, on all processors and in pieces.
+  /// Writes a tensor's values at an offset, on several threads and in pieces.
   ///
   /// Values of a narrower type must be exact in it, as those of a tensor with that encoding are.
   func write(

@@ -37,6 +37,7 @@ let importCommand = Command(
     ModelOptions.output, ModelOptions.precision, ModelOptions.kept, ModelOptions.pruneDense,
     ModelOptions.dropDense, ModelOptions.labels,
     ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, ModelOptions.force, forwardVerification,
+    EngineArguments.threads,
   ] + JudgementOptions.writing + ModelOptions.reading
 ) { arguments, console in
   let path = arguments.positionals[0]

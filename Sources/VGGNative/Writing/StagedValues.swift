@@ -34,16 +34,16 @@ struct StagedValues {
     bytes = scratch.bytes
   }
 
-  /// Reads all values of a tensor, on all processors, each in a range as long as can be.
+  /// Reads all values of a tensor, on several threads, each in a range as long as can be.
   ///
   /// The ranges are whole slices of the first axis, which is what sources with other orders of axes are good at.
   static func read(
     _ tensor: Tensor, into memory: @Sendable () -> UnsafeMutableRawBufferPointer
   ) throws(FileError) {
     let slices = tensor.shape.first ?? 1
-    let parts = tensor.count <= pieceLength ? 1 : max(1, min(slices, processorCount))
+    let parts = tensor.count <= pieceLength ? 1 : max(1, min(slices, Workers.current.count))
     let sliceLength = slices == 0 ? 0 : tensor.count / slices
-    _ = try concurrentMap(parts) { part throws(FileError) in
+    try Workers.current.perform(parts) { (part) throws(FileError) in
       let range = slices * part / parts * sliceLength..<slices * (part + 1) / parts * sliceLength
       let floats = memory().assumingMemoryBound(to: Float.self)
       try tensor.values.read(range, into: UnsafeMutableBufferPointer(rebasing: floats[range]))

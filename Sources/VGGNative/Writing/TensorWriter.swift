@@ -32,14 +32,14 @@ struct TensorWriter {
       storedBytes = plan.storedBytes
       try output.reserve(offset + storedBytes)
       let mapping = try output.map(offset..<offset + storedBytes)
-      values = try concurrentMap(staged.pieceCount) { index throws(FileError) in
+      values = try Workers.current.map(staged.pieceCount) { (index) throws(FileError) in
         try staged.withPiece(index) { firstIndex, piece throws(FileError) in
           defer { progress(piece.count * MemoryLayout<Float>.size) }
           try encode(piece, firstIndex, plan, into: mapping.bytes)
           return Digest(of: UnsafeRawBufferPointer(piece))
         }
       }
-      stored = try concurrentMap(BlockDigest.blockCount(storedBytes)) { index in
+      stored = Workers.current.map(BlockDigest.blockCount(storedBytes)) { index in
         Digest(
           of: UnsafeRawBufferPointer(rebasing: mapping.bytes[BlockDigest.block(index, of: storedBytes)]))
       }
@@ -71,7 +71,7 @@ struct TensorWriter {
   private func forEachBlock(
     of region: ByteRegion, _ body: @Sendable (Range<Int>, UnsafeRawBufferPointer) throws(FileError) -> Void
   ) throws(FileError) -> [Digest] {
-    try concurrentMap(BlockDigest.blockCount(region.count)) { index throws(FileError) in
+    try Workers.current.map(BlockDigest.blockCount(region.count)) { (index) throws(FileError) in
       let block = BlockDigest.block(index, of: region.count)
       defer { progress(block.count) }
       return try region.withBytes { bytes throws(FileError) in
@@ -104,7 +104,7 @@ struct TensorWriter {
         place: "tensor \(tensor.name)", seen: "\(scales.count)", allowed: "\(tensor.shape.last ?? 0)")
     }
     guard tensor.encoding.isSparse else { return Plan(storedBytes: tensor.count * element.byteCount) }
-    let counts = try concurrentMap(staged.pieceCount) { index throws(FileError) in
+    let counts = try Workers.current.map(staged.pieceCount) { (index) throws(FileError) in
       try staged.withPiece(index) { _, piece in
         stride(from: 0, to: piece.count, by: SparseLayout.blockLength).map {
           SparseLayout.nonzeroCount(piece[$0..<min(piece.count, $0 + SparseLayout.blockLength)])

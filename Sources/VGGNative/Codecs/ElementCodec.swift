@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import CVGGRules
 internal import VGGTensors
 
 /// How the values of one type of element become bits and values again; one type each, so that loops are specialised.
@@ -19,40 +20,28 @@ private enum Float32Codec: ElementCodec {
 
 private enum BFloat16Codec: ElementCodec {
   @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt16 {
-    UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+    vgr_bf16_of_exact(value.bitPattern)
   }
   @inline(__always) static func value(_ pattern: UInt16, _ scale: Float) -> Float {
-    Float(bitPattern: UInt32(pattern) << 16)
+    Float(bitPattern: vgr_f32_from_bf16(pattern))
   }
 }
 
-/// IEEE binary16. Exponents differ by 112, so a shift and a multiplication by a power of two do it all, subnormal
-/// numbers included; only infinity and NaN need an exponent that no multiplication gives.
 private enum Float16Codec: ElementCodec {
   @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt16 {
-    let bits = value.bitPattern
-    let magnitude = bits & 0x7FFF_FFFF
-    let scaled = (Float(bitPattern: magnitude) * 0x1p-112).bitPattern >> 13
-    let special = 0x7C00 | magnitude >> 13 & 0x3FF
-    let isSpecial = magnitude >= 0x7F80_0000
-    return UInt16(truncatingIfNeeded: bits >> 16 & 0x8000 | (isSpecial ? special : scaled))
+    vgr_f16_of_exact(value.bitPattern)
   }
   @inline(__always) static func value(_ pattern: UInt16, _ scale: Float) -> Float {
-    let magnitude = UInt32(pattern & 0x7FFF) << 13
-    let scaled = (Float(bitPattern: magnitude) * 0x1p112).bitPattern
-    let isSpecial = magnitude >= 0x0F80_0000
-    let sign = UInt32(pattern & 0x8000) << 16
-    return Float(bitPattern: sign | (isSpecial ? magnitude | 0x7F80_0000 : scaled))
+    Float(bitPattern: vgr_f32_from_f16(pattern))
   }
 }
 
 private enum Int8Codec: ElementCodec {
   @inline(__always) static func pattern(_ value: Float, _ scale: Float) -> UInt8 {
-    // Adding 1.5 x 2^23 rounds to an integer, whose low bits are then those of the sum.
-    UInt8(truncatingIfNeeded: (value / scale + 0x1.8p23).bitPattern)
+    UInt8(truncatingIfNeeded: vgr_code_of_exact(value, scale))
   }
   @inline(__always) static func value(_ pattern: UInt8, _ scale: Float) -> Float {
-    Float(Int8(bitPattern: pattern)) * scale
+    vgr_f32_from_code(Int32(Int8(bitPattern: pattern)), scale)
   }
 }
 

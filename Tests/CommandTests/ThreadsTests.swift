@@ -59,6 +59,30 @@ import VGGTensors
     }
   }
 
+  /// One thread is one, whatever loops a command consists of; another one only waits for the disk.
+  @Test(arguments: [
+    ["import", fixture("keras/vgg_d_digits.h5"), "-o", "new.vggw"],
+    ["quantize", "m.vggw", "--to", "int8", "-o", "new.vggw"], ["checksum", "m.vggw"],
+    ["verify", fixture("keras/vgg_d_digits.h5"), "m.vggw"],
+  ])
+  func oneThreadIsOne(command: [String]) throws {
+    try withTemporaryFolder { folder in
+      try model("m.vggw", in: folder)
+      var most = 0
+      let process = try CommandProcess.run(
+        CommandProcess.executable, command + ["--threads", "1"], in: folder
+      ) { process in
+        while process.isRunning {
+          let threads = try? FileManager.default.contentsOfDirectory(
+            atPath: "/proc/\(process.processIdentifier)/task")
+          most = max(most, threads?.count ?? 0)
+        }
+      }
+      #expect(process.status == 0, "\(process.errors)")
+      #expect((1...2).contains(most))
+    }
+  }
+
   private func model(_ name: String, in folder: String) throws {
     let process = try CommandProcess.run(
       ["import", fixture("keras/vgg_d_digits.h5"), "-o", name, "--no-verify"], in: folder)

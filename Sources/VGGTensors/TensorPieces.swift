@@ -3,7 +3,7 @@ public import VGGBytes
 extension TensorValues {
   /// Reads all values in pieces of whole rows, on several threads, and combines what is made of them in order.
   ///
-  /// The result does not depend on the number of threads (``Workers/current``). Values that lie in memory are lent without
+  /// The result does not depend on the number of threads (`Workers.current`). Values that lie in memory are lent without
   /// a copy; otherwise each thread needs the memory of one piece.
   ///
   /// - Parameters:

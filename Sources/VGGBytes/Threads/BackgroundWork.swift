@@ -15,8 +15,10 @@ package final class BackgroundWork<Value: Sendable>: Sendable {
 
   /// Starts to compute; at once and here where the system gives no thread.
   ///
-  /// - Parameter needsProcessor: Whether it computes, and does not only wait for a device: then a thread of its own would be
-  ///   one too many where ``Workers/current`` is one thread.
+  /// - Parameters:
+  ///   - needsProcessor: Whether it computes, and does not only wait for a device: then a thread of its own would be one too
+  ///     many where ``Workers/current`` is one thread.
+  ///   - body: Computes the value; its loops are one thread.
   package init(needsProcessor: Bool, _ body: @escaping @Sendable () -> Value) {
     let result = Result()
     self.result = result

@@ -37,7 +37,9 @@ public struct Workers: Sendable {
 
   /// Calls a body for each index below a count, and returns when all calls have.
   ///
-  /// - Parameter body: Called on several threads at the same time; writes only what belongs to its index.
+  /// - Parameters:
+  ///   - count: The number of calls.
+  ///   - body: Called on several threads at the same time; writes only what belongs to its index.
   public func perform<Failure: Error>(
     _ count: Int, _ body: (Int) throws(Failure) -> Void
   ) throws(Failure) {

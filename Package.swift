@@ -49,25 +49,29 @@ let package = Package(
       "VGGConv", "VGGVerify", "VGGCompress", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources",
       "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
-    module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
     module("VGGCompress", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
-    module("VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGManifest", "CCrypto"),
+    module(
+      "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
+    ),
     module("VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
-    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
     module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
     module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
     module("JSONKit", "CJansson"),
     module("VGGModel", "VGGTensors", "VGGBytes"),
-    module("VGGTensors", "VGGBytes", "CVGGKernels"),
+    module("VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module("VGGBytes", "CMemoryFaults"),
 
-    // C: kernels, generated code, and shims of C libraries.
-    .target(name: "CVGGKernels", cSettings: [.treatAllWarnings(as: .error)]),
+    // C: kernels, rules, generated code, and shims of C libraries.
+    .target(
+      name: "CVGGKernels", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "CVGGRules", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CMemoryFaults", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CCaffe", dependencies: ["CProtobufC"]),
@@ -90,6 +94,7 @@ let package = Package(
     tests("CommandLineKitTests", "CommandLineKit"),
     tests("VGGConvTests", "VGGConv", "VGGVerify", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
+    tests("CVGGRulesTests", "CVGGRules"),
     tests("VGGBytesTests", "VGGBytes"),
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
     tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),

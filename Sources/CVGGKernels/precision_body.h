@@ -57,14 +57,14 @@ static void VGK_NAME(f16FromF32)(
       __builtin_memcpy(halves + i, &narrow, sizeof(narrow));
     }
 #endif
-    for (; i < end; i++) halves[i] = vgkHalfFromFloat(values[i]);
+    for (; i < end; i++) halves[i] = vgr_f16_from_f32(vgr_bits(values[i]));
   }
 }
 
 static void VGK_NAME(f32FromF16)(const uint16_t *restrict halves, float *restrict values, size_t count) {
   // As integers, and not by the hardware's conversion: both could quieten a NaN.
   for (size_t i = 0; i < count; i++) {
-    const uint32_t bits = vgkFloatBitsFromHalf(halves[i]);
+    const uint32_t bits = vgr_f32_from_f16(halves[i]);
     __builtin_memcpy(values + i, &bits, sizeof(bits));
   }
 }
@@ -74,14 +74,14 @@ static void VGK_NAME(bf16FromF32)(
   for (size_t start = 0; start < count; start += VGK_NAME(runLength)) {
     const size_t run = count - start < VGK_NAME(runLength) ? count - start : VGK_NAME(runLength);
     VGK_NAME(countNarrowing)(values + start, run, &bfloatLimits, narrowing);
-    for (size_t i = start; i < start + run; i++) bfloats[i] = vgkBfloatFromFloat(values[i]);
+    for (size_t i = start; i < start + run; i++) bfloats[i] = vgr_bf16_from_f32(vgr_bits(values[i]));
   }
 }
 
 static void VGK_NAME(f32FromBf16)(const uint16_t *restrict bfloats, float *restrict values, size_t count) {
   // As integers: moving through a floating-point register could quieten a NaN.
   for (size_t i = 0; i < count; i++) {
-    const uint32_t bits = (uint32_t)bfloats[i] << 16;
+    const uint32_t bits = vgr_f32_from_bf16(bfloats[i]);
     __builtin_memcpy(values + i, &bits, sizeof(bits));
   }
 }
@@ -108,15 +108,8 @@ static void VGK_NAME(quantizeColumns)(
   for (size_t row = 0; row < rowCount; row++) {
     const float *rowValues = values + row * columnCount;
     int8_t *rowQuantized = quantized + row * columnCount;
-    for (size_t column = 0; column < columnCount; column++) {
-      float quotient = rowValues[column] / scales[column];
-      quotient = quotient == quotient ? quotient : 0;
-      quotient = quotient > 127 ? 127 : quotient;
-      quotient = quotient < -127 ? -127 : quotient;
-      // Adding 1.5 * 2^23 leaves no bits for a fraction: the addition itself rounds to nearest, ties to even.
-      const float rounded = (quotient + 12582912.0f) - 12582912.0f;
-      rowQuantized[column] = (int8_t)(int32_t)rounded;
-    }
+    for (size_t column = 0; column < columnCount; column++)
+      rowQuantized[column] = (int8_t)vgr_code_from_f32(rowValues[column], scales[column], 127);
   }
 }
 
@@ -125,5 +118,5 @@ static void VGK_NAME(dequantizeColumns)(
   float *restrict values) {
   for (size_t row = 0; row < rowCount; row++)
     for (size_t column = 0; column < columnCount; column++)
-      values[row * columnCount + column] = (float)quantized[row * columnCount + column] * scales[column];
+      values[row * columnCount + column] = vgr_f32_from_code(quantized[row * columnCount + column], scales[column]);
 }

@@ -6,13 +6,21 @@ public struct CommandLineTool: Sendable {
   let version: String
   let abstract: String
   private let ownCommands: [Command]
+  private let surrounding: Surrounding
+
+  /// What is done around a command: calls it, with what holds for all of it.
+  public typealias Surrounding = @Sendable (Arguments, () throws -> ExitStatus) throws -> ExitStatus
 
   /// Declares a tool. It also gets the commands `help`, `man` and `completions`.
-  public init(name: String, version: String, abstract: String, commands: [Command]) {
+  public init(
+    name: String, version: String, abstract: String, commands: [Command],
+    around surrounding: @escaping Surrounding = { _, command in try command() }
+  ) {
     self.name = name
     self.version = version
     self.abstract = abstract
     ownCommands = commands
+    self.surrounding = surrounding
   }
 
   /// All commands, those that the tool has by itself last.
@@ -88,7 +96,7 @@ public struct CommandLineTool: Sendable {
       console.print("\(name) \(version)")
     } else if let command, !arguments[CommonOptions.help] {
       do {
-        return try command.run(arguments, console)
+        return try surrounding(arguments) { try command.run(arguments, console) }
       } catch let error as UsageError {
         throw UsageError(error.message, command: error.command ?? command.name)
       }

@@ -1,5 +1,6 @@
 internal import CMemoryFaults
 internal import CommandLineKit
+internal import VGGBytes
 
 /// The command-line tool: all its commands.
 private let vggconv = CommandLineTool(
@@ -9,7 +10,11 @@ private let vggconv = CommandLineTool(
     importCommand, inspectCommand, summaryCommand, verifyCommand, runCommand, evaluateCommand,
     benchCommand, quantizeCommand,
     pruneCommand, exportCommand, checksumCommand, zooListCommand, zooIdentifyCommand,
-  ])
+  ],
+  around: { arguments, command in
+    guard let count = arguments[EngineArguments.threads] else { return try command() }
+    return try Workers.$current.withValue(Workers(count: count), operation: command)
+  })
 
 /// Does what a command line says.
 ///

@@ -61,7 +61,7 @@ extension TensorValues {
   fileprivate func int8Scales(outputs: Int) throws(FileError) -> [Float] {
     let isa = vgk_best_isa()
     let tiles = tiles(rowLength: outputs)
-    let partial = try concurrentMap(tiles.count) { index throws(FileError) in
+    let partial = try Workers.current.map(tiles.count) { index throws(FileError) in
       let tile = tiles[index]
       var maxima = [Float](repeating: 0, count: tile.columns.count)
       try forEachBlock(of: tile, rowLength: outputs) { block, values throws(FileError) in

@@ -35,7 +35,7 @@ public struct TensorChange: Sendable {
     let (old, new) = (before.values, after.values)
     let outputs = before.shape[before.shape.count - 1]
     let tiles = old.tiles(rowLength: outputs)
-    let parts = try concurrentMap(tiles.count) { index throws(FileError) in
+    let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
       var part = TensorChange()
       try old.forEachBlock(of: tiles[index], rowLength: outputs) { block, old throws(FileError) in
         // Whole rows that are neighbours are compared at once.

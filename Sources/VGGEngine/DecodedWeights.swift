@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import VGGBytes
 internal import VGGTensors
 
@@ -9,7 +8,7 @@ enum DecodedWeights {
 
   /// Gets a range of whole rows; rows are decoded on all threads.
   init(
-    _ values: any TensorValues, _ range: Range<Int>, rowLength: Int, _ threads: Threads
+    _ values: any TensorValues, _ range: Range<Int>, rowLength: Int, _ threads: Workers
   ) throws(EngineError) {
     let size = MemoryLayout<Float>.size
     if let region = values.inMemory?.slice(at: range.lowerBound * size, count: range.count * size) {
@@ -17,17 +16,15 @@ enum DecodedWeights {
       return
     }
     let memory = try AlignedMemory<Float>(count: range.count)
-    let failure = Mutex<FileError?>(nil)
-    threads.perform(range.count, granularity: max(1, rowLength)) { part in
-      do throws(FileError) {
+    do throws(FileError) {
+      try threads.perform(range.count, granularity: max(1, rowLength)) { (part) throws(FileError) in
         try values.read(
           range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound,
           into: UnsafeMutableBufferPointer(rebasing: memory.buffer[part]))
-      } catch {
-        failure.withLock { $0 = error }
       }
+    } catch {
+      throw .weights(error)
     }
-    if let error = failure.withLock({ $0 }) { throw .weights(error) }
     self = .decoded(memory)
   }
 

@@ -111,9 +111,9 @@ public struct EngineOptions: Equatable, Sendable {
   /// ones not as fast as they could.
   public var extent: Extent?
 
-  /// Creates options; what is not given is what the machine offers.
+  /// Creates options; what is not given is what the machine and `Workers.current` offer.
   public init(
-    kind: EngineKind = .fast, threadCount: Int = processorCount,
+    kind: EngineKind = .fast, threadCount: Int = Workers.current.count,
     instructionSet: InstructionSet = .best, savesMemory: Bool = false, extent: Extent? = nil
   ) {
     self.kind = kind

@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import VGGBytes
 public import VGGModel
 
 /// The fast path: float32 sums, vectorised and blocked for the caches, 3x3 convolutions by Winograd's method.
@@ -14,7 +15,7 @@ public struct FastEngine: Engine {
   public let network: Network
   private let layers: [FastLayer]
   private let instructionSet: VGKISA
-  private let threads: Threads
+  private let threads: Workers
   private let workspaces: WorkspaceStore
 
   /// Prepares an engine.
@@ -25,7 +26,7 @@ public struct FastEngine: Engine {
     guard options.instructionSet.isAvailable else { throw .unavailable(options.instructionSet) }
     network = model.network
     instructionSet = options.instructionSet.kernelValue
-    threads = Threads(count: options.threadCount)
+    threads = Workers(count: options.threadCount)
     layers = try FastLayer.layers(of: model, options, threads)
     workspaces = WorkspaceStore(threadCount: threads.count)
   }

@@ -1,5 +1,4 @@
 internal import CVGGKernels
-internal import Synchronization
 internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
@@ -73,7 +72,6 @@ extension FastKernels {
     // The memory that convolutions use too: nothing is added to it in a network.
     let tiles = try workspace.take(.scratch, pool.count * tileRows * dense.outputs + chunksAtOnce * sumCount)
     let sums = tiles + pool.count * tileRows * dense.outputs
-    let failure = Mutex<FileError?>(nil)
 
     // Short rows are not worth a look: then whole tiles are read.
     let skipsZeros = rowCount == 1 && dense.outputs >= 512 && !weight.isTransposed
@@ -104,17 +102,16 @@ extension FastKernels {
     target.update(repeating: 0, count: sumCount)
     for first in stride(from: 0, to: chunkCount, by: chunksAtOnce) {
       let count = min(chunksAtOnce, chunkCount - first)
-      pool.perform(count, pieceLength: 1) { thread, chunks in
-        for chunk in chunks {
-          do throws(FileError) {
+      do throws(FileError) {
+        try pool.perform(count, pieceLength: 1) { (thread, chunks) throws(FileError) in
+          for chunk in chunks {
             try addUp(
               first + chunk, tiles + thread * tileRows * dense.outputs, into: sums + chunk * sumCount)
-          } catch {
-            failure.withLock { $0 = error }
           }
         }
+      } catch {
+        throw .weights(error)
       }
-      if let error = failure.withLock({ $0 }) { throw .weights(error) }
       for chunk in 0..<count {
         for index in 0..<sumCount { target[index] += sums[chunk * sumCount + index] }
       }

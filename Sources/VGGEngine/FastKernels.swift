@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
 
@@ -7,9 +8,9 @@ struct FastKernels {
   let instructionSet: VGKISA
   let workspace: Workspace
   /// For what is decoded while a run is under way.
-  let threads: Threads
+  let threads: Workers
 
-  var pool: ThreadPool { workspace.pool }
+  var pool: Workers { workspace.pool }
 
   /// Computes a layer, and the pooling behind it where one is given.
   func compute(

@@ -1,5 +1,4 @@
 internal import CVGGKernels
-internal import Synchronization
 internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
@@ -36,7 +35,7 @@ struct FastLayer: Sendable {
 
   /// Prepares all layers; weights are transformed on all threads.
   static func layers(
-    of model: Model, _ options: EngineOptions, _ threads: Threads
+    of model: Model, _ options: EngineOptions, _ threads: Workers
   ) throws(EngineError) -> [FastLayer] {
     let network = model.network
     // The tile is chosen once, for one extent: the weights are transformed for it.
@@ -59,7 +58,7 @@ struct FastLayer: Sendable {
 
   private init(
     _ prepared: PreparedLayer, isFirst: Bool, extents: (input: Extent, output: Extent)?,
-    _ next: PreparedLayer.Operation?, _ instructionSet: VGKISA, _ threads: Threads, savesMemory: Bool
+    _ next: PreparedLayer.Operation?, _ instructionSet: VGKISA, _ threads: Workers, savesMemory: Bool
   ) throws(EngineError) {
     self.prepared = prepared
     switch prepared.operation {
@@ -107,7 +106,7 @@ extension Convolution {
   private var anyKernelShape: VGKConvolutionShape { kernelShape(Extent(side: 1), Extent(side: 1)) }
 
   fileprivate func transformed(
-    _ values: any TensorValues, tile: Int, _ instructionSet: VGKISA, _ threads: Threads
+    _ values: any TensorValues, tile: Int, _ instructionSet: VGKISA, _ threads: Workers
   ) throws(EngineError) -> AlignedMemory<Float> {
     let weights = try DecodedWeights(values, 0..<values.count, rowLength: outputChannels, threads)
     var shape = anyKernelShape
@@ -115,7 +114,7 @@ extension Convolution {
     let memory = try AlignedMemory<Float>(count: plan.weightCount)
     weights.withPointer { source in
       guard let target = memory.buffer.baseAddress else { return }
-      threads.perform(plan.panelCount) { panels in
+      threads.perform(plan.panelCount, granularity: 1) { panels in
         withUnsafePointer(to: plan) {
           vgk_fast_winograd_weights($0, source, target, panels.lowerBound, panels.upperBound)
         }
@@ -133,14 +132,14 @@ extension Convolution {
   /// Packs weights for direct convolution, some rows at a time.
   func pack(
     _ weights: any TensorValues, into target: UnsafeMutablePointer<Float>, _ instructionSet: VGKISA,
-    _ threads: Threads
+    _ threads: Workers
   ) throws(EngineError) {
     var shape = anyKernelShape
     let plan = vgk_fast_direct_plan(instructionSet, &shape, inputChannels)
     let rowsAtOnce = max(1, (1 << 16) / outputChannels)
-    let failure = Mutex<FileError?>(nil)
-    threads.perform(weights.count / outputChannels, granularity: rowsAtOnce) { part in
-      do throws(FileError) {
+    do throws(FileError) {
+      try threads.perform(weights.count / outputChannels, granularity: rowsAtOnce) {
+        (part) throws(FileError) in
         for start in Swift.stride(from: part.lowerBound, to: part.upperBound, by: rowsAtOnce) {
           let rows = start..<min(start + rowsAtOnce, part.upperBound)
           try weights.withValues(rows.lowerBound * outputChannels..<rows.upperBound * outputChannels) {
@@ -151,10 +150,9 @@ extension Convolution {
             }
           }
         }
-      } catch {
-        failure.withLock { $0 = error }
       }
+    } catch {
+      throw .weights(error)
     }
-    if let error = failure.withLock({ $0 }) { throw .weights(error) }
   }
 }

@@ -1,15 +1,16 @@
 internal import CVGGKernels
+internal import VGGBytes
 
 /// What the machine can do at best, on the threads and with the instruction set of an engine. The caller takes the time.
 public final class MachineProbe: Sendable {
-  private let pool: ThreadPool
+  private let pool: Workers
   private let instructionSet: VGKISA
   private let values: AlignedMemory<Float>
 
   /// Prepares a probe; it has 256 MB of memory, which no cache holds.
   public init(options: EngineOptions) throws(EngineError) {
     guard options.instructionSet.isAvailable else { throw .unavailable(options.instructionSet) }
-    pool = ThreadPool(count: options.threadCount)
+    pool = Workers(ThreadPool(count: options.threadCount))
     instructionSet = options.instructionSet.kernelValue
     values = try AlignedMemory(count: 1 << 26)
     let values = values.buffer

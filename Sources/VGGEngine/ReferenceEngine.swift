@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import VGGBytes
 public import VGGModel
 internal import VGGTensors
 
@@ -28,7 +29,7 @@ public struct ReferenceEngine: Engine {
     network = model.network
     layers = try PreparedLayer.layers(of: model)
     kernels = ReferenceKernels(
-      instructionSet: options.instructionSet.kernelValue, threads: Threads(count: options.threadCount),
+      instructionSet: options.instructionSet.kernelValue, threads: Workers(count: options.threadCount),
       decodedBlockLength: decodedBlockLength)
   }
 

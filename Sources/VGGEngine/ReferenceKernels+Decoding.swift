@@ -1,3 +1,4 @@
+internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
 

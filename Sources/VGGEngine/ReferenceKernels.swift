@@ -1,11 +1,12 @@
 internal import CVGGKernels
+internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
 
 /// The layers of the reference path, each split over threads. An output has its shape before it is computed.
 struct ReferenceKernels: Sendable {
   let instructionSet: VGKISA
-  let threads: Threads
+  let threads: Workers
   /// The number of a dense layer's weights that are decoded at a time.
   let decodedBlockLength: Int
 

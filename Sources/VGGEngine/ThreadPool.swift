@@ -7,8 +7,7 @@ internal import VGGBytes
 ///
 /// A thread that waits for the next layer spins for a moment, since that comes within microseconds, and then sleeps.
 /// One caller at a time.
-final class ThreadPool: Sendable {
-  /// The number of threads that work at the same time, the caller's among them.
+final class ThreadPool: ThreadTeam {
   let count: Int
   private let shared = Shared()
   private let threads: [pthread_t]
@@ -30,28 +29,12 @@ final class ThreadPool: Sendable {
     for thread in threads { pthread_join(thread, nil) }
   }
 
-  /// Calls a body for pieces that together are `0..<total`, and returns when all are done.
-  ///
-  /// - Parameters:
-  ///   - total: The length of all pieces together.
-  ///   - pieceLength: The length of all pieces but the last; one thread alone takes everything at once.
-  ///   - body: Gets the number of its thread, below `count`, and a piece; writes only what belongs to these.
-  func perform(_ total: Int, pieceLength: Int, body: (_ thread: Int, _ piece: Range<Int>) -> Void) {
-    guard count > 1, total > pieceLength else {
-      if total > 0 { body(0, 0..<total) }
-      return
-    }
+  /// Calls a body on all threads, however few would do: they find out faster than others could be told apart.
+  func callOnEach(atMost limit: Int, _ body: (_ thread: Int) -> Void) {
     withoutActuallyEscaping(body) { body in
-      shared.perform(Job(total: total, pieceLength: pieceLength, body: body), helpers: threads.count)
+      shared.perform(body, helpers: threads.count)
     }
   }
-}
-
-/// What all threads do together.
-private struct Job {
-  let total: Int
-  let pieceLength: Int
-  let body: (Int, Range<Int>) -> Void
 }
 
 /// One thread's way to the shared state.
@@ -77,9 +60,8 @@ private final class Worker: Sendable {
 
 private final class Shared: @unchecked Sendable {
   // Safe to share: `job` is written only while no helper is at work, and published by `generation`.
-  private var job: Job?
+  private var job: ((Int) -> Void)?
   private let generation = Atomic<UInt64>(0)
-  private let nextPiece = Atomic(0)
   private let stops = Atomic(false)
   private let sleepers = Atomic(0)
   /// The number of helpers that are not done with the job.
@@ -108,9 +90,8 @@ private final class Shared: @unchecked Sendable {
     wakeAll()
   }
 
-  func perform(_ job: Job, helpers: Int) {
+  func perform(_ job: @escaping (Int) -> Void, helpers: Int) {
     self.job = job
-    nextPiece.store(0, ordering: .relaxed)
     unfinished.store(helpers, ordering: .relaxed)
     wakeAll()
     work(thread: 0)
@@ -123,15 +104,8 @@ private final class Shared: @unchecked Sendable {
     self.job = nil
   }
 
-  /// Takes pieces until there are none left. A call of its own, so that nothing holds the body when it returns.
-  @inline(never) func work(thread: Int) {
-    guard let job else { return }
-    while true {
-      let start = nextPiece.add(job.pieceLength, ordering: .relaxed).oldValue
-      guard start < job.total else { return }
-      job.body(thread, start..<min(job.total, start + job.pieceLength))
-    }
-  }
+  /// Does a thread's part. A call of its own, so that nothing holds the job when it returns.
+  @inline(never) func work(thread: Int) { job?(thread) }
 
   /// Waits for another generation than the one that is known, and returns it.
   func awaitChange(of known: UInt64) -> UInt64 {

@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
 
@@ -17,10 +18,11 @@ final class Workspace: @unchecked Sendable {
     case scratch
   }
 
-  let pool: ThreadPool
+  /// Threads that stay at hand.
+  let pool: Workers
   private var memory: [AlignedMemory<Float>] = Slot.allCases.map { _ in AlignedMemory<Float>() }
 
-  init(threadCount: Int) { pool = ThreadPool(count: threadCount) }
+  init(threadCount: Int) { pool = Workers(ThreadPool(count: threadCount)) }
 
   /// Memory for so many numbers, undefined; what the slot held before is gone.
   func take(_ slot: Slot, _ count: Int) throws(EngineError) -> UnsafeMutablePointer<Float> {

@@ -1,3 +1,5 @@
+internal import CVGGRules
+
 /// How NumPy stores one number of an array: the `descr` of its header, such as `<f4`.
 struct ArrayElement: Equatable, Sendable {
   enum Kind: Character, Sendable {
@@ -66,7 +68,7 @@ struct ArrayElement: Equatable, Sendable {
   @inline(__always)
   func float(_ bits: UInt64) -> Float {
     switch (kind, byteCount) {
-    case (.float, 2): Float(Float16(bitPattern: UInt16(truncatingIfNeeded: bits)))
+    case (.float, 2): Float(bitPattern: vgr_f32_from_f16(UInt16(truncatingIfNeeded: bits)))
     case (.float, 4): Float(bitPattern: UInt32(truncatingIfNeeded: bits))
     case (.float, _): Float(Double(bitPattern: bits))
     case (.unsigned, _): Float(bits)

@@ -1,3 +1,4 @@
+internal import CVGGRules
 internal import JSONKit
 public import VGGBytes
 public import VGGModel
@@ -106,7 +107,7 @@ enum ExportedType: String {
 }
 
 extension AtomicFile {
-  /// Writes a tensor's values at an offset, on all processors and in pieces.
+  /// Writes a tensor's values at an offset, on several threads and in pieces.
   ///
   /// Values of a narrower type must be exact in it, as those of a tensor with that encoding are.
   func write(
@@ -117,8 +118,8 @@ extension AtomicFile {
       let place = offset + first * type.byteCount
       switch type {
       case .float32: try write(UnsafeRawBufferPointer(piece), at: place)
-      case .float16: try write(piece, at: place) { Float16($0).bitPattern }
-      case .bfloat16: try write(piece, at: place) { UInt16($0.bitPattern >> 16) }
+      case .float16: try write(piece, at: place) { vgr_f16_of_exact($0.bitPattern) }
+      case .bfloat16: try write(piece, at: place) { vgr_bf16_of_exact($0.bitPattern) }
       }
       progress(piece.count * MemoryLayout<Float>.size)
     } combine: { _, _ in

@@ -1,3 +1,5 @@
+internal import CVGGRules
+
 /// How a number is stored in a source file.
 public struct NumberFormat: Equatable, Sendable {
   /// The kind and width of the number.
@@ -64,47 +66,35 @@ enum BigEndianFloat64Loader: NumberLoader {
 
 enum Float16Loader: NumberLoader {
   @inline(__always) static func load(_ address: UnsafeRawPointer) -> Float {
-    Float(halfBits: UInt16(littleEndian: address.loadUnaligned(as: UInt16.self)))
+    Float(
+      bitPattern: vgr_f32_from_f16(UInt16(littleEndian: address.loadUnaligned(as: UInt16.self))))
   }
 }
 
 enum BigEndianFloat16Loader: NumberLoader {
   @inline(__always) static func load(_ address: UnsafeRawPointer) -> Float {
-    Float(halfBits: UInt16(bigEndian: address.loadUnaligned(as: UInt16.self)))
+    Float(
+      bitPattern: vgr_f32_from_f16(UInt16(bigEndian: address.loadUnaligned(as: UInt16.self))))
   }
 }
 
 enum BFloat16Loader: NumberLoader {
   @inline(__always) static func load(_ address: UnsafeRawPointer) -> Float {
-    Float(bitPattern: UInt32(UInt16(littleEndian: address.loadUnaligned(as: UInt16.self))) << 16)
+    Float(
+      bitPattern: vgr_f32_from_bf16(UInt16(littleEndian: address.loadUnaligned(as: UInt16.self))))
   }
 }
 
 enum BigEndianBFloat16Loader: NumberLoader {
   @inline(__always) static func load(_ address: UnsafeRawPointer) -> Float {
-    Float(bitPattern: UInt32(UInt16(bigEndian: address.loadUnaligned(as: UInt16.self))) << 16)
+    Float(
+      bitPattern: vgr_f32_from_bf16(UInt16(bigEndian: address.loadUnaligned(as: UInt16.self))))
   }
 }
 
 enum Int8Loader: NumberLoader {
   @inline(__always) static func load(_ address: UnsafeRawPointer) -> Float {
     Float(address.load(as: Int8.self))
-  }
-}
-
-extension Float {
-  /// The value of an IEEE binary16 bit pattern; exact.
-  package init(halfBits bits: UInt16) {
-    let sign = UInt32(bits & 0x8000) << 16
-    let exponent = UInt32(bits >> 10) & 0x1F
-    let fraction = UInt32(bits & 0x3FF)
-    switch exponent {
-    case 0:
-      let magnitude = Float(fraction) * 0x1p-24
-      self.init(bitPattern: magnitude.bitPattern | sign)
-    case 31: self.init(bitPattern: sign | 0x7F80_0000 | fraction << 13)
-    default: self.init(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
-    }
   }
 }
 

@@ -1,4 +1,3 @@
-internal import Synchronization
 public import VGGBytes
 
 /// The order of the axes of a tensor in a source file.
@@ -117,18 +116,15 @@ public struct SourceTensor: Sendable {
 extension SourceTensor {
   /// The first value that is no finite number: its index in the source's order, and the value.
   ///
-  /// The bytes are walked in the source's own order, on all processors.
+  /// The bytes are walked in the source's own order, on several threads.
   public func firstNonFiniteValue() -> (index: Int, value: Float)? {
     let count = shape.reduce(1, *)
     let pieceLength = 1 << 22
     let pieceCount = (count + pieceLength - 1) / pieceLength
-    guard pieceCount > 1 else { return firstNonFiniteValue(in: 0..<count) }
-    let found = Mutex<[(index: Int, value: Float)]>([])
-    performInParallel(pieceCount) { piece in
-      let range = piece * pieceLength..<min(count, (piece + 1) * pieceLength)
-      if let first = firstNonFiniteValue(in: range) { found.withLock { $0.append(first) } }
+    let found = Workers.current.map(pieceCount) { piece in
+      firstNonFiniteValue(in: piece * pieceLength..<min(count, (piece + 1) * pieceLength))
     }
-    return found.withLock { $0.min { $0.index < $1.index } }
+    return found.lazy.compactMap { $0 }.first
   }
 
   private func firstNonFiniteValue(in range: Range<Int>) -> (index: Int, value: Float)? {

@@ -1,11 +1,10 @@
-internal import Synchronization
 public import VGGBytes
 
 extension TensorValues {
-  /// Reads all values in pieces of whole rows, on all processors, and combines what is made of them in order.
+  /// Reads all values in pieces of whole rows, on several threads, and combines what is made of them in order.
   ///
-  /// The result does not depend on the number of processors. Values that lie in memory are lent without a copy;
-  /// otherwise each processor needs the memory of one piece.
+  /// The result does not depend on the number of threads (`Workers.current`). Values that lie in memory are lent without
+  /// a copy; otherwise each thread needs the memory of one piece.
   ///
   /// - Parameters:
   ///   - rowLength: The length of a row, such as the number of output channels; divides the count.
@@ -19,23 +18,12 @@ extension TensorValues {
   ) throws(FileError) -> Result {
     let pieceLength = max(1, (1 << 20) / max(1, rowLength)) * max(1, rowLength)
     let pieceCount = (count + pieceLength - 1) / pieceLength
-    let partials = Mutex<(results: [Partial?], failure: FileError?)>(
-      (Array(repeating: nil, count: pieceCount), nil))
-    @Sendable func workOn(_ index: Int) {
+    let partials = try Workers.current.map(pieceCount) { (index) throws(FileError) in
       let range = index * pieceLength..<min(count, (index + 1) * pieceLength)
-      do throws(FileError) {
-        let partial = try withValues(range) { (values) throws(FileError) in try map(range.lowerBound, values)
-        }
-        partials.withLock { $0.results[index] = partial }
-      } catch {
-        partials.withLock { $0.failure = error }
-      }
+      return try withValues(range) { (values) throws(FileError) in try map(range.lowerBound, values) }
     }
-    performInParallel(pieceCount, workOn)
-    let done = partials.withLock { $0 }
-    if let failure = done.failure { throw failure }
     var result = initial
-    for case .some(let partial) in done.results { combine(&result, partial) }
+    for partial in partials { combine(&result, partial) }
     return result
   }
 

@@ -74,6 +74,22 @@ import Testing
     #expect(run.errors.hasPrefix("tool: "))
   }
 
+  /// What is around a command sees its arguments and its status; help is no command.
+  @Test(arguments: [("zoo feed -f bear", ExitStatus.badData), ("single a", .usage), ("single -h", .success)])
+  func somethingMayBeAroundCommands(_ line: String, _ status: ExitStatus) throws {
+    let surrounded = CommandLineTool(
+      name: "tool", version: "1.2", abstract: "shows how commands work", commands: [single, zooFeed],
+      around: { arguments, command in
+        if arguments[force] { throw HungryBear() }
+        return try command() == .checkSaidNo ? .usage : .success
+      })
+    let nowhere = try #require(FileHandle(forWritingAtPath: "/dev/null"))
+    let seen = surrounded.run(
+      words(line), environment: Console.Environment(), output: nowhere.fileDescriptor,
+      errors: nowhere.fileDescriptor)
+    #expect(seen == status)
+  }
+
   @Test func withoutWordsTheHelpIsAnError() throws {
     let run = try run("")
     #expect(run.status == .usage && run.output.isEmpty && run.errors.contains("EXAMPLES"))

@@ -12,7 +12,8 @@ trap 'rm -rf "$folder"' EXIT
 objects=()
 for source in Sources/CVGGKernels/*.c Tests/Kernels/kernels.c; do
   object=$folder/$(basename "$source" .c).o
-  clang --target=aarch64-linux-gnu -O2 -Wall -Werror -ISources/CVGGKernels/include -c "$source" -o "$object"
+  clang --target=aarch64-linux-gnu -O2 -Wall -Werror -ISources/CVGGKernels/include \
+    -ISources/CVGGRules/include -c "$source" -o "$object"
   objects+=("$object")
 done
 aarch64-linux-gnu-gcc -static "${objects[@]}" -lm -o "$folder/kernels"

@@ -103,7 +103,7 @@ package final class AtomicFile: @unchecked Sendable {
     syncs.withLock { sync in
       // One at a time. The system tells of a failure only once, so one that failed stays.
       guard sync.map({ $0.valueIfDone == 0 }) ?? true else { return }
-      sync = BackgroundWork { [self] in fdatasync(descriptor) == 0 ? 0 : errno }
+      sync = BackgroundWork(needsProcessor: false) { [self] in fdatasync(descriptor) == 0 ? 0 : errno }
     }
   }
 

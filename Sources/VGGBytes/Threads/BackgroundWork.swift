@@ -14,14 +14,19 @@ package final class BackgroundWork<Value: Sendable>: Sendable {
   }
 
   /// Starts to compute; at once and here where the system gives no thread.
-  package init(_ body: @escaping @Sendable () -> Value) {
+  ///
+  /// - Parameters:
+  ///   - needsProcessor: Whether it computes, and does not only wait for a device: then a thread of its own would be one too
+  ///     many where ``Workers/current`` is one thread.
+  ///   - body: Computes the value; its loops are one thread.
+  package init(needsProcessor: Bool, _ body: @escaping @Sendable () -> Value) {
     let result = Result()
     self.result = result
     @Sendable func work() {
-      let value = body()
+      let value = Workers.$current.withValue(Workers(count: 1), operation: body)
       result.value.withLock { $0 = value }
     }
-    let thread = startThread(work)
+    let thread = needsProcessor && Workers.current.count == 1 ? nil : startThread(work)
     self.thread = Mutex(thread)
     if thread == nil { work() }
   }

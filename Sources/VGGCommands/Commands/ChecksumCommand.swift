@@ -20,7 +20,8 @@ let checksumCommand = Command(
     .init("checksum *.vggw > SUMS", "Make a list"),
     .init("checksum --check SUMS", "Check it, as in CI"),
   ],
-  positionals: [Positional("FILE", help: "Any file", count: .any)], options: [checkOption]
+  positionals: [Positional("FILE", help: "Any file", count: .any)],
+  options: [checkOption, EngineArguments.threads]
 ) { arguments, console in
   if let list = arguments[checkOption] {
     guard arguments.positionals.isEmpty else {

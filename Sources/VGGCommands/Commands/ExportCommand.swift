@@ -18,7 +18,7 @@ let exportCommand = Command(
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source file")],
-  options: [formatOption, outputOption, ModelOptions.force] + ModelOptions.using
+  options: [formatOption, outputOption, ModelOptions.force, EngineArguments.threads] + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }

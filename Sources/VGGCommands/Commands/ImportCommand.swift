@@ -32,7 +32,7 @@ let importCommand = Command(
     ModelOptions.output, ModelOptions.precision, ModelOptions.kept, ModelOptions.pruneDense,
     ModelOptions.dropDense, ModelOptions.labels,
     ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, ModelOptions.force,
-    JudgementArguments.everyLayer,
+    JudgementArguments.everyLayer, EngineArguments.threads,
   ] + JudgementArguments.writing + ModelOptions.reading
 ) { arguments, console in
   let path = arguments.positionals[0]

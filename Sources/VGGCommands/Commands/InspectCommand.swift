@@ -21,7 +21,7 @@ let inspectCommand = Command(
     .init("inspect vgg16.vggw --tensors", "With the shape, encoding, offset, size and digest of each tensor"),
     .init("inspect vgg16.vggw --json", "The same as JSON"),
   ],
-  positionals: [fileArgument], options: [tensorsSwitch] + ModelOptions.reading
+  positionals: [fileArgument], options: [tensorsSwitch, EngineArguments.threads] + ModelOptions.reading
 ) { arguments, console in
   let opened = try OpenedModel(
     arguments.positionals[0], ModelOptions.sourceOptions(arguments), console)

@@ -25,6 +25,7 @@ let quantizeCommand = Command(
   positionals: [modelArgument],
   options: [
     ModelOptions.precision, ModelOptions.kept, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
+    EngineArguments.threads,
   ] + JudgementArguments.writing
 ) { arguments, console in
   guard let precision = arguments[ModelOptions.precision] else {
@@ -52,6 +53,7 @@ let pruneCommand = Command(
   positionals: [modelArgument],
   options: [
     fraction, ModelOptions.dropDense, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
+    EngineArguments.threads,
   ] + JudgementArguments.writing
 ) { arguments, console in
   switch (arguments[fraction], arguments[ModelOptions.dropDense]) {

@@ -57,7 +57,7 @@ let zooIdentifyCommand = Command(
     .init("zoo identify models/* --json", "What all these files are, for scripts"),
   ],
   positionals: [Positional("FILE", help: "Any file", count: .oneOrMore)],
-  options: [ModelOptions.requireSandbox]
+  options: [ModelOptions.requireSandbox, EngineArguments.threads]
 ) { arguments, console in
   let paths = arguments.positionals
   let options = try ModelOptions.sourceOptions(arguments)

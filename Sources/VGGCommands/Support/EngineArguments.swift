@@ -1,5 +1,4 @@
 internal import CommandLineKit
-internal import VGGBytes
 internal import VGGEngine
 
 /// Options that decide how a network is run.
@@ -18,8 +17,9 @@ enum EngineArguments {
     help: "The fast engine, or the reference, which sums in double precision", standard: .fast)
   static let instructionSet = Option<InstructionSetChoice>(
     choice: "isa", valueName: "SET", help: "The instruction set of the kernels", standard: .auto)
+  /// For the command as a whole, see `Workers.current`: every command that works long has it.
   static let threads = Option<Int>(
-    "threads", valueName: "NUMBER", help: "The number of threads", range: 1...1024,
+    "threads", valueName: "NUMBER", help: "The number of threads; the outcome is the same", range: 1...1024,
     standard: "one per processor")
   static let savesMemory = Switch(
     "low-memory", help: "Keep no second, reordered copy of the weights; slower")
@@ -30,7 +30,7 @@ enum EngineArguments {
   /// How the user wants a network to be run.
   static func options(_ arguments: Arguments) -> EngineOptions {
     EngineOptions(
-      kind: arguments[engine] ?? .fast, threadCount: arguments[threads] ?? processorCount,
+      kind: arguments[engine] ?? .fast,
       instructionSet: arguments[instructionSet].flatMap { InstructionSet(rawValue: $0.rawValue) } ?? .best,
       savesMemory: arguments[savesMemory])
   }

@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import CVGGRules
 internal import VGGTensors
 
 /// How the values of one type of element become bits and values again; one type each, so that loops are specialised.
@@ -19,30 +20,19 @@ private enum Float32Codec: ElementCodec {
 
 private enum BFloat16Codec: ElementCodec {
   @inline(__always) static func pattern(_ value: Float) -> UInt16 {
-    UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+    vgr_bf16_of_exact(value.bitPattern)
   }
   @inline(__always) static func value(_ pattern: UInt16) -> Float {
-    Float(bitPattern: UInt32(pattern) << 16)
+    Float(bitPattern: vgr_f32_from_bf16(pattern))
   }
 }
 
-/// IEEE binary16. Exponents differ by 112, so a shift and a multiplication by a power of two do it all, subnormal
-/// numbers included; only infinity and NaN need an exponent that no multiplication gives.
 private enum Float16Codec: ElementCodec {
   @inline(__always) static func pattern(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    let magnitude = bits & 0x7FFF_FFFF
-    let scaled = (Float(bitPattern: magnitude) * 0x1p-112).bitPattern >> 13
-    let special = 0x7C00 | magnitude >> 13 & 0x3FF
-    let isSpecial = magnitude >= 0x7F80_0000
-    return UInt16(truncatingIfNeeded: bits >> 16 & 0x8000 | (isSpecial ? special : scaled))
+    vgr_f16_of_exact(value.bitPattern)
   }
   @inline(__always) static func value(_ pattern: UInt16) -> Float {
-    let magnitude = UInt32(pattern & 0x7FFF) << 13
-    let scaled = (Float(bitPattern: magnitude) * 0x1p112).bitPattern
-    let isSpecial = magnitude >= 0x0F80_0000
-    let sign = UInt32(pattern & 0x8000) << 16
-    return Float(bitPattern: sign | (isSpecial ? magnitude | 0x7F80_0000 : scaled))
+    Float(bitPattern: vgr_f32_from_f16(pattern))
   }
 }
 

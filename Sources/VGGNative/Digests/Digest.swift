@@ -45,7 +45,7 @@ public func sha256(of region: ByteRegion) -> Digest {
   region.withBytes { Digest(of: $0) }
 }
 
-/// The digest of a long run of bytes, which can be computed on all processors and locates damage: the SHA-256 of each
+/// The digest of a long run of bytes, which can be computed on several threads and locates damage: the SHA-256 of each
 /// block of 4 MiB, and of these digests one after the other. A run that fits one block has its plain SHA-256.
 enum BlockDigest {
   /// The length of a block in bytes.
@@ -64,7 +64,7 @@ enum BlockDigest {
   /// The digests of all blocks, computed on all processors.
   static func blocks(of bytes: UnsafeMutableRawBufferPointer) -> [Digest] {
     nonisolated(unsafe) let bytes = UnsafeRawBufferPointer(bytes)
-    return concurrentMap(blockCount(bytes.count)) { index in
+    return Workers.current.map(blockCount(bytes.count)) { index in
       Digest(of: UnsafeRawBufferPointer(rebasing: bytes[block(index, of: bytes.count)]))
     }
   }

@@ -3,7 +3,7 @@ public import VGGModel
 internal import VGGTensors
 
 extension NativeFile {
-  /// Compares all stored bytes with their digests, on all processors, and requires that padding is zero.
+  /// Compares all stored bytes with their digests, on several threads, and requires that padding is zero.
   ///
   /// - Parameter progress: Called from any thread with the number of stored bytes that were checked since the last call.
   /// - Throws: `malformed`, naming the first tensor that is damaged and the offset of its first damaged block.
@@ -13,7 +13,7 @@ extension NativeFile {
     let blocks = tensorRecords.flatMap { record in
       record.blockDigests.enumerated().map { (record: record, index: $0, digest: $1) }
     }
-    _ = try concurrentMap(blocks.count) { number throws(FileError) in
+    try Workers.current.perform(blocks.count) { (number) throws(FileError) in
       let (record, index, expected) = blocks[number]
       let block = BlockDigest.block(index, of: record.storedBytes)
       let offset = record.offset + block.lowerBound
@@ -41,7 +41,7 @@ extension NativeFile {
     }
   }
 
-  /// Decodes all tensors and compares their values with their digests, on all processors.
+  /// Decodes all tensors and compares their values with their digests, on several threads.
   ///
   /// - Parameter progress: Called from any thread with the number of bytes that were checked since the last call,
   ///   counted as float32.
@@ -52,7 +52,7 @@ extension NativeFile {
     for record in tensorRecords {
       guard let tensor = model.tensor(record.name) else { continue }
       let pieces = PieceLayout(elementCount: tensor.count)
-      let digests = try concurrentMap(pieces.count) { index throws(FileError) in
+      let digests = try Workers.current.map(pieces.count) { index throws(FileError) in
         let piece = pieces.range(index)
         defer { progress(piece.count * MemoryLayout<Float>.size) }
         return try tensor.values.withValues(piece) { Digest(of: UnsafeRawBufferPointer($0)) }
@@ -114,7 +114,7 @@ extension VGGWFile {
       return BlockDigest.combine(
         try staged.withBytes { bytes throws(FileError) in float32.valueDigests(bytes, progress: progress) })
     }
-    let digests = try concurrentMap(pieces.count) { index throws(FileError) in
+    let digests = try Workers.current.map(pieces.count) { index throws(FileError) in
       let piece = pieces.range(index)
       defer { progress(piece.count * MemoryLayout<Float>.size) }
       return try tensor.values.withValues(piece) { Digest(of: UnsafeRawBufferPointer($0)) }

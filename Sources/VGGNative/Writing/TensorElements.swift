@@ -33,7 +33,7 @@ struct TensorElements: Sendable {
       case .real(let values, _): values.tiles(rowLength: rowLength)
       case .codes(let codes, _): codes.tiles(rowLength: rowLength)
       }
-    _ = try concurrentMap(tiles.count) { index throws(FileError) in
+    _ = try Workers.current.map(tiles.count) { index throws(FileError) in
       let tile = tiles[index]
       let first = memory + (tile.rows.lowerBound * rowLength + tile.columns.lowerBound) * byteCount
       switch content {
@@ -78,7 +78,7 @@ struct TensorElements: Sendable {
   func valueDigests(_ memory: UnsafeRawPointer, progress: @Sendable (Int) -> Void) -> [Digest] {
     let pieces = PieceLayout(elementCount: count)
     nonisolated(unsafe) let memory = memory
-    return concurrentMap(pieces.count) { index in
+    return Workers.current.map(pieces.count) { index in
       let range = pieces.range(index)
       defer { progress(range.count * MemoryLayout<Float>.size) }
       let elements = memory + range.lowerBound * byteCount

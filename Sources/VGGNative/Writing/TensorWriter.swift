@@ -59,7 +59,7 @@ struct TensorWriter {
   private func write(
     _ source: ByteRegion, to output: AtomicFile, at offset: Int
   ) throws(FileError) -> [Digest] {
-    try concurrentMap(BlockDigest.blockCount(source.count)) { index throws(FileError) in
+    try Workers.current.map(BlockDigest.blockCount(source.count)) { index throws(FileError) in
       let block = BlockDigest.block(index, of: source.count)
       defer { progress(block.count) }
       return try source.withBytes { bytes throws(FileError) in
@@ -95,7 +95,7 @@ struct TensorWriter {
   ) throws(FileError) -> (count: Int, digests: [Digest]) {
     let layout = SparseLayout(count: elements.count, elementByteCount: elements.byteCount)
     let blocks = SparseBlocks(patterns: patterns, layout: layout)
-    let counts = concurrentMap(layout.blockCount) { SparseLayout.nonzeroCount(blocks[$0]) }
+    let counts = Workers.current.map(layout.blockCount) { SparseLayout.nonzeroCount(blocks[$0]) }
     var (starts, total): ([Int], Int) = ([], 0)
     for count in counts {
       starts.append(total)
@@ -107,7 +107,7 @@ struct TensorWriter {
     if let base = mapping.bytes.baseAddress {
       nonisolated(unsafe) let base = base
       let starts = starts
-      _ = concurrentMap(layout.blockCount) { index in
+      _ = Workers.current.map(layout.blockCount) { index in
         base.storeBytes(of: UInt64(starts[index]).littleEndian, toByteOffset: index * 8, as: UInt64.self)
         let words = (base + layout.bitMapOffset + layout.block(index).lowerBound / 8)
         SparseLayout.compact(

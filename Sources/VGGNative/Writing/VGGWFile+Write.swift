@@ -38,7 +38,7 @@ public enum VGGWFile {
     let output = try AtomicFile(path: path, overwrite: overwrite)
     let sourceDigests =
       model.provenance.sourceSHA256.isEmpty
-      ? sources.map { source in BackgroundWork { sha256(of: source) } } : []
+      ? sources.map { source in BackgroundWork(needsProcessor: true) { sha256(of: source) } } : []
     try output.reserve(leastDataEnd(model))
     var records: [TensorRecord] = []
     var end = Header.byteCount

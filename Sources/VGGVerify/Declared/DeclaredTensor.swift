@@ -70,7 +70,7 @@ struct DeclaredTensor: Sendable {
   private func largestMagnitudes() throws(FileError) -> [UInt32] {
     let (outputs, values) = (outputs, values)
     let tiles = values.tiles(rowLength: outputs)
-    let partial = try concurrentMap(tiles.count) { index throws(FileError) in
+    let partial = try Workers.current.map(tiles.count) { index throws(FileError) in
       let columns = tiles[index].columns.count
       var largest = [UInt32](repeating: 0, count: columns)
       try values.forEachBlock(of: tiles[index], rowLength: outputs) { _, values throws(FileError) in

@@ -1,3 +1,4 @@
+internal import CVGGRules
 public import VGGBytes
 public import VGGModel
 public import VGGTensors
@@ -302,17 +303,8 @@ extension RealType {
     switch self {
     case .float32: Float(bitPattern: value.bitPattern ^ (1 << UInt32(bit % 32)))
     case .bfloat16: Float(bitPattern: value.bitPattern ^ (1 << UInt32(16 + bit % 16)))
-    case .float16: Float(halfBits: value.halfBits ^ (1 << UInt16(bit % 16)))
+    case .float16:
+      Float(bitPattern: vgr_f32_from_f16(vgr_f16_of_exact(value.bitPattern) ^ (1 << UInt16(bit % 16))))
     }
-  }
-}
-
-extension Float {
-  /// The bits of a value that binary16 holds exactly.
-  fileprivate var halfBits: UInt16 {
-    let sign = UInt16(bitPattern >> 16 & 0x8000)
-    guard magnitude >= 0x1p-14 else { return sign | UInt16(magnitude * 0x1p24) }
-    guard isFinite else { return sign | 0x7C00 }
-    return sign | UInt16((magnitude.bitPattern - 0x3800_0000) >> 13)
   }
 }

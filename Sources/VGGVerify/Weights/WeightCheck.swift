@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 internal import VGGBytes
 internal import VGGTensors
 
@@ -78,7 +77,7 @@ extension WeightCheck {
     self.requirement = requirement
   }
 
-  /// Walks the source in its own order, on all processors, and looks each value up in the model.
+  /// Walks the source in its own order, on several threads, and looks each value up in the model.
   ///
   /// Where the source's first axis is the model's last one (the output channel), tiles of rows and columns are turned and
   /// compared as wholes.
@@ -95,9 +94,8 @@ extension WeightCheck {
     let outputs = source.canonicalShape.last ?? 1
     let isPlain = source.format == .float32 && source.scaling == nil && source.elementStride == 4
     let empty = WeightCheck(tensor: tensor, sourceName: sourceName, requirement: requirement)
-    let total = Mutex(self)
     nonisolated(unsafe) let model = model
-    performInParallel(blockCount) { block in
+    let parts = Workers.current.map(blockCount) { block in
       var part = empty
       let rows = block * blockRows..<min(rowCount, (block + 1) * blockRows)
       source.bytes.withBytes { bytes in
@@ -130,9 +128,9 @@ extension WeightCheck {
           for position in positions { check(position, index(position)) }
         }
       }
-      total.withLock { $0.add(part) }
+      return part
     }
-    self = total.withLock { $0 }
+    for part in parts { add(part) }
   }
 
   /// Compares values tile by tile, and repeats the passes with the source's values on the way.
@@ -140,7 +138,7 @@ extension WeightCheck {
     let outputs = tensor.shape[tensor.shape.count - 1]
     let (name, steps, original, seen) = (self, declared.steps, declared.original.values, tensor.values)
     let tiles = original.tiles(rowLength: outputs)
-    let parts = try concurrentMap(tiles.count) { index throws(FileError) in
+    let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
       var part = WeightCheck(
         tensor: name.tensor, sourceName: name.sourceName, requirement: name.requirement)
       try original.forEachBlock(of: tiles[index], rowLength: outputs) { block, source throws(FileError) in

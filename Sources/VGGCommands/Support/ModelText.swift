@@ -44,7 +44,7 @@ extension Model {
     model.labels = try LabelFile.labels(in: file, for: network)
     model.provenance.decisions.append(
       Provenance.Decision(
-        "labels", "\(model.labels.count) names of classes",
+        .labels(model.labels.count),
         because: "stated on the command line, in \(file.name)"))
     return model
   }

@@ -3,7 +3,7 @@ public import VGGTensors
 /// What is done to a picture before the first layer: `(pixel - mean[channel]) * scale[channel]`.
 public struct Preprocessing: Equatable, Sendable {
   /// The order of the colour channels.
-  public enum ChannelOrder: String, Sendable {
+  public enum ChannelOrder: String, CaseIterable, Sendable {
     case bgr
     case rgb
     case gray

@@ -23,23 +23,6 @@ public struct Provenance: Equatable, Sendable {
   /// The passes that made this model from the imported one, in order.
   public var passes: [Pass]
 
-  /// Something that was decided on evidence.
-  public struct Decision: Equatable, Sendable {
-    /// What was decided, such as `kernel-flip`.
-    public var subject: String
-    /// The decision.
-    public var choice: String
-    /// What it rests on.
-    public var evidence: String
-
-    /// Creates a decision.
-    public init(_ subject: String, _ choice: String, because evidence: String) {
-      self.subject = subject
-      self.choice = choice
-      self.evidence = evidence
-    }
-  }
-
   /// A tensor of the source that is not in the model.
   public struct DroppedTensor: Equatable, Sendable {
     /// Its name in the source.

@@ -22,7 +22,7 @@ public struct ImportOptions: Equatable, Sendable {
   /// What of the preprocessing becomes part of the first convolution.
   public var inputFolding = InputFolding()
   /// What the statistics of batch normalisations are, where the source does not tell.
-  public var normalizationSpread: BatchNormalization.Spread?
+  public var normalizationSpread: NormalizationSpread?
   /// What is added to the statistics of batch normalisations, where the source does not tell.
   public var normalizationEpsilon: Double?
   /// Where batch normalisations stand, where the source does not tell.
@@ -36,12 +36,4 @@ public struct ImportOptions: Equatable, Sendable {
 
   /// Leaves every decision to the evidence.
   public init() {}
-}
-
-/// The order in which a feature map is flattened in front of a dense layer.
-public enum FlattenOrder: String, Sendable {
-  /// Row, column, channel.
-  case hwc
-  /// Channel, row, column.
-  case chw
 }

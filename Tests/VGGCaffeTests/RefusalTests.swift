@@ -95,7 +95,12 @@ import VGGSources
     Change("unknown type", "layer.type", at: "layer relu3_1") {
       $0.change("relu3_1") { $0.kind = .other("ELU") }
     },
-    Change("batch normalisation without blobs", "noweights", at: "layer relu3_1") {
+    Change("batch normalisation without blobs", "noweights", at: "layer bn3_1") {
+      let index = $0.layers.firstIndex { $0.name == "relu3_1" } ?? 0
+      let layer = TestLayer(name: "bn3_1", kind: .other("BatchNorm"), bottom: "conv3_1", top: "conv3_1")
+      $0.layers.insert(layer, at: index)
+    },
+    Change("batch normalisation in the place of a ReLU", "structure", at: "layer conv3_1") {
       $0.change("relu3_1") { $0.kind = .other("BatchNorm") }
     },
     Change("leaky ReLU", "layer.settings", at: "layer relu3_1") {

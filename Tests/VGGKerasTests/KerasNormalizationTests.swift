@@ -87,13 +87,13 @@ import VGGTensors
   }
 
   @Test(arguments: [
-    ("0.3.3", false, BatchNormalization.Spread.deviation, 1e-6), ("1.0.5", true, .deviation, 1e-6),
+    ("0.3.3", false, NormalizationSpread.deviation, 1e-6), ("1.0.5", true, .deviation, 1e-6),
     ("1.0.6", false, .deviation, 1e-6), ("1.0.6", true, .variance, 1e-6),
     ("1.0.7", false, .varianceRoot, 1e-6), ("1.0.7", true, .variance, 1e-6),
     ("1.0.8", false, .variance, 1e-5), ("1.1.2", true, .variance, 1e-5), ("1.2.0", false, .variance, 1e-3),
   ])
   func releasesOfKeras1(
-    _ version: String, isOfTensorFlow: Bool, _ kind: BatchNormalization.Spread, _ epsilon: Double
+    _ version: String, isOfTensorFlow: Bool, _ kind: NormalizationSpread, _ epsilon: Double
   ) throws {
     let convention = try NormalizationConvention(
       NormalizationConvention.Evidence(

@@ -121,7 +121,7 @@ import VGGSources
     Refusal(
       "keras_cases/bad_bn_first.h5", .unsupported, "keras.normalization", at: "layer input_1",
       seen: "in front of the first convolution",
-      allowed: "one behind a convolution or dense layer, or behind its relu"),
+      allowed: "one behind a convolution or dense layer, or behind its ReLU"),
     Refusal(
       "keras_cases/bad_bn_length.h5", .malformed, "model.normalization",
       at: "layer block3_conv2, tensor block3_bn2/block3_bn2/gamma:0", seen: "[3]", allowed: "[4]"),
@@ -240,7 +240,7 @@ import VGGSources
       seen: "RandomCrop"),
     Refusal(
       "keras_cases/bad_rescaling_late.h5", .unsupported, "keras.layer", at: "layer rescaling",
-      seen: "Rescaling"),
+      seen: "Rescaling, behind block1_conv1", allowed: "one in front of the first convolution"),
     Refusal(
       "keras_cases/bad_rescaling_zero.h5", .unsupported, "keras.config.value", at: "layer rescaling, scale",
       seen: "0.0", allowed: "numbers other than 0"),

@@ -14,7 +14,7 @@ enum TestModels {
   static let provenance = {
     var provenance = Provenance(
       sourceName: "vgg_ü.caffemodel", sourceByteCount: 123_456, sourceSHA256: Array(0..<32), format: "caffe",
-      generation: "caffe-v1", decisions: [.init("flatten-order", "chw", because: "Caffe has no other")],
+      generation: "caffe-v1", decisions: [.init(.flattenOrder(.chw), because: "Caffe has no other")],
       dropped: [.init("loss/label", because: "is no weight")], passes: passes)
     provenance.companions = [
       .init("deploy.prototxt", byteCount: 77, sha256: Array(32..<64)), .init("a", byteCount: 0),

@@ -14,7 +14,7 @@ import VGGTensors
   }
 
   private static func normalization(
-    channels: Int, spread: Float = 4, kind: BatchNormalization.Spread = .variance
+    channels: Int, spread: Float = 4, kind: NormalizationSpread = .variance
   ) -> BatchNormalization {
     let ramp = (0..<channels).map { Float($0 + 1) }
     return BatchNormalization(
@@ -24,8 +24,8 @@ import VGGTensors
   }
 
   /// In `FoundNetworkTests.found` each weight and bias is 0.5.
-  @Test(arguments: [BatchNormalization.Spread.variance, .deviation], [true, false])
-  func weightAndBiasAreWorkedIn(_ kind: BatchNormalization.Spread, hasBias: Bool) throws {
+  @Test(arguments: [NormalizationSpread.variance, .deviation], [true, false])
+  func weightAndBiasAreWorkedIn(_ kind: NormalizationSpread, hasBias: Bool) throws {
     var found = FoundNetworkTests.found(.b)
     found.convolutions[2].batchNormalization = Self.normalization(channels: 3, kind: kind)
     if !hasBias { found.convolutions[2].bias = nil }

@@ -143,7 +143,8 @@ import VGGTensors
     var sixth = Pooling()
     sixth.method = method
     let places = [2, 4, 7, 10, 13].map { Found.PlacedPooling(Pooling(), behind: $0) }
-    let found = Self.found(.d, 13, dense: [5], pixels: 1, .placed(places + [.init(sixth, behind: 13)]))
+    var found = Self.found(.d, 13, dense: [5], pixels: 1, .placed(places))
+    found.headPooling = sixth
     let network = try FoundNetworkTests.model(found).network
     #expect(network.layers.first { $0.name == "pool6" }?.operation == .pooling(sixth))
     #expect(network.inputExtent == Extent(side: 64) && network.cut == nil)
@@ -153,8 +154,8 @@ import VGGTensors
     #expect(
       model.provenance.decisions.contains { $0.subject == "head-pooling" && $0.evidence.hasPrefix("assumed") }
     )
-    let seventh = Found.Poolings.placed(places + Array(repeating: .init(sixth, behind: 13), count: 2))
-    #expect(throws: FileError.self) { try FoundNetworkTests.model(Self.found(.d, 13, seventh)) }
+    let unplaced = Found.Poolings.placed(places + [.init(sixth, behind: 13)])
+    #expect(throws: FileError.self) { try FoundNetworkTests.model(Self.found(.d, 13, unplaced)) }
   }
 
   @Test func onlyWhatANetworkHasIsABeginning() {

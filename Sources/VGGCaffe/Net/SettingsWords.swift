@@ -56,8 +56,3 @@ extension ScaleSettings: Worded {
 extension PowerSettings: Worded {
   var wordsByPart: [String] { ["scale \(scale)", "shift \(shift)"] }
 }
-
-extension LocalResponseNormalization {
-  /// `size 5, scale 0.0001 for each element, beta 0.75, k 2.0`, for people.
-  var words: String { "size \(size), scale \(scale) for each element, beta \(beta), k \(k)" }
-}

@@ -27,7 +27,7 @@ struct SnapshotOrder {
     return (
       net,
       Provenance.Decision(
-        "layer-order", "\(layers.first?.layer.name ?? "") to \(layers.last?.layer.name ?? "")",
+        .layerOrder(first: layers.first?.layer.name ?? "", last: layers.last?.layer.name ?? ""),
         because: "a snapshot does not tell it; the names are numbered and each layer fits the one before it")
     )
   }

@@ -29,11 +29,6 @@ struct BlobReader {
   /// A convolution: a kernel [out, in, rows, columns] and a bias.
   mutating func convolution(_ settings: ConvolutionSettings?) throws(FileError) -> FoundNetwork.WeightedLayer
   {
-    if let settings, settings.groups != 1 {
-      throw file.unsupported(
-        "layer.settings", "has a group that no VGG has", at: layer.offset, place: layer.place,
-        seen: "\(settings.groups)", allowed: "1")
-    }
     let blobs = try weightAndBias(hasBias: settings?.hasBias)
     let shape = try blobs[0].checkedShape()
     guard shape.count == 4 else { throw shapeError(blobs[0], 0, allowed: "[out, in, rows, columns]") }

@@ -9,8 +9,8 @@ struct DiagnosisText {
   let model: String
   /// Whether it is a recording that says so, and not the source.
   let isAgainstRecording: Bool
-  /// What was decided on import, by subject.
-  let decisions: [String: String]
+  /// The source as it was imported, with what was decided then.
+  private let imported: Model
 
   init(_ report: VerificationReport, _ diagnosis: Diagnosis) {
     self.diagnosis = diagnosis
@@ -18,9 +18,7 @@ struct DiagnosisText {
     isAgainstRecording =
       report.verification.recorded.contains { !$0.passes }
       && report.verification.layers.allSatisfy(\.passes)
-    decisions = Dictionary(report.source.provenance.decisions.map { ($0.subject, $0.choice) }) { first, _ in
-      first
-    }
+    imported = report.source
   }
 
   /// `kernels are turned by 180 degrees (conv1_1 and 12 more)`
@@ -75,8 +73,10 @@ struct DiagnosisText {
 
   private var otherDecision: String? {
     switch diagnosis.change {
-    case .rotatedKernels: "--kernel-flip \(decisions["kernel-flip"] == "yes" ? "no" : "yes")"
-    case .reversedInputChannels: "--channel-order \(decisions["channel-order"] == "rgb" ? "bgr" : "rgb")"
+    case .rotatedKernels:
+      "--kernel-flip \(imported.provenance.decisions.contains { $0.kind == .kernelFlip(true) } ? "no" : "yes")"
+    case .reversedInputChannels:
+      "--channel-order \(imported.preprocessing?.channelOrder == .rgb ? "bgr" : "rgb")"
     case .flattenedByChannel: "--flatten-order chw"
     case .flattenedByPixel: "--flatten-order hwc"
     case .rounding: "--prototxt deploy.prototxt"

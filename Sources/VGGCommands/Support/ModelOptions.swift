@@ -178,7 +178,7 @@ enum ModelOptions {
     options.headActivation = arguments[headActivation]
     options.scale = arguments[scale]
     options.normalizationSpread = arguments[normalizationSpread].flatMap {
-      BatchNormalization.Spread(rawValue: $0.rawValue)
+      NormalizationSpread(rawValue: $0.rawValue)
     }
     options.normalizationPlace = try normalizationPlace(arguments)
     options.normalizationEpsilon = arguments[normalizationEpsilon]

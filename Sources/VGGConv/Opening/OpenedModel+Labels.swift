@@ -11,7 +11,7 @@ extension OpenedModel {
     opened.model.labels = try LabelFile.labels(in: file, for: model.network)
     opened.model.provenance.decisions.append(
       Provenance.Decision(
-        "labels", "\(opened.model.labels.count) names of classes",
+        .labels(opened.model.labels.count),
         because: "stated on the command line, in \(file.name)"))
     return opened
   }

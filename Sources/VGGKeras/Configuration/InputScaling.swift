@@ -25,10 +25,9 @@ struct InputScaling: Equatable {
   }
 }
 
-extension ConfiguredNetwork {
+extension ConfigurationTranslation {
   /// A `Rescaling` or `Normalization` of the input, whose numbers are in the configuration.
   mutating func takeInputScaling(_ layer: ModelConfiguration.Layer) throws(FileError) {
-    guard weighted.isEmpty else { throw wrongPlace(layer) }
     func numbers(_ key: String, otherwise: Double?) throws(FileError) -> [Double] {
       guard let value = layer[key] else {
         if let otherwise { return [otherwise, otherwise, otherwise] }

@@ -41,7 +41,7 @@ struct LegacyReader {
     guard let inOrder = withoutFreezing(inner) else { return inner }
     decisions.append(
       Provenance.Decision(
-        "layer-order", "by name",
+        .layerOrderByName,
         because: "the names in \(layer.name) are two ascending sequences: Keras lists frozen layers last"))
     return inOrder
   }

@@ -27,22 +27,27 @@ struct KernelConvention {
 
   init(_ evidence: Evidence, options: ImportOptions) {
     var decisions: [Provenance.Decision] = []
-    func decide<Value>(_ subject: String, _ found: (value: Value, name: String, reason: String)) -> Value {
-      decisions.append(Provenance.Decision(subject, found.name, because: found.reason))
+    func decide<Value>(
+      _ kind: (Value) -> Provenance.Decision.Kind, _ found: (value: Value, reason: String)
+    ) -> Value {
+      decisions.append(Provenance.Decision(kind(found.value), because: found.reason))
       return found.value
     }
-    let layout = decide("kernel-layout", KernelConvention.layout(of: evidence.kernels))
+    let layout = decide(Provenance.Decision.Kind.kernelLayout, KernelConvention.layout(of: evidence.kernels))
     self.layout = layout
-    isRotated = decide("kernel-flip", KernelConvention.rotation(evidence, layout, options))
+    isRotated = decide(
+      Provenance.Decision.Kind.kernelFlip, KernelConvention.rotation(evidence, layout, options))
     flattenOrder =
-      evidence.flattens ? decide("flatten-order", KernelConvention.order(evidence, layout, options)) : .hwc
+      evidence.flattens
+      ? decide(Provenance.Decision.Kind.flattenOrder, KernelConvention.order(evidence, layout, options))
+      : .hwc
     self.decisions = decisions
   }
 
   /// The sides of a kernel are equal and 1 or 3, and its input channels are what the layer before it gives.
   static func layout(
     of kernels: [(shape: [Int], name: String)]
-  ) -> (value: SourceLayout, name: String, reason: String) {
+  ) -> (value: SourceLayout, reason: String) {
     let shapes = kernels.map(\.shape)
     func count(_ height: Int, _ width: Int) -> Int {
       shapes.count { $0[height] == $0[width] && ($0[height] == 1 || $0[height] == 3) }
@@ -56,18 +61,16 @@ struct KernelConvention {
       last > first || (last == first && chains(input: 1, output: 0) && !chains(input: 2, output: 3))
     let example = kernels.first.map { "\($0.shape) of \($0.name)" } ?? "none"
     return isOIHW
-      ? (.oihw, "OIHW", "the sides of the kernels come last: \(example)")
-      : (.hwio, "HWIO", "the sides of the kernels come first: \(example)")
+      ? (.oihw, "the sides of the kernels come last: \(example)")
+      : (.hwio, "the sides of the kernels come first: \(example)")
   }
 
   /// Only Theano computed a true convolution. Keras 2 names its backend; in Keras 1 the names of TensorFlow's variables end in
   /// `:0` and those of Theano's do not.
   private static func rotation(
     _ evidence: Evidence, _ layout: SourceLayout, _ options: ImportOptions
-  ) -> (value: Bool, name: String, reason: String) {
-    func found(_ isRotated: Bool, _ reason: String) -> (Bool, String, String) {
-      (isRotated, isRotated ? "yes" : "no", reason)
-    }
+  ) -> (value: Bool, reason: String) {
+    func found(_ isRotated: Bool, _ reason: String) -> (Bool, String) { (isRotated, reason) }
     if let wanted = options.kernelsAreRotated { return found(wanted, "asked for") }
     if evidence.writer == .keras3 { return found(false, "Keras 3 never rotates kernels") }
     if let backend = evidence.backend {
@@ -90,10 +93,8 @@ struct KernelConvention {
   /// The map is flattened as its axes stand, until `Flatten` learned to bring them to one order (Keras 2.1.6).
   private static func order(
     _ evidence: Evidence, _ layout: SourceLayout, _ options: ImportOptions
-  ) -> (value: FlattenOrder, name: String, reason: String) {
-    func found(_ order: FlattenOrder, _ reason: String) -> (FlattenOrder, String, String) {
-      (order, order.rawValue, reason)
-    }
+  ) -> (value: FlattenOrder, reason: String) {
+    func found(_ order: FlattenOrder, _ reason: String) -> (FlattenOrder, String) { (order, reason) }
     if let wanted = options.flattenOrder { return found(wanted, "asked for") }
     if let configuration = evidence.configuration, evidence.writer != .keras0, evidence.writer != .keras1,
       layout == .hwio

@@ -136,7 +136,7 @@ enum LayerName {
 
   static func passedOver(_ name: String) -> Provenance.Decision {
     Provenance.Decision(
-      "lambda", "passed over",
+      .lambdaPassedOver,
       because: "\(name) stands in front of the first convolution: preprocessing, whose code is not run")
   }
 }

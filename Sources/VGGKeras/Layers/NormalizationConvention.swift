@@ -15,7 +15,7 @@ internal import VGGSources
 /// All of them call the number `running_std` up to 1.2.2. Epsilon was 1e-6 by default up to 1.0.7, then 1e-5, and is 1e-3 since 1.2.
 struct NormalizationConvention {
   /// What the stored spread is.
-  let spreadKind: BatchNormalization.Spread
+  let spreadKind: NormalizationSpread
   /// What is added where the configuration does not say; nil where the user decided for all layers.
   let epsilon: Double
   /// Whether the user's epsilon counts, whatever the configuration says.
@@ -39,7 +39,7 @@ struct NormalizationConvention {
   init(_ evidence: Evidence, file: String, options: ImportOptions) throws(FileError) {
     let version = ReleaseNumber(evidence.version ?? "")
     let isOld = evidence.writer == .keras0 || evidence.writer == .keras1
-    let (kind, reason): (BatchNormalization.Spread, String)
+    let (kind, reason): (NormalizationSpread, String)
     if let wanted = options.normalizationSpread {
       (kind, reason) = (wanted, "asked for")
     } else if evidence.writer == .keras0 {
@@ -63,19 +63,19 @@ struct NormalizationConvention {
           "--bn-spread variance if Keras 1.0.8 or later wrote it, --bn-spread deviation if an earlier one did"
       )
     }
-    var decisions = [Provenance.Decision("normalization-spread", kind.rawValue, because: reason)]
+    var decisions = [Provenance.Decision(.normalizationSpread(kind), because: reason)]
     spreadKind = kind
     overridesConfiguration = options.normalizationEpsilon != nil
     if let wanted = options.normalizationEpsilon {
       epsilon = wanted
-      decisions.append(Provenance.Decision("normalization-epsilon", "\(wanted)", because: "asked for"))
+      decisions.append(Provenance.Decision(.normalizationEpsilon(wanted), because: "asked for"))
     } else {
       let isSmall = isOld && (kind != .variance || version.map { $0 < ReleaseNumber(1, 0, 8) } ?? false)
       epsilon = isSmall ? 1e-6 : isOld && version.map { $0 < ReleaseNumber(1, 2, 0) } ?? false ? 1e-5 : 1e-3
       if !evidence.epsilonIsConfigured {
         decisions.append(
           Provenance.Decision(
-            "normalization-epsilon", "\(epsilon)",
+            .normalizationEpsilon(epsilon),
             because: "assumed: the default\(isOld ? " of Keras \(isSmall ? "0 and 1.0" : "1.2")" : ""); "
               + "the file does not tell, --bn-epsilon does"))
       }

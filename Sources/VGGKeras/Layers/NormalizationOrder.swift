@@ -56,8 +56,8 @@ struct NormalizationOrder {
   func place(of name: String) -> NormalizationPlace { places[name] ?? .beforeActivation }
 
   private mutating func note(_ place: NormalizationPlace, because reason: String) {
-    guard !decisions.contains(where: { $0.choice == place.rawValue }) else { return }
-    decisions.append(Provenance.Decision("normalization-order", place.rawValue, because: reason))
+    guard !decisions.contains(where: { $0.kind == .normalizationOrder(place) }) else { return }
+    decisions.append(Provenance.Decision(.normalizationOrder(place), because: reason))
   }
 
   /// What the file says of one normalisation.

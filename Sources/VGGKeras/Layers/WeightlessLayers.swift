@@ -125,7 +125,7 @@ struct WeightlessLayers {
     headPooling = (last, Pooling(global: head.pooling.method))
     decisions.append(
       Provenance.Decision(
-        "head-pooling", "over the whole map",
+        .headPooling(.wholeMap),
         because: "no layer between \(last) and the dense layers flattens a map"))
   }
 
@@ -193,7 +193,7 @@ struct WeightlessLayers {
     poolings = .placed(places.map { Placed(Pooling(rounding: .floor), behind: $0) })
     decisions.append(
       Provenance.Decision(
-        "poolings", "behind convolutions \(places.map(String.init).joined(separator: ", "))",
+        .poolings(places),
         because: "more layers without weights follow these than the others; assumed: maxima"))
   }
 
@@ -251,7 +251,7 @@ struct WeightlessLayers {
       if names.contains(where: LayerName.isInputScaling) {
         decisions.append(
           Provenance.Decision(
-            "input-scaling", "passed over",
+            .inputScalingPassedOver,
             because: "\(layer.name) scales pictures by numbers that the file does not hold"))
       }
       guard isNamed || names.contains(where: LayerName.isLambda) else { continue }

@@ -203,7 +203,8 @@ extension Provenance {
       decisions: try reader.list(message.decisions, message.n_decisions, "decisions") {
         decision throws(FileError) in
         Decision(
-          try reader.string(decision.subject, "subject"), try reader.string(decision.choice, "choice"),
+          recorded: try reader.string(decision.subject, "subject"),
+          try reader.string(decision.choice, "choice"),
           because: try reader.string(decision.evidence, "evidence"))
       },
       dropped: try reader.list(message.dropped, message.n_dropped, "dropped") { dropped throws(FileError) in

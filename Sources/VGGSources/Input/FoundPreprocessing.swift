@@ -62,14 +62,16 @@ extension FoundPreprocessing {
   ) throws(FileError) -> (rule: Preprocessing?, decision: Provenance.Decision) {
     guard options.mean != nil || options.scale != nil else {
       guard let (rule, basis) = rule else {
-        return (nil, Provenance.Decision("preprocessing", "unknown", because: evidence))
+        return (nil, Provenance.Decision(.preprocessing(nil, isAssumed: false), because: evidence))
       }
-      let choice = (basis == .assumed ? "assumed: " : "") + rule.summary
-      return (rule, Provenance.Decision("preprocessing", choice, because: evidence))
+      return (
+        rule, Provenance.Decision(.preprocessing(rule, isAssumed: basis == .assumed), because: evidence)
+      )
     }
     let stated = try stated(options, network, file: file)
     return (
-      stated, Provenance.Decision("preprocessing", stated.summary, because: statement(options, of: stated))
+      stated,
+      Provenance.Decision(.preprocessing(stated, isAssumed: false), because: statement(options, of: stated))
     )
   }
 
@@ -134,13 +136,5 @@ extension [Double] {
   /// Whether two lists differ only by rounding, as 1/255 and 0.00392157 do.
   fileprivate func isNear(_ other: [Double]) -> Bool {
     count == other.count && zip(self, other).allSatisfy { abs($0 - $1) <= 1e-4 * Swift.max(abs($0), abs($1)) }
-  }
-}
-
-extension Preprocessing {
-  /// `bgr less [103.939, 116.779, 123.68], times 1.0`, for people.
-  fileprivate var summary: String {
-    let scale = Set(self.scale).count == 1 ? "\(self.scale[0])" : "\(self.scale)"
-    return "\(channelOrder.rawValue) less \(mean.map(\.threeDigits)), times \(scale)"
   }
 }

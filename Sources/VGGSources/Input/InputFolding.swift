@@ -23,16 +23,12 @@ public struct InputFolding: Equatable, Sendable {
 extension Provenance {
   /// What was folded into the first convolution when the model was imported, by the decisions.
   public var inputFolding: InputFolding {
-    let order = decisions.first { $0.subject == InputFolding.orderSubject }?.choice
+    let orders = decisions.compactMap {
+      if case .foldedChannelOrder(let order) = $0.kind { order } else { nil }
+    }
     return InputFolding(
-      channelOrder: order.flatMap(Preprocessing.ChannelOrder.init(rawValue:)),
-      includesMeanAndScale: decisions.contains { $0.subject == InputFolding.meanAndScaleSubject })
+      channelOrder: orders.first, includesMeanAndScale: decisions.contains { $0.kind == .foldedMeanAndScale })
   }
-}
-
-extension InputFolding {
-  fileprivate static let orderSubject = "fold-channel-order"
-  fileprivate static let meanAndScaleSubject = "fold-preprocessing"
 }
 
 extension Model {
@@ -66,7 +62,7 @@ extension Model {
       }
       decisions.append(
         Provenance.Decision(
-          InputFolding.orderSubject, order.rawValue,
+          .foldedChannelOrder(order),
           because: isReversed
             ? "asked for; the input channels of conv1_1 are reversed, and with them mean and scale"
             : "asked for; the weights are made for it"))
@@ -77,7 +73,7 @@ extension Model {
       rule.scale = rule.scale.map { _ in 1 }
       decisions.append(
         Provenance.Decision(
-          InputFolding.meanAndScaleSubject, "yes",
+          .foldedMeanAndScale,
           because: "asked for; mean and scale are part of conv1_1. Inexact within one pixel of the border, "
             + "where padding was the mean colour and is black now"))
     }

@@ -104,8 +104,3 @@ public struct MeanColour: Equatable, Sendable {
     return evidence
   }
 }
-
-extension Double {
-  /// At most three digits behind the point, for people; the model has the number itself.
-  var threeDigits: Double { abs(self) < 1e12 ? (self * 1000).rounded() / 1000 : self }
-}

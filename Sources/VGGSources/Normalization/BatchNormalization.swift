@@ -1,4 +1,5 @@
 internal import VGGBytes
+public import VGGModel
 public import VGGTensors
 
 /// A batch normalisation behind a layer with weights, as a source stores it (Ioffe & Szegedy 2015, algorithm 2):
@@ -7,16 +8,6 @@ public import VGGTensors
 /// At inference this is linear, so it is worked into the layer before it: `weight * factor` and
 /// `(bias - mean) * factor + beta` with `factor = gamma / deviation`, computed in double and rounded once.
 public struct BatchNormalization: Sendable {
-  /// What the stored spread of a channel is.
-  public enum Spread: String, Sendable {
-    /// A variance: the deviation is the root of it and epsilon.
-    case variance
-    /// A standard deviation, to which epsilon is added (Keras up to 1.0.5).
-    case deviation
-    /// A variance, to whose root epsilon is added (Keras 1.0.7 on Theano).
-    case varianceRoot = "variance, epsilon outside the root"
-  }
-
   /// The layer's name in the source.
   public var name: String
   /// The factor of each channel; nil: 1.
@@ -28,7 +19,7 @@ public struct BatchNormalization: Sendable {
   /// The variance or standard deviation of each channel; nil: 1.
   public var spread: SourceTensor?
   /// Which of the two it is.
-  public var spreadKind: Spread
+  public var spreadKind: NormalizationSpread
   /// What is added to the spread, so that nothing is divided by zero.
   public var epsilon: Double
   /// One number that mean and spread are to be divided by, as in Caffe's third blob; nil: 1. Zero makes both zero.
@@ -37,7 +28,7 @@ public struct BatchNormalization: Sendable {
   /// Creates a normalisation; one without statistics only scales and shifts.
   public init(
     name: String, gamma: SourceTensor?, beta: SourceTensor?, mean: SourceTensor?, spread: SourceTensor?,
-    spreadKind: Spread = .variance, epsilon: Double
+    spreadKind: NormalizationSpread = .variance, epsilon: Double
   ) {
     self.name = name
     self.gamma = gamma
@@ -50,16 +41,6 @@ public struct BatchNormalization: Sendable {
 
   /// All that the source stores.
   var tensors: [SourceTensor] { [gamma, beta, mean, spread, statisticsDivisor].compactMap(\.self) }
-}
-
-/// Where a batch normalisation stands between a layer with weights and the next one.
-public enum NormalizationPlace: String, Sendable {
-  /// Between the layer and its activation: worked into the layer.
-  case beforeActivation = "in front of the activations"
-  /// Behind the activation: worked into the next layer, where that is exact.
-  case behindActivation = "behind the activations"
-  /// Behind the pooling that follows the activation: worked into the next layer, where that is exact.
-  case behindPooling = "behind the poolings"
 }
 
 extension BatchNormalization {

@@ -101,7 +101,7 @@ struct NetworkAssembly {
           try batchNormalization(normalization, configuration?.outputNormalization, statistics),
           isBehindPooling: normalization.isBehindPooling)
       }
-      if configuration?.activation == "linear" { foundLayer.hiddenActivation = Activation.none }
+      if configuration?.activation == .linear { foundLayer.hiddenActivation = Activation.none }
       if layer.isHead { found.dense.append(foundLayer) } else { found.convolutions.append(foundLayer) }
     }
     return found
@@ -130,7 +130,7 @@ struct NetworkAssembly {
     for (summary, names) in names.sorted(by: { $0.key < $1.key }) {
       decisions.append(
         Provenance.Decision(
-          "quantization", "\(summary) in \(names.joined(separator: ", "))",
+          .quantization(summary, layers: names),
           because: "so kernels and scales are stored; what Keras does to activations is not imitated"))
     }
   }
@@ -253,7 +253,7 @@ struct NetworkAssembly {
     let others = try WeightlessLayers(weights, file: file, options: options)
     decisions.append(
       Provenance.Decision(
-        "layers", "as in VGG: convolutions that keep the extent, ReLUs, poolings of 2x2",
+        .usualLayers,
         because: "assumed: a file of weights does not tell"))
     decisions += others.decisions
     return others
@@ -270,8 +270,7 @@ struct NetworkAssembly {
     }
     decisions.append(
       Provenance.Decision(
-        "normalization",
-        "size \(normalization.size), scale \(normalization.scale), beta \(normalization.beta), k \(normalization.k)",
+        .localResponseNormalization(.stated(normalization)),
         because: "asked for"
           + (name.map { "; \($0) stands in its place" } ?? "; the file names no such layer")))
     return normalization

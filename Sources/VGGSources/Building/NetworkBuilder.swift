@@ -47,7 +47,7 @@ struct NetworkBuilder {
     if !folded.isEmpty {
       decisions.append(
         Provenance.Decision(
-          "batch-normalization", "folded into \(Set(folded.map(\.layer)).count) layers",
+          .foldedNormalizations(layerCount: Set(folded.map(\.layer)).count),
           because: "it is linear in a network that is not trained; digests of the unfolded tensors are kept"))
     }
     return Network(
@@ -93,7 +93,8 @@ struct NetworkBuilder {
       found.inputExtent = Extent(side: 224)
       decisions.append(
         Provenance.Decision(
-          "input-size", "224x224", because: "assumed: the head reads means of the map, whatever its extent"))
+          .inputSize(Extent(side: 224)),
+          because: "assumed: the head reads means of the map, whatever its extent"))
     }
     let extent = try flattenedExtent(
       first.weight.canonicalShape[0], channels: channels, features: features, layer: first.name)
@@ -136,7 +137,7 @@ struct NetworkBuilder {
   ) throws(FileError) -> HeadActivation {
     let outputs = last.weight.canonicalShape.last ?? 0
     func decide(_ activation: HeadActivation, _ evidence: String) -> HeadActivation {
-      decisions.append(Provenance.Decision("head-activation", activation.rawValue, because: evidence))
+      decisions.append(Provenance.Decision(.headActivation(activation), because: evidence))
       return activation
     }
     if let wanted = options.headActivation {
@@ -205,7 +206,7 @@ struct NetworkBuilder {
     }
     decisions.append(
       Provenance.Decision(
-        "input-size", input.description,
+        .inputSize(input),
         because: "\(layer) reads \(side)x\(side) pixels of \(channels) channels"))
     return (Extent(side: side), input)
   }

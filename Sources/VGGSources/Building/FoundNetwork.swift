@@ -60,7 +60,7 @@ public struct FoundNetwork: Sendable {
     }
   }
 
-  /// What a source tells of its poolings. One behind the last convolution's pooling is the head's.
+  /// What a source tells of the poolings of its blocks.
   public enum Poolings: Equatable, Sendable {
     /// All of them and their places, in order.
     case placed([PlacedPooling])
@@ -102,6 +102,8 @@ public struct FoundNetwork: Sendable {
   public var normalization: LocalResponseNormalization?
   /// The input's extent, where the source tells it.
   public var inputExtent: Extent?
+  /// Finds out which other network it is, by what only the source tells; called only where it is no VGG.
+  public var foreignNetwork: @Sendable () -> ForeignNetwork? = { nil }
 
   /// Creates a description of what was found.
   public init(
@@ -132,17 +134,17 @@ extension Model {
     _ found: FoundNetwork, file: String, preprocessing: Preprocessing?, labels: [String] = [],
     provenance: Provenance, options: ImportOptions
   ) throws(FileError) {
-    var assembly = NetworkBuilder(found: found, file: file)
-    let network = try assembly.network(options)
+    var builder = NetworkBuilder(found: found, file: file)
+    let network = try builder.network(options)
     var provenance = provenance
-    provenance.decisions += assembly.decisions
-    provenance.folded = assembly.folded.map { Provenance.FoldedTensor($0.source.name, into: $0.layer) }
-    if !options.allowsNonFinite { try assembly.requireFiniteValues() }
+    provenance.decisions += builder.decisions
+    provenance.folded = builder.folded.map { Provenance.FoldedTensor($0.source.name, into: $0.layer) }
+    if !options.allowsNonFinite { try builder.requireFiniteValues() }
     do throws(ShapeError) {
       try self.init(
-        network: network, tensors: assembly.tensors, preprocessing: preprocessing, labels: labels,
+        network: network, tensors: builder.tensors, preprocessing: preprocessing, labels: labels,
         provenance: provenance)
-      foldedSources = assembly.folded.map(\.source)
+      foldedSources = builder.folded.map(\.source)
     } catch {
       throw FileError(.malformed, code: "model.shape", file: file, error.problem, place: error.layer)
     }

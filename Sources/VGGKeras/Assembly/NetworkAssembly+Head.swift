@@ -97,11 +97,11 @@ extension NetworkAssembly {
     if pooling.isGlobal {
       decisions.append(
         Provenance.Decision(
-          "head", "reads the \(pooling.method) of each channel", because: "\(name) pools the whole map"))
+          .headOfWholeMap(pooling.method), because: "\(name) pools the whole map"))
     } else if configured == nil {
       decisions.append(
         Provenance.Decision(
-          "head-pooling", "the \(pooling.method) of 2x2 pixels",
+          .headPooling(.window(pooling.method)),
           because: "\(name) stands behind the last block; assumed: its window"))
     }
   }

@@ -19,7 +19,7 @@ extension NetworkBuilder {
         ForeignNetwork(
           kernels: shapes.filter { $0.count == 4 }.map {
             ForeignNetwork.Kernel(outputs: $0[3], inputs: $0[2], height: $0[0], width: $0[1])
-          }, hasDense: !found.dense.isEmpty))
+          }, hasDense: !found.dense.isEmpty) ?? found.foreignNetwork())
     }
   }
 
@@ -66,27 +66,16 @@ extension NetworkBuilder {
       allowed: known + "; 1x1 only as the third convolution of blocks 3 to 5 of C")
   }
 
-  /// Takes a pooling behind that of the last block for the head's.
+  /// Takes one pooling more than a network has for the head's, where only their number is known.
   private mutating func splitHeadPooling(_ candidates: [NetworkPrefix]) {
     guard found.headPooling == nil else { return }
-    switch found.poolings {
-    case .placed(var placed):
-      guard let last = placed.last,
-        last.pooling.isGlobal || placed.dropLast().last?.convolutionCount == last.convolutionCount
-      else { return }
-      found.headPooling = placed.removeLast().pooling
-      found.poolings = .placed(placed)
-    case .counted(let count, let pooling):
-      guard !candidates.contains(where: agrees),
-        candidates.contains(where: { $0.endsInPooling && $0.poolingPlaces.count == count - 1 })
-      else { return }
-      found.headPooling = pooling
-      found.poolings = .counted(count - 1, pooling)
-      decisions.append(
-        Provenance.Decision(
-          "head-pooling", "behind that of the last block", because: "assumed: there are \(count) poolings"))
-    case .unknown: return
-    }
+    guard case .counted(let count, let pooling) = found.poolings, !candidates.contains(where: agrees),
+      candidates.contains(where: { $0.endsInPooling && $0.poolingPlaces.count == count - 1 })
+    else { return }
+    found.headPooling = pooling
+    found.poolings = .counted(count - 1, pooling)
+    decisions.append(
+      Provenance.Decision(.headPooling(.behindLastBlock), because: "assumed: there are \(count) poolings"))
   }
 
   /// Whether all that is known of the poolings is as in a network.
@@ -164,9 +153,8 @@ extension NetworkBuilder {
         $0.poolingPlaces == prefix.poolingPlaces && $0.architecture != prefix.architecture
       }.map(\.architecture.rawValue)
       if !alike.isEmpty { evidence += "; the same layers begin \(alike.joined(separator: " and "))" }
-      decisions.append(Provenance.Decision("network", prefix.title, because: evidence))
+      decisions.append(Provenance.Decision(.network(prefix), because: evidence))
     }
-    let places = prefix.poolingPlaces.map(String.init).joined(separator: ", ")
     var evidence: String?
     switch found.poolings {
     case .placed: break
@@ -184,9 +172,7 @@ extension NetworkBuilder {
       }
     }
     if let evidence {
-      decisions.append(
-        Provenance.Decision(
-          "poolings", places.isEmpty ? "none" : "behind convolutions \(places)", because: evidence))
+      decisions.append(Provenance.Decision(.poolings(prefix.poolingPlaces), because: evidence))
     }
   }
 }

@@ -1,6 +1,4 @@
 internal import Synchronization
-internal import VGGModel
-internal import VGGTensors
 
 /// The memory and the threads of one run, which the next run uses again.
 final class Workspace: @unchecked Sendable {
@@ -12,24 +10,56 @@ final class Workspace: @unchecked Sendable {
     case odd
     case batch
     case converted
-    case windows
-    case weights
     case scratch
   }
 
   let pool: ThreadPool
-  private var memory: [AlignedMemory<Float>] = Slot.allCases.map { _ in AlignedMemory<Float>() }
+  private let threads: Threads
+  private var memory: [AlignedMemory<UInt8>] = Slot.allCases.map { _ in AlignedMemory<UInt8>() }
 
-  init(threadCount: Int) { pool = ThreadPool(count: threadCount) }
+  init(threadCount: Int) {
+    pool = ThreadPool(count: threadCount)
+    threads = Threads(count: threadCount)
+  }
 
-  /// Memory for so many numbers, undefined; what the slot held before is gone.
-  func take(_ slot: Slot, _ count: Int) throws(EngineError) -> UnsafeMutablePointer<Float> {
-    if memory[slot.rawValue].buffer.count < max(1, count) {
-      memory[slot.rawValue] = AlignedMemory<Float>()
-      memory[slot.rawValue] = try AlignedMemory<Float>(count: max(1, count))
+  /// Memory of so many bytes, undefined; what the slot held before is gone.
+  func take(_ slot: Slot, byteCount: Int) throws(EngineError) -> UnsafeMutableRawPointer {
+    if memory[slot.rawValue].buffer.count < max(1, byteCount) {
+      memory[slot.rawValue] = AlignedMemory<UInt8>()
+      memory[slot.rawValue] = try AlignedMemory<UInt8>(count: max(1, byteCount))
     }
-    guard let start = memory[slot.rawValue].buffer.baseAddress else { throw .memory(byteCount: count * 4) }
-    return start
+    guard let start = memory[slot.rawValue].buffer.baseAddress else { throw .memory(byteCount: byteCount) }
+    return UnsafeMutableRawPointer(start)
+  }
+
+  /// Runs a method, on a copy of its input where it reads another form.
+  func run(_ method: any LayerMethod, _ input: MapView, into output: MapView) throws(EngineError) {
+    var input = input
+    if let format = method.inputFormat, !input.layout.has(format) {
+      let layout = MapLayout(count: input.layout.count, shape: input.layout.shape, format)
+      let copy = MapView(layout: layout, base: try take(.converted, byteCount: layout.byteCount))
+      input.copy(into: copy)
+      input = copy
+    }
+    let byteCount = method.scratchByteCount(
+      for: input.layout, into: output.layout, threadCount: pool.count)
+    let scratch = Scratch(try take(.scratch, byteCount: byteCount), byteCount: byteCount)
+    try method.run(input, into: output, with: RunResources(pool: pool, threads: threads, scratch: scratch))
+  }
+
+  /// Runs a method from one map to another.
+  func run(
+    _ method: any LayerMethod, _ input: FeatureMap, into output: inout FeatureMap
+  ) throws(EngineError) {
+    try input.withView { (input) throws(EngineError) in
+      try output.withMutableView { (output) throws(EngineError) in
+        guard !output.layout.has(method.outputFormat) else { return try run(method, input, into: output) }
+        let layout = MapLayout(count: output.layout.count, shape: output.layout.shape, method.outputFormat)
+        let result = MapView(layout: layout, base: try take(.even, byteCount: layout.byteCount))
+        try run(method, input, into: result)
+        result.copy(into: output)
+      }
+    }
   }
 }
 
@@ -47,36 +77,5 @@ final class WorkspaceStore: Sendable {
     let workspace = idle.withLock { $0.popLast() } ?? Workspace(threadCount: threadCount)
     defer { idle.withLock { $0.append(workspace) } }
     return try body(workspace)
-  }
-}
-
-/// Values between two layers, in memory that somebody else owns: NHWC, each pixel at a stride.
-struct ActivationMap {
-  var count: Int
-  var shape: FeatureShape
-  /// Floats from one pixel to the next: the channels, or these rounded up to a multiple of 16 ("padded").
-  var stride: Int
-  var base: UnsafeMutablePointer<Float>
-
-  var pixelCount: Int { count * shape.extent.height * shape.extent.width }
-  var isPacked: Bool { stride == shape.channels }
-}
-
-extension FeatureMap {
-  /// Copies what a run has put out.
-  init(_ map: ActivationMap) throws(EngineError) {
-    self.init()
-    try reshape(count: map.count, shape: map.shape)
-    withMutableValues { target in
-      guard let target = target.baseAddress else { return }
-      if map.isPacked {
-        target.update(from: map.base, count: map.pixelCount * map.stride)
-        return
-      }
-      for pixel in 0..<map.pixelCount {
-        (target + pixel * map.shape.channels).update(
-          from: map.base + pixel * map.stride, count: map.shape.channels)
-      }
-    }
   }
 }

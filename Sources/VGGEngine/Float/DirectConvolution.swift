@@ -18,9 +18,8 @@ struct DirectConvolution: LayerMethod {
 
   let outputFormat = MapFormat.padded
 
-  /// - Parameters:
-  ///   - inputIsPacked: Whether it reads pixels that lie side by side, as those of pictures do.
-  ///   - keepsWeights: Whether the packed weights are kept beside the model.
+  /// Prepares the method: `inputIsPacked` says whether it reads pixels that lie side by side, as those of pictures do,
+  /// and `keepsWeights` whether the packed weights are kept beside the model.
   init(
     _ convolution: Convolution, of layer: WeightedLayer, _ instructionSet: VGKISA, _ threads: Threads,
     inputIsPacked: Bool, keepsWeights: Bool

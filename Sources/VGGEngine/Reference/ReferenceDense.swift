@@ -15,7 +15,7 @@ struct ReferenceDense: LayerMethod {
   let outputFormat = MapFormat.packed
   let rounding: SumRounding? = .reference
 
-  /// - Parameter decodedBlockLength: The number of weights that are decoded at a time.
+  /// Prepares the method to decode `decodedBlockLength` weights at a time.
   init(_ dense: Dense, of layer: WeightedLayer, _ instructionSet: VGKISA, decodedBlockLength: Int) {
     (self.dense, weight, bias, window) = (dense, layer.weight, layer.bias, layer.window)
     (self.instructionSet, self.decodedBlockLength) = (instructionSet, decodedBlockLength)

@@ -14,16 +14,16 @@ typedef struct {
   size_t rowCount, rowStep, columnCount, columnStep, length;
 } Runs;
 
-/* Steps whose products are summed from zero. */
-#ifndef CHUNK
-#define CHUNK 128
-#endif
-enum { vgkChunk = CHUNK };
-
 /* Tiles of a block of Winograd's method, at most. */
 enum { vgkLargestBlock = 64 };
 
 static inline size_t smallerOf(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t divideUp(size_t count, size_t size) { return (count + size - 1) / size; }
+
+/* Roundings of one of `termCount` products on its way: its own, one for each further term of its chunk, one for each chunk,
+   and the bias's. Never more than with all terms in one row. */
+static inline size_t chunkedRoundings(size_t termCount, size_t chunk, size_t chunkCount) {
+  return smallerOf(termCount + 1, smallerOf(termCount, chunk) + chunkCount + 2);
+}
 
 #endif

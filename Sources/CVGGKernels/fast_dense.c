@@ -1,7 +1,7 @@
 #include "fast_common.h"
 
-/* Inputs whose products are summed before they join the total, and columns of a stripe for one row and for several. */
-enum { vgkDenseChunk = VGK_DENSE_CHUNK, vgkDenseStripe = 4096, vgkDenseBatchStripe = 512 };
+/* Columns of a stripe for one row and for several. */
+enum { vgkDenseStripe = 4096, vgkDenseBatchStripe = 512 };
 
 #define VGK_BODY "fast_dense_body.h"
 #include "for_each_isa.h"
@@ -11,6 +11,10 @@ void vgk_fast_dense(
   const float *bias, bool appliesReLU, float *output, size_t columnStart, size_t columnEnd) {
   VGK_SELECT(isa, dense)
   (rowCount, inputCount, outputCount, input, weights, bias, appliesReLU, output, columnStart, columnEnd);
+}
+
+size_t vgk_fast_dense_roundings(size_t inputCount) {
+  return chunkedRoundings(inputCount, VGKDenseChunk, divideUp(inputCount, VGKDenseChunk));
 }
 
 void vgk_fast_dense_add(

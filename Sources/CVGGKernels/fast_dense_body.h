@@ -11,7 +11,7 @@
 static void VGK_NAME(denseRow)(
   const float *x, const float *w, size_t wStride, size_t inputCount, size_t columnCount, float *sums) {
   enum { groupSize = 8 };
-  size_t indices[vgkDenseChunk + groupSize], count = 0;
+  size_t indices[VGKDenseChunk + groupSize], count = 0;
   for (size_t i = 0; i < inputCount; i++) {
     indices[count] = i;
     count += x[i] != 0;
@@ -123,8 +123,8 @@ static void VGK_NAME(dense)(
     const size_t columns = smallerOf(columnEnd - column, stripe);
     for (size_t row = 0; row < rowCount; row++)
       for (size_t c = column; c < column + columns; c++) output[row * outputCount + c] = 0;
-    for (size_t start = 0; start < inputCount; start += vgkDenseChunk) {
-      const size_t end = smallerOf(start + vgkDenseChunk, inputCount);
+    for (size_t start = 0; start < inputCount; start += VGKDenseChunk) {
+      const size_t end = smallerOf(start + VGKDenseChunk, inputCount);
       const size_t parts = divideUp(rowCount, VGK_NAME(tileRows));
       for (size_t part = 0; part < parts; part++) {
         const size_t firstRow = VGK_NAME(tileStart)(rowCount, part);

@@ -43,6 +43,12 @@ VGKDirect vgk_fast_direct_plan(VGKISA isa, const VGKConvolutionShape *s, size_t 
   return d;
 }
 
+size_t vgk_fast_direct_roundings(const VGKConvolutionShape *s) {
+  const size_t area = s->kernelHeight * s->kernelWidth;
+  return chunkedRoundings(
+    area * s->inputChannels, VGKConvolutionChunk, area * divideUp(s->inputChannels, VGKConvolutionChunk));
+}
+
 void vgk_fast_direct_weights(
   const VGKDirect *d, const float *weights, float *packed, size_t rowStart, size_t rowEnd) {
   VGK_SELECT(d->isa, directWeights)(d, weights, packed, rowStart, rowEnd);

@@ -49,7 +49,7 @@ static void VGK_NAME(multiplyPixels)(
   }
 }
 
-/* The sums of some rows of pixels for one panel: in pieces of vgkChunk steps, or at once if there are no more. */
+/* The sums of some rows of pixels for one panel: in pieces of VGKConvolutionChunk steps, or at once if there are no more. */
 static void VGK_NAME(multiplyRows)(
   const VGKDirect *d, const float *source, size_t rows, const Runs *runs, const float *b, const float *next,
   VGK_NAME(Finish) *finish, float *output) {
@@ -60,8 +60,9 @@ static void VGK_NAME(multiplyRows)(
   const size_t lineLength = d->isPointwise ? rows * s->outputWidth : s->outputWidth;
   const size_t sourceLine = s->strideHeight * d->scratchWidth * d->inputStride;
   const size_t runCount = runs->rowCount * runs->columnCount, stepCount = runCount * runs->length;
-  const size_t pieceLength = smallerOf(runs->length, vgkChunk), piecesPerRun = divideUp(runs->length, vgkChunk);
-  const bool isOnePiece = stepCount <= vgkChunk;
+  const size_t pieceLength = smallerOf(runs->length, VGKConvolutionChunk);
+  const size_t piecesPerRun = divideUp(runs->length, VGKConvolutionChunk);
+  const bool isOnePiece = stepCount <= VGKConvolutionChunk;
   for (size_t line = 0; line < lineCount; line++) {
     const float *a = source + line * sourceLine;
     float *target = output + line * s->outputWidth * outputStride;

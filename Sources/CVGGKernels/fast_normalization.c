@@ -11,6 +11,10 @@ static float normalizedInDouble(const VGKNormalization *n, size_t count, const f
   return (float)((double)x[channel] / pow(n->k + n->scale * sum, n->beta));
 }
 
+double vgk_fast_normalization_roundings(double beta, size_t elementCount, double logarithm) {
+  return 8 + beta * (double)(elementCount + 3) + 2 * beta * logarithm;
+}
+
 #define VGK_BODY "fast_normalization_body.h"
 #include "for_each_isa.h"
 

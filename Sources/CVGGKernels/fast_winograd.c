@@ -140,6 +140,16 @@ void vgk_fast_winograd(
   VGK_SELECT(w->isa, winograd)(w, input, transformed, bias, appliesReLU, output, scratch, unitStart, unitEnd);
 }
 
+/* Roundings of one transform of an input, and of one of an output: at most one for each product and sum on the way of a
+   number through `transformInput` and `transformOutput`, of which the largest tile has four pairs of points. */
+enum { inputTransformRoundings = 8, outputTransformRoundings = 11 };
+
+size_t vgk_fast_winograd_roundings(size_t inputChannels) {
+  // Transforms along both axes; the weight's transform, the product, and the bias.
+  return 2 * inputTransformRoundings + 2 * outputTransformRoundings + 3 +
+         smallerOf(inputChannels, VGKConvolutionChunk) + divideUp(inputChannels, VGKConvolutionChunk);
+}
+
 /* max over i, k of sum over p |A[i, p]| * (sum over j |B[p, j]|) * |G[p, k]|, squared for two dimensions. */
 double vgk_fast_winograd_amplification(size_t outputTile) {
   const WinogradPoints *t = pointsFor(outputTile);

@@ -198,8 +198,8 @@ static void VGK_NAME(multiplyPoint)(
   for (size_t part = 0; part < parts; part++) {
     const size_t first = VGK_NAME(tileStart)(tileCount, part), end = VGK_NAME(tileStart)(tileCount, part + 1);
     float *c = products + first * VGK_NAME(panelWidth);
-    for (size_t start = 0; start < length; start += vgkChunk) {
-      const Runs run = {.rowCount = 1, .columnCount = 1, .length = smallerOf(length - start, vgkChunk)};
+    for (size_t start = 0; start < length; start += VGKConvolutionChunk) {
+      const Runs run = {.rowCount = 1, .columnCount = 1, .length = smallerOf(length - start, VGKConvolutionChunk)};
       const float *a = input + first * w->inputRowStride + start, *b = weights + start * VGK_NAME(panelWidth);
       VGK_NAME(vector) sums[VGK_NAME(tileRows)][2];
       switch (end - first) {

@@ -201,8 +201,13 @@ struct StridedValues: TensorValues {
     let run = Run(steps, size: format.byteCount)
     run.rows.withUnsafeBufferPointer { rows in
       guard let table = rows.baseAddress else { return }
-      forEachStep(run.others, source + run.start, target, rowStride) { source, target in
-        vgk_transpose_f32(isa, source, inner.stride, columns, rows.count, table, target, rowStride)
+      // More columns at a time would be more streams than a cache can follow.
+      for first in stride(from: 0, to: columns, by: Tile.transposedColumns) {
+        let count = min(Tile.transposedColumns, columns - first)
+        let start = source + run.start + first * inner.stride
+        forEachStep(run.others, start, target + first, rowStride) { source, target in
+          vgk_transpose_f32(isa, source, inner.stride, count, rows.count, table, target, rowStride)
+        }
       }
     }
   }

@@ -14,6 +14,9 @@ public struct Tile: Equatable, Sendable {
   /// The number of elements.
   public var count: Int { rows.count * columns.count }
 
+  /// The number of columns that are turned at a time.
+  package static let transposedColumns = 64
+
   /// Splits a matrix into tiles that cost little each where its elements are produced.
   ///
   /// - Parameters:
@@ -23,9 +26,8 @@ public struct Tile: Equatable, Sendable {
   static func tiles(_ count: Int, rowLength: Int, isTransposed: Bool) -> [Tile] {
     guard count > 0 else { return [] }
     let rowCount = count / rowLength
-    // Columns of a tile share cache lines of the target, and all of it shall stay in the cache; rows fill a digest's block.
-    let columnsAtOnce =
-      isTransposed ? min(rowLength, [64, 32, 16].first { $0 * rowCount <= 1 << 19 } ?? 8) : rowLength
+    // Columns of a tile share cache lines and pages of the target; rows fill a digest's block.
+    let columnsAtOnce = isTransposed ? min(rowLength, transposedColumns) : rowLength
     let rowsAtOnce = isTransposed ? rowCount : max(1, (1 << 20) / rowLength)
     return stride(from: 0, to: rowLength, by: columnsAtOnce).flatMap { column in
       stride(from: 0, to: rowCount, by: rowsAtOnce).map { row in

@@ -167,6 +167,16 @@ import VGGInterchange
     #expect(text.status == 0 && text.output.contains("pool5") && text.output.contains("7x7x512"))
   }
 
+  /// Memory as a sum and at its peak, where conv1_2 reads one map of 224x224x64 and writes another one.
+  @Test func summaryKnowsThePeakOfMemory() throws {
+    let report = try json(run("summary", "D", "--json"))
+    #expect(report["activationBytes"]?.integer == 15_238_608 * 4)
+    #expect(report["peakActivationBytes"]?.integer == 2 * 224 * 224 * 64 * 4)
+    #expect(report["peakLayer"]?.string == "conv1_2")
+    let lines = try run("summary", "D").output.split(separator: "\n")
+    #expect(lines.last?.split(separator: " ") == ["peak", "at", "conv1_2", "25.7", "MB"], "\(lines)")
+  }
+
   @Test func theLecturesTotalIsNotRepeated() throws {
     let count = try #require(json(run("summary", "D", "--json"))["activationCount"]?.integer)
     #expect((15_100_000...15_300_000).contains(count))  // Not 24 million.

@@ -3,9 +3,10 @@
  *
  * Activations between fast layers are NHWC with the channels of a pixel padded with zeros to a multiple of 16
  * ("padded NHWC", `vgk_fast_channel_stride`); for a multiple of 16 this is NHWC itself. Each function says which of
- * the two it takes. Sums are float32, taken in ascending order of the input in pieces of 128 terms (dense: 256);
- * then the pieces are added up, which keeps rounding errors small. Results depend on the instruction set and on the
- * tile size of Winograd, but not on the number of threads, the range that a caller asks for, or the batch.
+ * the two it takes. Sums are float32, taken in ascending order of the input in chunks of `VGKConvolutionChunk` or
+ * `VGKDenseChunk` terms; then the chunks are added up, which keeps rounding errors small. Results depend on the
+ * instruction set and on the tile size of Winograd, but not on the number of threads, the range that a caller asks for,
+ * or the batch.
  *
  * Weights are prepared once, for one instruction set, into a buffer of the caller. A plan says how large that and the
  * scratch of each thread must be and how many units of work there are. Buffers are fastest when they are
@@ -22,8 +23,16 @@
 
 #pragma clang assume_nonnull begin
 
-/** Floats from one pixel to the next in padded NHWC: `channels` rounded up to a multiple of 16. */
-static inline size_t vgk_fast_channel_stride(size_t channels) { return (channels + 15) / 16 * 16; }
+/** Terms of a sum that are added up from zero before they join the total: of convolutions, of dense layers. */
+enum { VGKConvolutionChunk = 128, VGKDenseChunk = 256 };
+
+/** What the channels of a pixel are padded to in padded NHWC: a multiple of this. */
+enum { VGKChannelMultiple = 16 };
+
+/** Floats from one pixel to the next in padded NHWC. */
+static inline size_t vgk_fast_channel_stride(size_t channels) {
+  return (channels + VGKChannelMultiple - 1) / VGKChannelMultiple * VGKChannelMultiple;
+}
 
 /** Copies pixels pixelStart ..< pixelEnd from NHWC to padded NHWC. */
 void vgk_fast_pad_channels(size_t channels, const float *input, float *output, size_t pixelStart, size_t pixelEnd);
@@ -106,6 +115,11 @@ void vgk_fast_winograd(
   float *output, float *scratch, size_t unitStart, size_t unitEnd);
 
 /**
+ * How often anything that makes up an output is rounded on its way, at most: n of gamma(n) = n u / (1 - n u), u = 2^-24.
+ */
+size_t vgk_fast_winograd_roundings(size_t inputChannels);
+
+/**
  * How much larger than the terms of the sums the numbers are that F(m x m, 3 x 3) rounds, at most: the error of an
  * output is at most gamma(roundings) times this times the sum over the input channels of the largest |x| of a tile times
  * the sum of |w|. 0 for an m that there is not.
@@ -157,6 +171,12 @@ void vgk_fast_direct(
   float *output, float *_Nullable scratch, size_t rowStart, size_t rowEnd);
 
 /**
+ * How often anything that makes up an output is rounded on its way, at most: its error is no more than
+ * gamma(roundings) times the sum of |w| |x| and |b|.
+ */
+size_t vgk_fast_direct_roundings(const VGKConvolutionShape *shape);
+
+/**
  * Computes output columns of a dense layer as `vgk_reference_dense` does, in float32, from the weights as they are
  * stored: [inputCount, outputCount].
  *
@@ -167,15 +187,15 @@ void vgk_fast_dense(
   VGKISA isa, size_t rowCount, size_t inputCount, size_t outputCount, const float *input, const float *weights,
   const float *_Nullable bias, bool appliesReLU, float *output, size_t columnStart, size_t columnEnd);
 
-/** The inputs of a dense layer whose products are summed from zero before they join the total. */
-#define VGK_DENSE_CHUNK 256
+/** As `vgk_fast_direct_roundings`. */
+size_t vgk_fast_dense_roundings(size_t inputCount);
 
 /**
  * Adds the products of some inputs of a dense layer to sums, in ascending order: for weights that are decoded some rows
- * at a time. Over a chunk of inputs that begins at a multiple of `VGK_DENSE_CHUNK`, and starting from zeros, this gives
+ * at a time. Over a chunk of inputs that begins at a multiple of `VGKDenseChunk`, and starting from zeros, this gives
  * the sums that `vgk_fast_dense` adds to the total, however the chunk is cut. Zeros are skipped as there.
  *
- * @param inputCount  at most `VGK_DENSE_CHUNK`
+ * @param inputCount  at most `VGKDenseChunk`
  * @param inputStride floats from one row of inputs to the next
  * @param weights     shape [inputCount, outputCount]
  * @param sums        shape [rowCount, outputCount]
@@ -192,12 +212,20 @@ void vgk_fast_pooling(
 /**
  * Normalises pixels across channels as `vgk_reference_lrn_across_channels` does, on padded NHWC, in float32.
  *
- * Relative error at most (8 + beta * (windowSize + 3) + 2 * beta * |log2 s|) * 2^-24, where s = k + scale * sum is not
- * made small by cancellation (k and scale at least 0).
+ * Relative error at most `vgk_fast_normalization_roundings` times 2^-24.
  */
 void vgk_fast_normalization(
   VGKISA isa, const VGKNormalization *normalization, size_t channels, const float *input, float *output,
   size_t pixelStart, size_t pixelEnd);
+
+/**
+ * The largest relative error of a normalised value, in units of 2^-24: 8 + beta (elements + 3) + 2 beta |log2 s|, where
+ * s = k + scale * sum is not made small by cancellation (k and scale at least 0).
+ *
+ * @param elementCount the elements of a window
+ * @param logarithm    |log2 s|
+ */
+double vgk_fast_normalization_roundings(double beta, size_t elementCount, double logarithm);
 
 #pragma clang assume_nonnull end
 

@@ -19,6 +19,9 @@
 
 #pragma clang assume_nonnull begin
 
+/** Roundings of an output to float32, at most: one, and those in double precision, which are less than another one. */
+enum { VGKReferenceRoundings = 2 };
+
 /** The geometry of a convolution of one image. All sizes, strides and dilations are at least 1. */
 typedef struct {
   size_t inputHeight, inputWidth, inputChannels;

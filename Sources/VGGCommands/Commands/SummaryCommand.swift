@@ -1,6 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGConv
+internal import VGGEngine
 internal import VGGModel
 internal import VGGTensors
 
@@ -12,7 +13,8 @@ private let netArgument = Positional(
 let summaryCommand = Command(
   "summary", abstract: "print what each layer costs: parameters, memory, arithmetic",
   discussion: """
-    Memory is that of the layer's output as float32 for one picture; multiply-accumulates (MACs) are those of one forward pass; \
+    Memory is that of the layer's output as float32 for one picture. Of all outputs no more than two are needed at a time, a \
+    layer's input and its output: the peak is the largest such pair. Multiply-accumulates (MACs) are those of one forward pass; \
     the receptive field ('sees') is the part of the picture that one output depends on.
     """,
   examples: [
@@ -34,9 +36,12 @@ let summaryCommand = Command(
     network = opened.model.network
     weights = StoredWeights(of: opened)
   }
-  let costs = try fitting(input ?? network.inputExtent ?? Extent(side: 224), network.costs(for:))
+  let extent = input ?? network.inputExtent ?? Extent(side: 224)
+  let costs = try fitting(extent, network.costs(for:))
+  let plan = try fitting(extent) { (extent) throws(ShapeError) in try MemoryPlan(of: network, for: extent) }
   console.print(
-    console.isJSON ? json(network, costs, weights).pretty : text(network, costs, weights, console))
+    console.isJSON
+      ? json(network, costs, plan, weights).pretty : text(network, costs, plan, weights, console))
   return .success
 }
 
@@ -62,7 +67,7 @@ private func architecture(named name: String) -> Architecture? {
 }
 
 private func text(
-  _ network: Network, _ costs: NetworkCosts, _ stored: StoredWeights?, _ console: Console
+  _ network: Network, _ costs: NetworkCosts, _ plan: MemoryPlan, _ stored: StoredWeights?, _ console: Console
 ) -> String {
   var table = TextTable([
     ("layer", .left), ("operation", .left), ("output", .right), ("parameters", .right), ("memory", .right),
@@ -84,6 +89,7 @@ private func text(
     "all", "", Format.grouped(costs.activationCount), Format.grouped(costs.parameterCount),
     Format.bytes(costs.activationByteCount), arithmetic(costs.multiplyAccumulateCount),
   ])
+  table.add(["peak", "at \(plan.peakLayer)", "", "", Format.bytes(plan.peakByteCount)])
   let weights =
     stored?.text ?? "\(Format.bytes(costs.parameterCount * MemoryLayout<Float>.size)) as float32"
   return "\(networkText(network)): \(weights)\n\n" + table.rendered(for: console)
@@ -124,7 +130,9 @@ private func operationText(_ operation: Layer.Operation) -> String {
   }
 }
 
-private func json(_ network: Network, _ costs: NetworkCosts, _ stored: StoredWeights?) -> JSONValue {
+private func json(
+  _ network: Network, _ costs: NetworkCosts, _ plan: MemoryPlan, _ stored: StoredWeights?
+) -> JSONValue {
   func extent(_ extent: Extent) -> JSONValue {
     [.integer(Int64(extent.height)), .integer(Int64(extent.width))]
   }
@@ -141,6 +149,8 @@ private func json(_ network: Network, _ costs: NetworkCosts, _ stored: StoredWei
     "elementTypes": .array((stored?.elementTypes ?? ["float32"]).map { .string($0) }),
     "activationCount": number(costs.activationCount),
     "activationBytes": number(costs.activationByteCount),
+    "peakActivationBytes": number(plan.peakByteCount),
+    "peakLayer": .string(plan.peakLayer),
     "macCount": number(costs.multiplyAccumulateCount),
     "layers": .array(
       costs.layers.map { cost in

@@ -23,8 +23,8 @@ struct LayerBound {
   private let sample: LayerSample
   private let tensors: LayerTensors
   private let biasMagnitudes: [Double]
-  private let magnitudes: any Engine
-  private let allowances: (any Engine)?
+  private let magnitudes: LayerEngine
+  private let allowances: LayerEngine?
 
   /// Prepares the bounds of a sample of a layer.
   ///
@@ -112,9 +112,9 @@ struct LayerBound {
   }
 
   private func sums(
-    _ engine: any Engine, _ input: FeatureMap, _ band: LayerSample.Band
+    _ engine: LayerEngine, _ input: FeatureMap, _ band: LayerSample.Band
   ) throws(EngineError) -> [Float] {
-    sample.outputs(ofBand: try engine.evaluate(sample, on: input), band)
+    sample.outputs(ofBand: try engine.evaluate(on: input), band)
   }
 }
 

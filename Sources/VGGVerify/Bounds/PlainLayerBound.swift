@@ -53,11 +53,6 @@ struct PlainLayerBound {
   ) -> [Double] {
     let windows = NormalizationWindows(normalization, input.shape)
     let (k, scale, beta) = (normalization.k, normalization.scale, normalization.beta)
-    // What the kernel's documentation says of its relative error; a logarithm comes to it.
-    let windowSize =
-      normalization.region == .acrossChannels
-      ? normalization.size : normalization.size * normalization.size
-    let fixedRoundings = 10 + beta * Double(windowSize + 3)
     return input.withValues { x in
       (difference ?? input).withValues { d in
         let differs = difference != nil
@@ -80,7 +75,8 @@ struct PlainLayerBound {
             distance == 0 && change == 0
             ? 0 : distance * power + magnitude * change * scale * beta * power / low
           let logarithm = max(log2(low).magnitude, log2(high).magnitude)
-          let roundings = (fixedRoundings + 2 * beta * logarithm) * 0x1p-24
+          // Two more than the kernel's own, for a logarithm.
+          let roundings = (normalization.roundings(logarithm: logarithm) + 2) * 0x1p-24
           return carried * (1 + 0x1p-40) + 2 * roundings * (magnitude + distance) * power + 0x1p-140
         }
       }
@@ -135,17 +131,7 @@ struct PlainLayerBound {
   }
 
   private func evaluate(on input: FeatureMap) throws(EngineError) -> FeatureMap {
-    let network = Network(
-      architecture: .d, inputChannels: input.shape.channels, inputExtent: nil, layers: [layer])
-    let model: Model
-    do throws(ShapeError) {
-      model = try Model(
-        network: network, tensors: [], preprocessing: nil,
-        provenance: Provenance(sourceName: "", sourceByteCount: 0, format: "", generation: ""))
-    } catch {
-      throw .shape(error)
-    }
-    return try options.engine(for: model).evaluate(layer, on: input)
+    try LayerEngine(WeightedLayer(layer), options: options).evaluate(on: input)
   }
 }
 

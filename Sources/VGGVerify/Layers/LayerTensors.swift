@@ -43,25 +43,14 @@ struct LayerTensors {
   ///   - isLinear: Whether bias and activation are left out.
   func engine(
     _ layer: Layer, _ sample: LayerSample, _ options: EngineOptions, isLinear: Bool = false
-  ) throws(EngineError) -> any Engine {
-    let operation = layer.operation.narrowed(to: sample.channels.count, isLinear: isLinear)
-    let layer = Layer(name: layer.name, operation: operation)
-    let network = Network(
-      architecture: .d, inputChannels: sample.input.channels, inputExtent: nil, layers: [layer])
-    let tensors = layer.tensorRequirements.map { needed in
-      Tensor(
-        name: needed.name, role: needed.role, shape: needed.shape,
-        values: needed.role == .weight ? weight : MemoryValues(bias))
-    }
-    let model: Model
-    do throws(ShapeError) {
-      model = try Model(
-        network: network, tensors: tensors, preprocessing: nil,
-        provenance: Provenance(sourceName: "", sourceByteCount: 0, format: "", generation: ""))
-    } catch {
-      throw .shape(error)
-    }
-    return try options.engine(for: model)
+  ) throws(EngineError) -> LayerEngine {
+    let layer = Layer(
+      name: layer.name, operation: layer.operation.narrowed(to: sample.channels.count, isLinear: isLinear))
+    return try LayerEngine(
+      WeightedLayer(
+        layer, weight: weight, bias: layer.tensorRequirements.contains { $0.role == .bias } ? bias : nil,
+        window: sample.window),
+      options: options)
   }
 
   /// For each output channel, the sum of the magnitudes of its weights times that of their input channel.
@@ -93,23 +82,5 @@ extension Layer.Operation {
       return .dense(dense)
     case .pooling, .normalization, .softmax, .sigmoid: return self
     }
-  }
-}
-
-extension Engine {
-  /// Runs the layer of a network that has one; a dense one slides over an input that is larger than its window.
-  func evaluate(_ sample: LayerSample, on input: FeatureMap) throws(EngineError) -> FeatureMap {
-    let layer = network.layers[0]
-    guard case .dense(let dense) = layer.operation, input.shape.count != dense.inputs,
-      let window = sample.window,
-      window.height <= input.shape.extent.height, window.width <= input.shape.extent.width
-    else { return try evaluate(layer, on: input) }
-    let positions = Extent(
-      height: input.shape.extent.height - window.height + 1,
-      width: input.shape.extent.width - window.width + 1)
-    let scores = try evaluate(layer, on: input.windows(of: window, at: positions))
-    return try FeatureMap(
-      count: input.count, shape: FeatureShape(extent: positions, channels: dense.outputs),
-      values: scores.values)
   }
 }

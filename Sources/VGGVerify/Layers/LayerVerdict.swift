@@ -94,8 +94,7 @@ struct LayerJudge {
     let bound = try LayerBound(sample, of: declared, source: source, options: options)
     let direct = try directEngine(step.layer, sample, of: model)
     let reference = try referenceEngine(step.original, sample)
-    let directRounding = direct.rounding(of: direct.network.layers[0])
-    let referenceRounding = reference.rounding(of: reference.network.layers[0])
+    let (directRounding, referenceRounding) = (direct.rounding, reference.rounding)
     let engineRounding = engine.rounding(of: step.layer)
     var judged = Judged()
     if step.model != nil {
@@ -105,8 +104,8 @@ struct LayerJudge {
     }
     for band in sample.bands {
       let input = try sample.input(step.sourceInput, band)
-      let expected = sample.outputs(ofBand: try reference.evaluate(sample, on: input), band)
-      let seen = sample.outputs(ofBand: try direct.evaluate(sample, on: input), band)
+      let expected = sample.outputs(ofBand: try reference.evaluate(on: input), band)
+      let seen = sample.outputs(ofBand: try direct.evaluate(on: input), band)
       judged.local.include(
         BoundedError(
           seen: seen, expected: expected,
@@ -139,8 +138,8 @@ struct LayerJudge {
     _ step: LayerStep, _ sample: LayerSample, _ difference: FeatureMap?
   ) throws(EngineError) -> Judged {
     let bound = PlainLayerBound(layer: step.layer, options: options)
-    let seen = try directEngine(step.layer, sample, of: model).evaluate(sample, on: step.sourceInput)
-    let expected = try referenceEngine(step.original, sample).evaluate(sample, on: step.sourceInput)
+    let seen = try directEngine(step.layer, sample, of: model).evaluate(on: step.sourceInput)
+    let expected = try referenceEngine(step.original, sample).evaluate(on: step.sourceInput)
     let bounds = try bound.bounds(input: step.sourceInput, difference: nil, otherIsForeign: false)
     var judged = Judged(local: BoundedError(seen: seen, expected: expected, bounds: bounds), bounds: bounds)
     if let own = step.model {
@@ -154,14 +153,14 @@ struct LayerJudge {
   /// The model's layer in float32 sums whose bound is small: no method that rounds more than the terms.
   private func directEngine(
     _ layer: Layer, _ sample: LayerSample, of model: Model
-  ) throws(EngineError) -> any Engine {
+  ) throws(EngineError) -> LayerEngine {
     var options = options
     options.savesMemory = true
     return try LayerTensors(of: sample, in: model).engine(layer, sample, options)
   }
 
   /// The source's layer in double precision.
-  private func referenceEngine(_ layer: Layer, _ sample: LayerSample) throws(EngineError) -> any Engine {
+  private func referenceEngine(_ layer: Layer, _ sample: LayerSample) throws(EngineError) -> LayerEngine {
     var options = options
     options.kind = .reference
     return try LayerTensors(of: sample, in: source).engine(layer, sample, options)

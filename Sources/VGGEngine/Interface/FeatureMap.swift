@@ -1,6 +1,6 @@
 internal import CVGGKernels
 public import VGGModel
-package import VGGTensors
+internal import VGGTensors
 
 /// The values between two layers for a batch of pictures: float32, order picture, row, column, channel (NHWC).
 ///
@@ -117,42 +117,6 @@ public struct FeatureMap: Sendable {
       }
     }
     return result
-  }
-
-  /// Takes the same values for another number of pictures of another shape.
-  ///
-  /// - Precondition: The number of values stays.
-  mutating func relabel(count: Int, shape: FeatureShape) {
-    precondition(count * shape.count == valueCount)
-    self.count = count
-    self.shape = shape
-  }
-
-  /// What a window sees at all its positions, in order of picture, row and column: one small map for each.
-  package func windows(of window: Extent, at positions: Extent) throws(EngineError) -> FeatureMap {
-    let (total, overflow) = count.multipliedReportingOverflow(by: positions.height * positions.width)
-    guard !overflow else { throw .memory(byteCount: .max) }
-    var windows = FeatureMap()
-    try windows.reshape(count: total, shape: FeatureShape(extent: window, channels: shape.channels))
-    let (rowLength, lineLength) = (window.width * shape.channels, shape.extent.width * shape.channels)
-    withValues { source in
-      windows.withMutableValues { target in
-        guard let source = source.baseAddress, var target = target.baseAddress else { return }
-        for picture in 0..<count {
-          for y in 0..<positions.height {
-            for x in 0..<positions.width {
-              for row in 0..<window.height {
-                target.update(
-                  from: source + picture * shape.count + (y + row) * lineLength + x * shape.channels,
-                  count: rowLength)
-                target += rowLength
-              }
-            }
-          }
-        }
-      }
-    }
-    return windows
   }
 
   /// Lends all values for writing.

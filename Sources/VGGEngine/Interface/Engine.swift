@@ -5,7 +5,8 @@ public import VGGTensors
 /// Runs a network over batches of pictures.
 ///
 /// On pictures larger than the network's own, the dense layers slide over the features as convolutions do (the paper's
-/// dense evaluation, section 3.2): logits and probabilities are maps of scores then, see ``EngineOutput/spatialAverage()``.
+/// dense evaluation, section 3.2): logits and probabilities are maps of scores then, see
+/// ``EngineOutput/spatialAverage()``.
 ///
 /// An engine is prepared once from a model and holds no state of a run, so several threads may use one.
 public protocol Engine: Sendable {
@@ -30,7 +31,8 @@ public protocol Engine: Sendable {
   ///   - layerDone: Called when a layer is done, for measuring; of a batch that is run in parts, for each part.
   func run(_ input: FeatureMap, layerDone: (Layer) -> Void) throws(EngineError) -> EngineOutput
 
-  /// Runs one layer of the network on an input of its own, such as what another engine gave the layer.
+  /// Runs one layer of the network on an input of its own, such as what another engine gave the layer; a layer of no
+  /// network has a ``LayerEngine``.
   func evaluate(_ layer: Layer, on input: FeatureMap) throws(EngineError) -> FeatureMap
 
   /// How the sums of a layer of the network are rounded.

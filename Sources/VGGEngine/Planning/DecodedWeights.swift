@@ -17,6 +17,18 @@ enum DecodedWeights {
     }
     let memory = try AlignedMemory<Float>(count: range.count)
     do throws(FileError) {
+      if values.isTransposed, range.count == values.count {
+        let tiles = values.tiles(rowLength: rowLength)
+        try threads.perform(tiles.count) { (index) throws(FileError) in
+          guard let start = memory.buffer.baseAddress else { return }
+          let tile = tiles[index]
+          try values.read(
+            tile, rowLength: rowLength,
+            into: start + tile.rows.lowerBound * rowLength + tile.columns.lowerBound, rowStride: rowLength)
+        }
+        self = .decoded(memory)
+        return
+      }
       try threads.perform(range.count, granularity: max(1, rowLength)) { (part) throws(FileError) in
         try values.read(
           range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound,

@@ -1,5 +1,3 @@
-internal import CVGGKernels
-internal import VGGBytes
 public import VGGModel
 
 /// The fast path: float32 sums, vectorised and blocked for the caches, 3x3 convolutions by Winograd's method.
@@ -11,38 +9,34 @@ public import VGGModel
 /// multiplied. With ``EngineOptions/savesMemory`` nothing is kept beside the model: convolutions are direct, and their
 /// weights are packed when their layer's turn comes.
 public struct FastEngine: Engine {
+  private let prepared: PreparedNetwork
+
   /// The network that is run.
-  public let network: Network
-  private let layers: [FastLayer]
-  private let instructionSet: VGKISA
-  private let threads: Workers
-  private let workspaces: WorkspaceStore
+  public var network: Network { prepared.network }
+  private var layers: [PreparedLayer] { prepared.layers }
 
   /// Prepares an engine.
   ///
   /// - Throws: `weights` where a weight cannot be read, `memory` where there is too little, `unavailable` where the
   ///   machine lacks the instruction set.
   public init(_ model: Model, options: EngineOptions = EngineOptions()) throws(EngineError) {
-    guard options.instructionSet.isAvailable else { throw .unavailable(options.instructionSet) }
-    network = model.network
-    instructionSet = options.instructionSet.kernelValue
-    threads = Workers(count: options.threadCount)
-    layers = try FastLayer.layers(of: model, options, threads)
-    workspaces = WorkspaceStore(threadCount: threads.count)
+    var options = options
+    options.kind = .fast
+    prepared = try PreparedNetwork(model, Preparation(options))
   }
 
   /// Runs the whole network, see ``Engine/run(_:tap:)``.
   public func run(
     _ input: FeatureMap, tap: (Layer, FeatureMap) throws -> Void
   ) throws(EngineError) -> EngineOutput {
-    let shapes = try layers.map(\.prepared).outputShapes(for: input.shape, of: network)
+    let shapes = try prepared.outputShapes(for: input.shape)
     guard input.count > 0 else { return try emptyOutput(shapes, tap) }
     return try withRun(shapes) { (run) throws(EngineError) in
       var outputs: [FeatureMap] = []
-      try input.withMap { (map) throws(EngineError) in
+      try input.withView { (map) throws(EngineError) in
         _ = try run.layers(0..<layers.count, of: map) { (index, output) throws(EngineError) in
           let output = try FeatureMap(output)
-          do { try tap(layers[index].prepared.layer, output) } catch { throw .tap(error) }
+          do { try tap(layers[index].source.layer, output) } catch { throw .tap(error) }
           if index >= layers.count - 2 { outputs.append(output) }
         }
       }
@@ -56,20 +50,20 @@ public struct FastEngine: Engine {
   /// the whole batch, so that their weights are read once. Poolings are done together with the convolution in front of
   /// them where that is faster.
   public func run(_ input: FeatureMap, layerDone: (Layer) -> Void) throws(EngineError) -> EngineOutput {
-    let shapes = try layers.map(\.prepared).outputShapes(for: input.shape, of: network)
+    let shapes = try prepared.outputShapes(for: input.shape)
     guard input.count > 0 else { return try emptyOutput(shapes) { layer, _ in layerDone(layer) } }
     return try withRun(shapes) { (run) throws(EngineError) in
       var outputs: [FeatureMap] = []
-      try input.withMap { (map) throws(EngineError) in
-        func done(_ index: Int, _ output: ActivationMap) throws(EngineError) {
-          layerDone(layers[index].prepared.layer)
+      try input.withView { (map) throws(EngineError) in
+        func done(_ index: Int, _ output: MapView) throws(EngineError) {
+          layerDone(layers[index].source.layer)
           if index >= layers.count - 2 { outputs.append(try FeatureMap(output)) }
         }
-        let split = map.count == 1 ? 0 : splitIndex(shapes)
+        let split = map.layout.count == 1 ? 0 : splitIndex(shapes)
         var middle = map
         if split > 0 {
           middle = try run.pictures(0..<split, of: map) { (index) in
-            layerDone(layers[index].prepared.layer)
+            layerDone(layers[index].source.layer)
           }
         }
         _ = try run.layers(split..<layers.count, of: middle, fuses: true, done)
@@ -80,36 +74,24 @@ public struct FastEngine: Engine {
 
   /// Runs one layer, see ``Engine/evaluate(_:on:)``.
   public func evaluate(_ layer: Layer, on input: FeatureMap) throws(EngineError) -> FeatureMap {
-    _ = try layers.map(\.prepared).prepared(layer)
-    guard let index = layers.firstIndex(where: { $0.prepared.layer == layer }) else { return input }
-    var shapes = layers.map { _ in input.shape }
-    shapes[index] = try layers[index].prepared.outputShape(for: input.shape)
-    guard input.count > 0 else { return try FeatureMap(count: 0, shape: shapes[index], values: []) }
-    return try withRun(shapes) { (run) throws(EngineError) in
-      try input.withMap { (map) throws(EngineError) in
-        try FeatureMap(run.layers(index..<index + 1, of: map) { (_, _) throws(EngineError) in })
-      }
-    }
+    try prepared.evaluate(layer, on: input)
   }
 
-  /// How the layer of an index is computed.
-  func method(of index: Int) -> FastLayer.Method { layers[index].method }
+  /// How the sums of a layer are rounded, by the method that was chosen for it; see ``Engine/rounding(of:)``.
+  public func rounding(of layer: Layer) -> SumRounding { prepared.rounding(of: layer) }
 
   private func withRun<Result>(
     _ shapes: [FeatureShape], _ body: (FastRun) throws(EngineError) -> Result
   ) throws(EngineError) -> Result {
-    try workspaces.withWorkspace { (workspace) throws(EngineError) in
-      try body(
-        FastRun(
-          layers: layers, shapes: shapes,
-          kernels: FastKernels(instructionSet: instructionSet, workspace: workspace, threads: threads)))
+    try prepared.workspaces.withWorkspace { (workspace) throws(EngineError) in
+      try body(FastRun(layers: layers, shapes: shapes, workspace: workspace))
     }
   }
 
   /// The first layer behind which no picture has a map of more than 4 MB; its convolution and pooling stay together.
   private func splitIndex(_ shapes: [FeatureShape]) -> Int {
     guard let last = shapes.lastIndex(where: { $0.count > 1 << 20 }) else { return 0 }
-    return last + 1 < layers.count && layers[last].fusesPooling ? last + 2 : last + 1
+    return last + 1 < layers.count && layers[last].fused != nil ? last + 2 : last + 1
   }
 
   /// The output from those of the last two layers.
@@ -125,7 +107,7 @@ public struct FastEngine: Engine {
     var outputs: [FeatureMap] = []
     for (layer, shape) in zip(layers, shapes) {
       outputs.append(try FeatureMap(count: 0, shape: shape, values: []))
-      do { try tap(layer.prepared.layer, outputs[outputs.count - 1]) } catch { throw .tap(error) }
+      do { try tap(layer.source.layer, outputs[outputs.count - 1]) } catch { throw .tap(error) }
     }
     return output(outputs.suffix(2))
   }
@@ -133,38 +115,33 @@ public struct FastEngine: Engine {
 
 /// A run under way.
 private struct FastRun {
-  let layers: [FastLayer]
+  let layers: [PreparedLayer]
   let shapes: [FeatureShape]
-  let kernels: FastKernels
+  let workspace: Workspace
 
   /// Runs some layers on a map, and gives the last one's output, which stays until the workspace is used again.
   ///
   /// - Parameters:
   ///   - target: Where the last output goes, nil: to the workspace.
-  ///   - slots: Where the outputs take turns.
   ///   - fuses: Whether a convolution may take the pooling behind it along; it then is done with the same output.
   ///   - done: Gets each layer's index and output.
   func layers(
-    _ range: Range<Int>, of input: ActivationMap, into target: UnsafeMutablePointer<Float>? = nil,
-    slots: (Workspace.Slot, Workspace.Slot) = (.even, .odd), fuses: Bool = false,
-    _ done: (Int, ActivationMap) throws(EngineError) -> Void
-  ) throws(EngineError) -> ActivationMap {
-    var (current, slots, index) = (input, slots, range.lowerBound)
+    _ range: Range<Int>, of input: MapView, into target: UnsafeMutableRawPointer? = nil, fuses: Bool = false,
+    _ done: (Int, MapView) throws(EngineError) -> Void
+  ) throws(EngineError) -> MapView {
+    var (current, index) = (input, range.lowerBound)
+    var slots = (Workspace.Slot.even, Workspace.Slot.odd)
     while index < range.upperBound {
-      var (last, pooling) = (index, Pooling?.none)
-      if fuses, layers[index].fusesPooling, index + 1 < range.upperBound,
-        case .pooling(let next) = layers[index + 1].prepared.operation
-      {
-        (last, pooling) = (index + 1, next)
+      var (last, method) = (index, layers[index].method)
+      if fuses, index + 1 < range.upperBound, let fused = layers[index].fused {
+        (last, method) = (index + 1, fused)
       }
+      let layout = MapLayout(count: input.layout.count, shape: shapes[last], method.outputFormat)
       let isEnd = last + 1 == range.upperBound
-      var output = outputMap(of: last, count: input.count, base: current.base)
-      if isEnd, let target {
-        output.base = target
-      } else {
-        output.base = try kernels.workspace.take(slots.0, output.pixelCount * output.stride)
-      }
-      try kernels.compute(layers[index], pooling: pooling, current, into: output)
+      let base =
+        if isEnd, let target { target } else { try workspace.take(slots.0, byteCount: layout.byteCount) }
+      let output = MapView(layout: layout, base: base)
+      try workspace.run(method, current, into: output)
       for finished in index...last { try done(finished, output) }
       current = output
       slots = (slots.1, slots.0)
@@ -174,41 +151,16 @@ private struct FastRun {
   }
 
   /// Runs some layers on one picture after the other.
-  func pictures(
-    _ range: Range<Int>, of input: ActivationMap, _ done: (Int) -> Void
-  ) throws(EngineError) -> ActivationMap {
-    var result = outputMap(of: range.upperBound - 1, count: input.count, base: input.base)
-    let length = result.pixelCount / result.count * result.stride
-    result.base = try kernels.workspace.take(.batch, result.count * length)
-    for picture in 0..<input.count {
-      var single = input
-      single.count = 1
-      single.base += picture * input.pixelCount / input.count * input.stride
-      _ = try layers(range, of: single, into: result.base + picture * length, fuses: true) {
+  func pictures(_ range: Range<Int>, of input: MapView, _ done: (Int) -> Void) throws(EngineError) -> MapView
+  {
+    let end = range.upperBound - 1
+    let layout = MapLayout(count: input.layout.count, shape: shapes[end], layers[end].method.outputFormat)
+    let result = MapView(layout: layout, base: try workspace.take(.batch, byteCount: layout.byteCount))
+    for index in 0..<input.layout.count {
+      _ = try layers(range, of: input.picture(index), into: result.picture(index).base, fuses: true) {
         (index, _) throws(EngineError) in done(index)
       }
     }
     return result
-  }
-
-  private func outputMap(of index: Int, count: Int, base: UnsafeMutablePointer<Float>) -> ActivationMap {
-    let channels = shapes[index].channels
-    return ActivationMap(
-      count: count, shape: shapes[index],
-      stride: layers[index].outputIsPacked ? channels : vgk_fast_channel_stride(channels), base: base)
-  }
-}
-
-extension FeatureMap {
-  /// Lends the values as an input, which nothing writes to.
-  fileprivate func withMap<Result>(
-    _ body: (ActivationMap) throws(EngineError) -> Result
-  ) throws(EngineError) -> Result {
-    try withValues { (values) throws(EngineError) in
-      guard let base = values.baseAddress else { throw .memory(byteCount: 0) }
-      return try body(
-        ActivationMap(
-          count: count, shape: shape, stride: shape.channels, base: UnsafeMutablePointer(mutating: base)))
-    }
   }
 }

@@ -1,0 +1,57 @@
+import TestSupport
+import Testing
+import VGGEngine
+import VGGModel
+import VGGTensors
+
+/// Plans of memory, held against what each layer needs while it runs.
+@Suite struct MemoryPlanTests {
+  /// While each layer runs, its input and its output lie in the memory and do not overlap; nothing smaller would do.
+  @Test(arguments: 0..<40) func mapsThatLiveTogetherDoNotOverlap(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    let extent = Extent(
+      height: .random(in: 32...90, using: &random), width: .random(in: 32...90, using: &random))
+    let architecture = Architecture.allCases[Int(seed) % 6]
+    let dense = [[], [4], [300, 5], [70, 4000, 9]][Int(seed) % 4]
+    let widths = (0..<5).map { _ in Int.random(in: 1...40, using: &random) }
+    let network = try Network(architecture, inputExtent: extent, widths: widths, denseWidths: dense)
+    let (batch, size) = (Int.random(in: 1...3, using: &random), [1, 2, 4][Int(seed) % 3])
+    let plan = try MemoryPlan(of: network, for: extent, batch: batch, elementByteCount: size)
+
+    let input = FeatureShape(extent: extent, channels: 3)
+    let counts = try [input] + network.outputShapes(for: extent)
+    #expect(plan.buffers.map(\.byteCount) == counts.map { $0.count * batch * size })
+    #expect(plan.buffers.map(\.name) == ["input"] + network.layers.map(\.name))
+    var (largest, largestLayer) = (0, "")
+    for (step, layer) in network.layers.enumerated() {
+      let alive = plan.buffers.filter { $0.lifetime.contains(step) }
+      #expect(alive.contains(plan.buffers[step]) && alive.contains(plan.buffers[step + 1]))
+      var owners = [Int](repeating: 0, count: plan.peakByteCount)
+      for buffer in alive {
+        #expect(buffer.offset >= 0 && buffer.range.upperBound <= plan.peakByteCount)
+        for byte in buffer.range { owners[byte] += 1 }
+      }
+      #expect(owners.allSatisfy { $0 <= 1 }, "\(layer.name)")
+      #expect(alive.allSatisfy { $0.offset % size == 0 })
+      let sum = alive.map(\.byteCount).reduce(0, +)
+      if sum > largest { (largest, largestLayer) = (sum, layer.name) }
+    }
+    #expect(plan.peakByteCount == largest && plan.peakLayer == largestLayer)
+  }
+
+  @Test func papersNetwork() throws {
+    let plan = try MemoryPlan(of: Network(.d), for: Extent(side: 224))
+    #expect(plan.peakByteCount == 2 * 224 * 224 * 64 * 4 && plan.peakLayer == "conv1_2")
+    #expect(plan.buffers[0].lifetime == 0...0 && plan.buffers.last?.lifetime == 21...21)
+    let integers = try MemoryPlan(of: Network(.d), for: Extent(side: 224), batch: 2, elementByteCount: 1)
+    #expect(integers.peakByteCount * 2 == plan.peakByteCount)
+  }
+
+  @Test func whatDoesNotFitIsRefused() throws {
+    let network = try Network(.d)
+    #expect(throws: ShapeError.self) { try MemoryPlan(of: network, for: Extent(side: 100)) }
+    #expect(throws: ShapeError.self) {
+      try MemoryPlan(of: network, for: Extent(side: 224), batch: 1 << 50)
+    }
+  }
+}

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the documentation of every module with warnings as errors: docs.sh [OUT], where the archives go to OUT if given.
-# Needs a debug build (`swift build --build-tests`); symbols of all access levels count, as the articles are for developers.
+# Needs the build of the tests (`make build-optimised`); symbols of all access levels count, as the articles are for developers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=.build/debug
+build=.build/optimised/release
 toolchain=$(dirname "$(readlink -f "$(command -v swift)")")
 target=$(swift -print-target-info | sed -n 's/.*"triple": "\(.*\)".*/\1/p' | head -n 1)
 folder=$(mktemp -d)

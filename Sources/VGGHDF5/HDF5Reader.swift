@@ -14,11 +14,19 @@ struct HDF5Reader: Sendable {
   /// The most memory, however large a file's chunks are.
   private static let mostMemory = 1 << 30
 
+  /// The stack that is enough for what the library does with any file: an eighth of what systems give.
+  private static let leastStack: rlim_t = 1 << 20
+
   /// Whether the memory that the library may take cannot be had: then its complaints say nothing of the file.
   private static var memoryIsShort: Bool {
     let memory = mmap(nil, baseMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let memory, memory != MAP_FAILED else { return true }
     munmap(memory, baseMemory)
+    // The library's functions call each other deeply; with a small stack they fail on any file.
+    var stack = rlimit()
+    if getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &stack) == 0, stack.rlim_cur < leastStack {
+      return true
+    }
     return false
   }
 

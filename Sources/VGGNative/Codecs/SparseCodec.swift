@@ -47,22 +47,20 @@ extension SparseLayout {
     into output: UnsafeMutableRawPointer
   ) {
     // Each element is written, and overwritten by the next one if it is zero; so there must be room for one more.
-    withUnsafeTemporaryAllocation(of: Pattern.self, capacity: elements.count + 1) { kept in
-      var count = 0
-      for first in stride(from: 0, to: elements.count, by: 64) {
-        var word: UInt64 = 0
-        for index in first..<min(first + 64, elements.count) {
-          let isKept = elements[index] != 0
-          kept[count] = elements[index]
-          count += isKept ? 1 : 0
-          word |= (isKept ? 1 : 0) << UInt64(index - first)
-        }
-        words[first / 64] = word.littleEndian
+    let kept = UnsafeMutablePointer<Pattern>.allocate(capacity: elements.count + 1)
+    defer { kept.deallocate() }
+    var count = 0
+    for first in stride(from: 0, to: elements.count, by: 64) {
+      var word: UInt64 = 0
+      for index in first..<min(first + 64, elements.count) {
+        let isKept = elements[index] != 0
+        (kept + count).initialize(to: elements[index])
+        count += isKept ? 1 : 0
+        word |= (isKept ? 1 : 0) << UInt64(index - first)
       }
-      if let start = kept.baseAddress {
-        output.copyMemory(from: start, byteCount: count * MemoryLayout<Pattern>.size)
-      }
+      words[first / 64] = word.littleEndian
     }
+    output.copyMemory(from: kept, byteCount: count * MemoryLayout<Pattern>.size)
   }
 
   /// Puts the zeros back.

@@ -18,6 +18,29 @@ static const NarrowingLimits halfLimits = {0x33000001, 0x387FE000, 0x477FF000};
 /* 2^-134 and one step; 2^-126 - 2^-134; 2^128 - 2^119 */
 static const NarrowingLimits bfloatLimits = {0x00008001, 0x007F8000, 0x7F7F8000};
 
+/* What is known of every eighth value. */
+typedef struct {
+  double largestError[8], errorEnergy[8], signalEnergy[8];
+  uint32_t zeros[8], newZeros[8], overflows[8], subnormals[8];
+  uint32_t largestBits[8], smallestBits[8];
+} DifferenceLanes;
+
+static inline void addToLane(DifferenceLanes *lanes, size_t lane, float old, float new, uint32_t smallestNormal) {
+  const double error = (double)new - (double)old, magnitude = error < 0 ? -error : error;
+  lanes->largestError[lane] = magnitude > lanes->largestError[lane] ? magnitude : lanes->largestError[lane];
+  lanes->errorEnergy[lane] += error * error;
+  lanes->signalEnergy[lane] += (double)old * (double)old;
+  // Magnitudes are ordered as their bits are, NaN behind infinity.
+  const uint32_t oldBits = vgkMagnitudeBits(old), newBits = vgkMagnitudeBits(new);
+  lanes->zeros[lane] += newBits == 0;
+  lanes->newZeros[lane] += (newBits == 0) & (oldBits != 0);
+  lanes->overflows[lane] += (newBits == 0x7F800000) & (oldBits < 0x7F800000);
+  lanes->subnormals[lane] += (newBits != 0) & (newBits < smallestNormal);
+  lanes->largestBits[lane] = oldBits > lanes->largestBits[lane] ? oldBits : lanes->largestBits[lane];
+  // One less, so that a zero is the largest of all.
+  lanes->smallestBits[lane] = oldBits - 1 < lanes->smallestBits[lane] ? oldBits - 1 : lanes->smallestBits[lane];
+}
+
 #define VGK_BODY "precision_body.h"
 #include "for_each_isa.h"
 
@@ -57,4 +80,9 @@ void vgk_quantize_columns_s8(
 void vgk_dequantize_columns_s8(
   VGKISA isa, const int8_t *quantized, size_t rowCount, size_t columnCount, const float *scales, float *values) {
   VGK_SELECT(isa, dequantizeColumns)(quantized, rowCount, columnCount, scales, values);
+}
+
+void vgk_difference_f32(
+  VGKISA isa, const float *before, const float *after, size_t count, float smallestNormal, VGKDifference *difference) {
+  VGK_SELECT(isa, difference)(before, after, count, smallestNormal, difference);
 }

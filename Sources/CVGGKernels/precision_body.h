@@ -120,3 +120,31 @@ static void VGK_NAME(dequantizeColumns)(
     for (size_t column = 0; column < columnCount; column++)
       values[row * columnCount + column] = vgr_f32_from_code(quantized[row * columnCount + column], scales[column]);
 }
+
+static void VGK_NAME(difference)(
+  const float *restrict before, const float *restrict after, size_t count, float smallestNormal,
+  VGKDifference *restrict difference) {
+  DifferenceLanes lanes = {0};
+  for (size_t lane = 0; lane < 8; lane++) lanes.smallestBits[lane] = 0x7F800000 - 1;
+  const uint32_t normalBits = vgkMagnitudeBits(smallestNormal);
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (size_t lane = 0; lane < 8; lane++) addToLane(&lanes, lane, before[i + lane], after[i + lane], normalBits);
+  for (; i < count; i++) addToLane(&lanes, i % 8, before[i], after[i], normalBits);
+  *difference = (VGKDifference){0};
+  uint32_t largest = 0, smallest = 0x7F800000 - 1;
+  for (size_t lane = 0; lane < 8; lane++) {
+    if (lanes.largestError[lane] > difference->largestError) difference->largestError = lanes.largestError[lane];
+    difference->errorEnergy += lanes.errorEnergy[lane];
+    difference->signalEnergy += lanes.signalEnergy[lane];
+    difference->zeroCount += lanes.zeros[lane];
+    difference->newZeroCount += lanes.newZeros[lane];
+    difference->overflowCount += lanes.overflows[lane];
+    difference->subnormalCount += lanes.subnormals[lane];
+    if (lanes.largestBits[lane] > largest) largest = lanes.largestBits[lane];
+    if (lanes.smallestBits[lane] < smallest) smallest = lanes.smallestBits[lane];
+  }
+  smallest++;
+  __builtin_memcpy(&difference->largestMagnitude, &largest, sizeof(largest));
+  __builtin_memcpy(&difference->smallestMagnitude, &smallest, sizeof(smallest));
+}

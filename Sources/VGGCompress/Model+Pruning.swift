@@ -1,3 +1,4 @@
+internal import Synchronization
 public import VGGBytes
 public import VGGModel
 internal import VGGTensors
@@ -119,15 +120,18 @@ extension TensorValues {
   }
 
   private func histogram(_ bin: @Sendable (UInt32) -> UInt32?) throws(FileError) -> [Int] {
-    try reducePieces(rowLength: 1, into: [Int](repeating: 0, count: 1 << 16)) {
-      (_, values) throws(FileError) -> [Int] in
+    // Sums of counts do not depend on the order, so that only what is being counted takes memory.
+    let total = Mutex([Int](repeating: 0, count: 1 << 16))
+    try reducePieces(rowLength: 1, into: ()) { (_, values) throws(FileError) in
       var counts = [Int](repeating: 0, count: 1 << 16)
       for value in values {
         if let index = bin(value.magnitudeBits) { counts[Int(index)] += 1 }
       }
-      return counts
-    } combine: { total, part in
-      for index in total.indices { total[index] += part[index] }
+      total.withLock { total in
+        for index in total.indices { total[index] += counts[index] }
+      }
+    } combine: { _, _ in
     }
+    return total.withLock { $0 }
   }
 }

@@ -1,3 +1,4 @@
+internal import CVGGKernels
 internal import Glibc
 public import VGGBytes
 public import VGGTensors
@@ -64,21 +65,19 @@ public struct TensorChange: Sendable {
   private init(
     from before: UnsafeBufferPointer<Float>, to after: UnsafeBufferPointer<Float>, smallestNormal: Float
   ) {
+    guard let old = before.baseAddress, let new = after.baseAddress else { return }
+    var difference = VGKDifference()
+    vgk_difference_f32(vgk_best_isa(), old, new, after.count, smallestNormal, &difference)
     count = after.count
-    for (old, new) in zip(before, after) {
-      let error = Double(new) - Double(old)
-      largestError = max(largestError, error.magnitude)
-      errorEnergy += error * error
-      signalEnergy += Double(old) * Double(old)
-      if new == 0 {
-        zeroCount += 1
-        if old != 0 { newZeroCount += 1 }
-      }
-      if new.isInfinite, old.isFinite { overflowCount += 1 }
-      if new != 0, new.magnitude < smallestNormal { subnormalCount += 1 }
-      if !(old.magnitude <= largestMagnitude) { largestMagnitude = old.magnitude }
-      if old != 0, old.magnitude < smallestMagnitude { smallestMagnitude = old.magnitude }
-    }
+    largestError = difference.largestError
+    errorEnergy = difference.errorEnergy
+    signalEnergy = difference.signalEnergy
+    zeroCount = difference.zeroCount
+    newZeroCount = difference.newZeroCount
+    overflowCount = difference.overflowCount
+    subnormalCount = difference.subnormalCount
+    largestMagnitude = difference.largestMagnitude
+    smallestMagnitude = difference.smallestMagnitude
   }
 
   private mutating func add(_ other: TensorChange) {

@@ -115,4 +115,10 @@ import Testing
     }
     #expect(try run("help", "zoo", "identify").output.contains("Is the download complete and genuine?"))
   }
+
+  @Test(arguments: ["savedmodel", "tfjs", "vgg.mlpackage"]) func foldersAreNamed(_ name: String) throws {
+    let folder = fixture("field/other-kinds/\(name)")
+    let (identified, imported) = try (run("zoo", "identify", folder), run("import", folder))
+    #expect(identified.status == 65 && identified.errors == imported.errors, "\(identified.errors)")
+  }
 }

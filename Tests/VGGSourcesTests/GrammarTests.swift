@@ -188,4 +188,11 @@ import VGGTensors
     #expect(refusal?.layer == item.layer)
     #expect(refusal?.reason == item.reason)
   }
+
+  /// Numbers of a file may be as large as they can be.
+  @Test func zerosWithoutEndAreNoTrap() {
+    #expect(throws: GrammarRefusal.self) {
+      try Self.parse([.padding(Extent(side: .max)), Self.convolution(), Self.relu, Self.pooling])
+    }
+  }
 }

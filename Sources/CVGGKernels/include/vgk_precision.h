@@ -64,6 +64,21 @@ void vgk_quantize_columns_s8(
 void vgk_dequantize_columns_s8(
   VGKISA isa, const int8_t *quantized, size_t rowCount, size_t columnCount, const float *scales, float *values);
 
+/** What values differ by from those that they were made of. */
+typedef struct {
+  double largestError, errorEnergy, signalEnergy;
+  /** Values that are zero now; those among them that were not before. */
+  size_t zeroCount, newZeroCount;
+  /** Finite values that became infinite; values other than zero below the smallest normal one. */
+  size_t overflowCount, subnormalCount;
+  /** Of the values before: the largest magnitude, NaN if there is one, and the smallest but zeros, infinite if there is none. */
+  float largestMagnitude, smallestMagnitude;
+} VGKDifference;
+
+/** Compares values with those that they were made of; sums are taken in an order that is the same for every instruction set. */
+void vgk_difference_f32(
+  VGKISA isa, const float *before, const float *after, size_t count, float smallestNormal, VGKDifference *difference);
+
 #pragma clang assume_nonnull end
 
 #endif

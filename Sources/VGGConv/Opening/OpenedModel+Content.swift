@@ -26,11 +26,9 @@ extension OpenedModel {
     }
     guard !KerasSource.isFolder(path) else {
       guard options.prototxt == nil else { throw hasNoUseForAPrototxt(path) }
-      let source: KerasSource
-      do throws(FileError) { source = try KerasSource(folder: path) } catch {
-        throw error.code == "keras.folder" ? FileError.mistakenFolder(path) ?? error : error
-      }
-      return try keras(source, mean, importing, sandboxFailure: sandboxFailure(for: path, importing))
+      return try keras(
+        KerasSource(folderOrMistake: path), mean, importing,
+        sandboxFailure: sandboxFailure(for: path, importing))
     }
     let file: MappedFile
     do throws(FileError) { file = try MappedFile(path: path) } catch {
@@ -132,5 +130,14 @@ extension OpenedModel {
     FileError(
       .unsupported, code: "import.kind", file: path,
       "is not a Caffe model, so a prototxt means nothing for it")
+  }
+}
+
+extension KerasSource {
+  /// Opens the files of a folder that was a `.keras` archive, and names other folders that people take for one.
+  init(folderOrMistake path: String) throws(FileError) {
+    do throws(FileError) { try self.init(folder: path) } catch {
+      throw error.code == "keras.folder" ? FileError.mistakenFolder(path) ?? error : error
+    }
   }
 }

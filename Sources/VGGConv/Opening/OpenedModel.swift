@@ -100,7 +100,7 @@ public struct OpenedModel: Sendable {
 extension OpenedModel {
   /// The file that identifies what a path names: itself, or of the folder of an unpacked `.keras` archive its weights.
   public static func file(at path: String) throws(FileError) -> MappedFile {
-    try KerasSource.isFolder(path) ? KerasSource(folder: path).main : MappedFile(path: path)
+    try KerasSource.isFolder(path) ? KerasSource(folderOrMistake: path).main : MappedFile(path: path)
   }
 
   /// The identity of the weights: the same for the same weights, whatever file they came from and however they are stored.

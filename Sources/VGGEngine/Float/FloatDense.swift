@@ -196,8 +196,14 @@ struct FloatDense: LayerMethod {
 
   // MARK: Weights in another order
 
+  /// The columns that a thread decodes at a time: all threads together take 16 MB, unless there are very many.
+  private func columnsAtOnce(_ threadCount: Int) -> Int {
+    let fitting = (16 << 20) / (threadCount * dense.inputs * MemoryLayout<Float>.size)
+    return max(8, min(Tile.transposedColumns, fitting & ~7))
+  }
+
   private func transposedScratchByteCount(rowCount: Int, _ threadCount: Int) -> Int {
-    let columns = Tile.transposedColumns
+    let columns = columnsAtOnce(threadCount)
     return Scratch.byteCount(threadCount * dense.inputs * columns, of: Float.self)
       + Scratch.byteCount(threadCount * rowCount * columns, of: Float.self)
   }
@@ -209,7 +215,7 @@ struct FloatDense: LayerMethod {
     into target: UnsafeMutablePointer<Float>, _ workers: Workers
   ) throws(EngineError) {
     var scratch = scratch
-    let (outputs, most) = (dense.outputs, Tile.transposedColumns)
+    let (outputs, most) = (dense.outputs, columnsAtOnce(workers.count))
     let decoded = scratch.take(workers.count * dense.inputs * most, of: Float.self)
     let sums = scratch.take(workers.count * rowCount * most, of: Float.self)
     target.update(repeating: 0, count: rowCount * outputs)

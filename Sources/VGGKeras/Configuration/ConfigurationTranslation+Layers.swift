@@ -8,7 +8,7 @@ internal import VGGTensors
 extension ConfigurationTranslation {
   mutating func takePadding(_ layer: ModelConfiguration.Layer) throws(FileError) {
     guard let sides = layer["padding"]?.integers, let first = sides.first,
-      sides.allSatisfy({ $0 == first }), first >= 0
+      sides.allSatisfy({ $0 == first }), (0...Network.largestInputSide).contains(first)
     else {
       throw refusal(
         layer, "padding", seen: layer["padding"], allowed: "the same number of zeros on each side")

@@ -45,7 +45,7 @@ struct ConfigurationTranslation {
   var isChannelsFirst: Bool { dataFormat == "channels_first" }
 
   /// Whether a layer with weights has come.
-  var hasWeights: Bool { elements.contains { $0.weighted != nil } }
+  private(set) var hasWeights = false
 
   /// The input's extent, where it is fixed.
   var inputExtent: Extent? {
@@ -63,6 +63,7 @@ struct ConfigurationTranslation {
       Element(
         layer: layer, neutral: NeutralLayer(name: layer.name, operation: operation), weighted: weighted,
         normalization: normalization))
+    if weighted != nil { hasWeights = true }
   }
 
   private mutating func take(_ layer: ModelConfiguration.Layer) throws(FileError) {

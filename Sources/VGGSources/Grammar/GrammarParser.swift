@@ -64,7 +64,12 @@ struct GrammarParser {
     var window = declared
     if let zeros {
       let own = window.padding ?? Extent(side: 0)
-      window.padding = Extent(height: own.height + zeros.height, width: own.width + zeros.width)
+      let (height, isTooHigh) = own.height.addingReportingOverflow(zeros.height)
+      let (width, isTooWide) = own.width.addingReportingOverflow(zeros.width)
+      guard !isTooHigh, !isTooWide else {
+        throw misplaced(index, "behind more zeros than fit any picture", allowed: "padding of 1, or none")
+      }
+      window.padding = Extent(height: height, width: width)
     }
     let isHead = isHead(window, at: index)
     if let pooling = found.headPooling, pooling.pooling.isGlobal, window.kernel != Extent(side: 1) {

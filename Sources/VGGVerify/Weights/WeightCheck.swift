@@ -168,25 +168,50 @@ extension WeightCheck {
       for step in steps { step.apply(to: values, firstChannel: block.columns.lowerBound) }
       let first = block.row(index) * rowLength + block.columns.lowerBound
       try model.read(first..<first + columns, into: seen)
-      for column in 0..<columns {
-        note(
-          seen[column], expected: values[column], source: source[row.lowerBound + column], at: first + column)
+      let own = UnsafeBufferPointer(rebasing: source[row])
+      if memcmp(start + row.lowerBound, start + source.count, columns * MemoryLayout<Float>.size) == 0 {
+        noteRight(UnsafeBufferPointer(seen), source: own)
+      } else {
+        for column in 0..<columns {
+          note(seen[column], expected: values[column], source: own[column], at: first + column)
+        }
       }
     }
   }
 
   private mutating func note(_ value: Float, expected: Float, source: Float, at index: Int) {
-    comparedCount += 1
-    if value.bitPattern != source.bitPattern {
-      changedCount += 1
-      if value == 0, source != 0 { prunedCount += 1 }
-      if !value.isFinite, source.isFinite, value.bitPattern == expected.bitPattern { overflowCount += 1 }
-      let error = (Double(value) - Double(source)).magnitude
-      if error > largestError { largestError = error }
+    withUnsafePointer(to: value) { value in
+      withUnsafePointer(to: source) { source in
+        noteRight(
+          UnsafeBufferPointer(start: value, count: 1), source: UnsafeBufferPointer(start: source, count: 1))
+      }
     }
     guard value.bitPattern != expected.bitPattern else { return }
     wrongCount += 1
+    if !value.isFinite, source.isFinite { overflowCount -= 1 }  // no pass made it so
     if index < firstWrong?.index ?? .max { firstWrong = (index, value, expected) }
+  }
+
+  /// Takes in values that are what is required: without branches, so that it becomes vector code.
+  private mutating func noteRight(_ values: UnsafeBufferPointer<Float>, source: UnsafeBufferPointer<Float>) {
+    var (changed, pruned, overflow) = (UInt32(0), UInt32(0), UInt32(0))
+    var largest = 0.0
+    for index in values.indices {
+      let (value, original) = (values[index], source[index])
+      let (bits, originalBits) = (value.bitPattern, original.bitPattern)
+      changed &+= bits != originalBits ? 1 : 0
+      pruned &+= value == 0 && original != 0 ? 1 : 0
+      let isInfinite = bits & 0x7F80_0000 == 0x7F80_0000
+      let wasInfinite = originalBits & 0x7F80_0000 == 0x7F80_0000
+      overflow &+= isInfinite && !wasInfinite ? 1 : 0
+      let error = (Double(value) - Double(original)).magnitude
+      largest = error > largest ? error : largest
+    }
+    comparedCount += values.count
+    changedCount += Int(changed)
+    prunedCount += Int(pruned)
+    overflowCount += Int(overflow)
+    largestError = max(largestError, largest)
   }
 
   private mutating func add(_ other: WeightCheck) {

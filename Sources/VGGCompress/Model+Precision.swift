@@ -48,7 +48,7 @@ extension Model {
       guard let before = tensor(layer.weightName), let after = converted.tensor(layer.weightName) else {
         continue
       }
-      let change = try TensorChange(from: before, to: after)
+      let change = try TensorDistortion(from: before, to: after)
       if change.overflowCount > 0 || change.signalToNoise < decibels { harmed.append(layer.name) }
     }
     return harmed

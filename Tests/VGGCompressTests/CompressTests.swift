@@ -158,16 +158,16 @@ import VGGTensors
   @Test func changesAreMeasured() throws {
     let model = try Self.model()
     let before = try #require(model.tensor("fc7/weight"))
-    let unchanged = try TensorChange(from: before, to: before)
+    let unchanged = try TensorDistortion(from: before, to: before)
     #expect(unchanged.largestError == 0 && unchanged.signalToNoise == .infinity)
     let after = try #require(try model.pruningDense(fraction: 0.25).tensor("fc7/weight"))
-    let change = try TensorChange(from: before, to: after)
+    let change = try TensorDistortion(from: before, to: after)
     #expect(change.newZeroCount == before.count / 4)
     let (old, new) = (try before.values.array(), try after.values.array())
     let noise = zip(old, new).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
     #expect((change.errorEnergy - noise).magnitude < 1e-9)
     let huge = Tensor(name: "t", role: .weight, shape: [2], values: MemoryValues([1, 1e30]))
     let infinite = Tensor(name: "t", role: .weight, shape: [2], values: MemoryValues([1, .infinity]))
-    #expect(try TensorChange(from: huge, to: infinite).overflowCount == 1)
+    #expect(try TensorDistortion(from: huge, to: infinite).overflowCount == 1)
   }
 }

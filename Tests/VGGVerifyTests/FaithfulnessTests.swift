@@ -81,7 +81,7 @@ import VGGTensors
     let model = try sample.native().converted(to: .int8)
     let fc7 = try #require(sample.network.layers.first { $0.name == "fc7" })
     for change in [
-      ModelChange.scaled(channel: 3, by: 400), .scaled(channel: nil, by: 0.02), .exchangedScales(1, 2),
+      LayerChange.scaled(channel: 3, by: 400), .scaled(channel: nil, by: 0.02), .exchangedScales(1, 2),
       // One unit in the last place of one scale.
       .scaled(channel: 3, by: Float(1).nextUp),
     ] {

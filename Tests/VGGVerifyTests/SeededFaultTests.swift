@@ -90,7 +90,7 @@ import VGGTensors
     var model = try sample.native()
     for layer in sample.network.layers {
       if case .convolution = layer.operation {
-        model = try #require(try ModelChange.rotatedKernels.applied(to: layer, of: model))
+        model = try #require(try LayerChange.rotatedKernels.applied(to: layer, of: model))
       }
     }
     let verification = try sample.verify(model)
@@ -102,7 +102,7 @@ import VGGTensors
   @Test func changesUndoThemselves() throws {
     let sample = try Sample(seed: 5, side: 72)
     let model = try sample.native()
-    let inverses: [(String, ModelChange, ModelChange)] = [
+    let inverses: [(String, LayerChange, LayerChange)] = [
       ("conv2_1", .rotatedKernels, .rotatedKernels), ("conv2_2", .transposedKernels, .transposedKernels),
       ("conv1_1", .reversedInputChannels, .reversedInputChannels),
       ("fc6", .flattenedByChannel(channels: 8), .flattenedByPixel(channels: 8)),
@@ -125,6 +125,6 @@ import VGGTensors
       #expect(before == after && before != between, "\(change)")
     }
     let conv = try #require(sample.network.layers.first)
-    #expect(try ModelChange.transposedDense.applied(to: conv, of: model) == nil)
+    #expect(try LayerChange.transposedDense.applied(to: conv, of: model) == nil)
   }
 }

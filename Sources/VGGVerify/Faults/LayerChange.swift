@@ -4,7 +4,7 @@ public import VGGModel
 public import VGGTensors
 
 /// A change to one layer of a model: what a mistake does to it, and what undoes the mistake.
-public enum ModelChange: Equatable, Sendable {
+public enum LayerChange: Equatable, Sendable {
   /// Kernels turned by 180 degrees: correlation for convolution.
   case rotatedKernels
   /// Rows and columns of kernels exchanged.

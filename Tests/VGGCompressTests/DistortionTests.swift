@@ -5,15 +5,15 @@ import VGGModel
 import VGGTensors
 
 /// What is reported of a change of precision, and which layers it harms.
-@Suite struct ChangeTests {
-  private static func change(_ values: [Float], to precision: Precision) throws -> TensorChange {
+@Suite struct DistortionTests {
+  private static func change(_ values: [Float], to precision: Precision) throws -> TensorDistortion {
     var values = values
     let model = try CompressTests.model().mappingTensors(pass: nil) { tensor in
       guard tensor.name == "fc8/weight" else { return tensor }
       values += Array(repeating: 0.5, count: tensor.count - values.count)
       return tensor.replacing(values: MemoryValues(values))
     }
-    return try TensorChange(
+    return try TensorDistortion(
       from: try #require(model.tensor("fc8/weight")),
       to: try #require(model.converted(to: precision).tensor("fc8/weight")))
   }
@@ -63,7 +63,7 @@ import VGGTensors
     #expect(try CompressTests.model().layersHarmed(by: .fp32, below: 200).isEmpty)
     // fc7's millions do not fit fp16 at all.
     #expect(try Self.modelWithOutliers().layersHarmed(by: .fp16, below: 30) == ["fc7"])
-    let change = try TensorChange(
+    let change = try TensorDistortion(
       from: #require(Self.modelWithOutliers().tensor("conv1_1/weight")),
       to: #require(Self.modelWithOutliers().converted(to: .int8).tensor("conv1_1/weight")))
     let least = change.signalToNoise + 0.1

@@ -13,7 +13,9 @@ import VGGTensors
   ) throws -> [FaultTrial] {
     // With 72 pixels a pooling has a row to round.
     let sample = try Sample(architecture, seed: seed, side: 72)
-    let (model, inputs) = (try sample.native().converted(to: precision), [try sample.inputs().prefix(1)])
+    let (model, inputs) = (
+      try sample.native().applying(.quantize(to: precision)), [try sample.inputs().prefix(1)]
+    )
     return try SeededFault.all(for: sample.network, seed: seed).compactMap { fault in
       try FaultTrial(fault, in: model, source: sample.source(), inputs: inputs)
     }
@@ -47,7 +49,7 @@ import VGGTensors
   /// What is stored sparse has zeros that must stand where the source's smallest weights are.
   @Test(arguments: [Precision.fp32, .int8]) func allAreFoundInSparseTensors(_ precision: Precision) throws {
     let sample = try Sample(.a, seed: 8)
-    let model = try sample.native().converted(to: precision).pruningDense(fraction: 0.4)
+    let model = try sample.native().applying([.quantize(to: precision), .prune(fraction: 0.4)])
     let inputs = [try sample.inputs().prefix(1)]
     let dense = try SeededFault.all(for: sample.network, seed: 8).filter { $0.layer.hasPrefix("fc") }
       .compactMap { try FaultTrial($0, in: model, source: sample.source(), inputs: inputs) }
@@ -67,7 +69,9 @@ import VGGTensors
     throws
   {
     let sample = try Sample(.a, seed: 6, side: 72, dense: [80])
-    let (model, inputs) = (try sample.native().converted(to: precision), [try sample.inputs().prefix(1)])
+    let (model, inputs) = (
+      try sample.native().applying(.quantize(to: precision)), [try sample.inputs().prefix(1)]
+    )
     let budget = 1 << 12
     let sound = try [Verification.standardBudget, budget].map {
       try Verification(of: model, against: sample.source(), inputs: inputs, budget: $0)

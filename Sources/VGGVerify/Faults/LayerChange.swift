@@ -181,7 +181,7 @@ public enum LayerChange: Equatable, Sendable {
 extension Model {
   /// The same model with other values of some tensors; it does not say so in its provenance.
   fileprivate func mapping(_ transform: (Tensor) -> Tensor) -> Model {
-    mappingTensors(pass: nil, transform)
+    mappingTensors(transform)
   }
 
   /// The same model with another operation of a layer, which needs the same tensors.

@@ -50,7 +50,7 @@ let package = Package(
       "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
-    module("VGGCompress", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
+    module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
@@ -110,7 +110,7 @@ let package = Package(
     tests(
       "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
       "VGGTensors", "VGGBytes", "CVGGKernels"),
-    tests("VGGCompressTests", "VGGCompress", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGCompressTests", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "UserCaseTests", "CaffeTestSupport", "VGGConv", "VGGEngine", "VGGCaffe", "VGGNative", "VGGSources",

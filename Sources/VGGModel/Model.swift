@@ -59,13 +59,11 @@ public struct Model: Sendable {
   /// The tensor of a name.
   public func tensor(_ name: String) -> Tensor? { indexOfTensor[name].map { tensors[$0] } }
 
-  /// A model with each tensor replaced by another one of the same name and shape.
+  /// A model with each tensor replaced by another one of the same name and shape; its provenance does not say so.
   ///
-  /// - Parameters:
-  ///   - pass: What is done, for the provenance; nil: nothing that it is to say.
-  ///   - transform: Makes the replacement.
+  /// - Parameter transform: Makes the replacement.
   public func mappingTensors<Failure: Error>(
-    pass: Pass?, _ transform: (Tensor) throws(Failure) -> Tensor
+    _ transform: (Tensor) throws(Failure) -> Tensor
   ) throws(Failure) -> Model {
     var model = self
     var mapped: [Tensor] = []
@@ -75,7 +73,6 @@ public struct Model: Sendable {
       mapped.append(replacement)
     }
     model.tensors = mapped
-    if let pass { model.provenance.passes.append(pass) }
     return model
   }
 }

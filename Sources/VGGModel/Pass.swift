@@ -19,7 +19,7 @@ public enum Pass: Equatable, Sendable {
   ///
   /// Rounding is to nearest, ties to even. An int8 scale is the channel's largest magnitude over 127, or 1 where that
   /// is below the smallest normal number.
-  case quantize(to: Precision, keeping: [String])
+  case quantize(to: Precision, keeping: [String] = [])
   /// The smallest weights of each dense layer are zero: at most this fraction of the layer's, those of equal magnitude
   /// together; zeros of either sign become +0.
   case prune(fraction: Double)

@@ -63,7 +63,7 @@ import VGGTensors
   @Test(arguments: [400, 0.02] as [Float]) func wrongScales(_ factor: Float) throws {
     try withModel("keras/vgg_d_digits.h5", ["--to", "int8"]) { path, folder in
       let model = try VGGWFile.open(path: path).model
-      let wrong = try model.mappingTensors(pass: nil) { tensor throws(FileError) in
+      let wrong = try model.mappingTensors { tensor throws(FileError) in
         guard case .codes(let codes, var quantization) = tensor.content else { return tensor }
         quantization.scales = quantization.scales.map { $0 * factor }
         return tensor.replacing(.codes(codes, quantization))

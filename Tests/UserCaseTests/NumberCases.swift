@@ -299,7 +299,7 @@ import VGGTensors
 
       // One weight of conv4_2 off by a hair: a model that still "works".
       let good = try model(path)
-      let changed = try good.mappingTensors(pass: nil) { (tensor) throws(FileError) in
+      let changed = try good.mappingTensors { (tensor) throws(FileError) in
         guard tensor.name == "conv4_2/weight" else { return tensor }
         var values = try tensor.values.array()
         values[1000] = values[1000].nextUp

@@ -5,10 +5,14 @@ import VGGModel
 import VGGTensors
 
 @Suite struct CompressTests {
-  /// A small network D with seeded weights.
+  /// A small network D.
+  static func network(denseWidths: [Int] = [40, 30, 10]) throws -> Network {
+    try Network(.d, inputExtent: Extent(side: 64), widths: [2, 3, 4, 5, 6], denseWidths: denseWidths)
+  }
+
+  /// The same with seeded weights.
   static func model(seed: UInt64 = 1) throws -> Model {
-    let network = try Network(
-      .d, inputExtent: Extent(side: 64), widths: [2, 3, 4, 5, 6], denseWidths: [40, 30, 10])
+    let network = try network()
     var generator = SeededGenerator(seed: seed)
     let tensors = network.tensorRequirements.map { requirement in
       let values = (0..<requirement.shape.reduce(1, *)).map { _ in Float.random(in: -1...1, using: &generator)
@@ -28,7 +32,7 @@ import VGGTensors
 
   @Test func halfPrecisionIsTheNearestHalf() throws {
     let model = try Self.model()
-    let half = try model.converted(to: .fp16)
+    let half = try model.applying(.quantize(to: .fp16))
     for tensor in model.tensors {
       let (before, after) = (try tensor.values.array(), try Self.values(half, tensor.name))
       for (old, new) in zip(before, after) {
@@ -42,7 +46,7 @@ import VGGTensors
 
   @Test func bfloat16IsWithinHalfAUnit() throws {
     let model = try Self.model()
-    let narrow = try model.converted(to: .bf16)
+    let narrow = try model.applying(.quantize(to: .bf16))
     for (old, new) in zip(try Self.values(model, "conv3_2/weight"), try Self.values(narrow, "conv3_2/weight"))
     {
       #expect(new.bitPattern & 0xFFFF == 0)
@@ -53,7 +57,7 @@ import VGGTensors
   @Test(arguments: ["conv1_1/weight", "conv4_3/weight", "fc6/weight"])
   func int8IsWithinHalfAStep(_ name: String) throws {
     let model = try Self.model()
-    let small = try model.converted(to: .int8)
+    let small = try model.applying(.quantize(to: .int8))
     let tensor = try #require(small.tensor(name))
     guard let scales = tensor.quantization?.scales else {
       Issue.record("not int8")
@@ -79,7 +83,8 @@ import VGGTensors
 
   @Test func rangesOfQuantizedValuesAreTheSameAsTheWhole() throws {
     for precision in [Precision.int8, .fp16] {
-      let values = try #require(try Self.model().converted(to: precision).tensor("fc7/weight")).values
+      let values = try #require(try Self.model().applying(.quantize(to: precision)).tensor("fc7/weight"))
+        .values
       let whole = try values.array()
       var generator = SeededGenerator(seed: 5)
       for _ in 0..<100 {
@@ -103,14 +108,14 @@ import VGGTensors
     let model = try Model(
       network: network, tensors: tensors, preprocessing: nil,
       provenance: Provenance(sourceName: "test", sourceByteCount: 0, format: "test", generation: "test"))
-    let small = try model.converted(to: .int8)
+    let small = try model.applying(.quantize(to: .int8))
     #expect(try Self.values(small, "conv1_1/weight").allSatisfy { $0 == 0 })
   }
 
   @Test(arguments: [0.0, 0.1, 0.5, 0.9, 1.0])
   func pruningDropsTheSmallest(_ fraction: Double) throws {
     let model = try Self.model()
-    let pruned = try model.pruningDense(fraction: fraction)
+    let pruned = try model.applying(.prune(fraction: fraction))
     for tensor in model.tensors {
       let (before, after) = (try tensor.values.array(), try Self.values(pruned, tensor.name))
       guard tensor.role == .weight, tensor.layout == .inOut else {
@@ -130,18 +135,18 @@ import VGGTensors
   @Test func equalMagnitudesStayTogether() throws {
     let model = try Self.model()
     let name = "fc8/weight"
-    let equal = model.mappingTensors(pass: nil) { tensor in
+    let equal = model.mappingTensors { tensor in
       tensor.name == name
         ? tensor.replacing(
           values: MemoryValues((0..<tensor.count).map { $0 % 3 == 0 ? -0.5 : 0.5 }))
         : tensor
     }
-    #expect(try Self.values(equal.pruningDense(fraction: 0.5), name).allSatisfy { $0.magnitude == 0.5 })
-    #expect(try Self.values(equal.pruningDense(fraction: 1), name).allSatisfy { $0 == 0 })
+    #expect(try Self.values(equal.applying(.prune(fraction: 0.5)), name).allSatisfy { $0.magnitude == 0.5 })
+    #expect(try Self.values(equal.applying(.prune(fraction: 1)), name).allSatisfy { $0 == 0 })
   }
 
   @Test func passesFollowEachOther() throws {
-    let small = try Self.model().pruningDense(fraction: 0.8).converted(to: .int8)
+    let small = try Self.model().applying([.prune(fraction: 0.8), .quantize(to: .int8)])
     #expect(small.provenance.passes == [.prune(fraction: 0.8), .quantize(to: .int8, keeping: [])])
     let tensor = try #require(small.tensor("fc6/weight"))
     #expect(tensor.storage == .sparse)
@@ -149,25 +154,25 @@ import VGGTensors
   }
 
   @Test func droppingTheHeadLeavesTheFeatures() throws {
-    let features = try Self.model().droppingDense()
+    let features = try Self.model().applying(.dropDense)
     #expect(!features.network.hasTop)
     #expect(features.network.layers.last?.name == "pool5")
     #expect(features.tensors.count == 26)
   }
 
-  @Test func changesAreMeasured() throws {
+  @Test func distortionIsMeasured() throws {
     let model = try Self.model()
     let before = try #require(model.tensor("fc7/weight"))
-    let unchanged = try TensorChange(from: before, to: before)
+    let unchanged = try TensorDistortion(from: before, to: before)
     #expect(unchanged.largestError == 0 && unchanged.signalToNoise == .infinity)
-    let after = try #require(try model.pruningDense(fraction: 0.25).tensor("fc7/weight"))
-    let change = try TensorChange(from: before, to: after)
-    #expect(change.newZeroCount == before.count / 4)
+    let after = try #require(try model.applying(.prune(fraction: 0.25)).tensor("fc7/weight"))
+    let distortion = try TensorDistortion(from: before, to: after)
+    #expect(distortion.newZeroCount == before.count / 4)
     let (old, new) = (try before.values.array(), try after.values.array())
     let noise = zip(old, new).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
-    #expect((change.errorEnergy - noise).magnitude < 1e-9)
+    #expect((distortion.errorEnergy - noise).magnitude < 1e-9)
     let huge = Tensor(name: "t", role: .weight, shape: [2], values: MemoryValues([1, 1e30]))
     let infinite = Tensor(name: "t", role: .weight, shape: [2], values: MemoryValues([1, .infinity]))
-    #expect(try TensorChange(from: huge, to: infinite).overflowCount == 1)
+    #expect(try TensorDistortion(from: huge, to: infinite).overflowCount == 1)
   }
 }

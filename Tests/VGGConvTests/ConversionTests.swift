@@ -62,7 +62,7 @@ import VGGVerify
       var source = try OpenedModel(Self.digits)
       let bias = try #require(source.model.tensor("conv1_1/bias"))
       let values = ChangingValues(bias.values)
-      source.model = source.model.mappingTensors(pass: nil) { tensor in
+      source.model = source.model.mappingTensors { tensor in
         tensor.name == bias.name ? tensor.replacing(values: values) : tensor
       }
       let monitor = Recorder { values.change() }
@@ -100,7 +100,7 @@ import VGGVerify
       let source = try OpenedModel(Self.digits)
       let conversion = try source.convert(
         to: "\(folder)/model.vggw",
-        applying: [.dropDense, .quantize(to: .int8, keeping: .named(["conv1_1"]))])
+        applying: [.dropDense, .quantize(to: .int8, keeping: ["conv1_1"])])
       let report = try #require(conversion.compression)
       #expect(report.layers.count == 16)
       #expect(report.layers.filter { $0.stored == nil }.map(\.name) == ["fc6", "fc7", "fc8"])

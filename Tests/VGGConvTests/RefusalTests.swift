@@ -49,9 +49,9 @@ import VGGModel
   @Test func aLayerToKeepMustExist() throws {
     try withTemporaryFolder { folder in
       let source = try OpenedModel(Self.digits)
-      let steps: [CompressionStep] = [.dropDense, .quantize(to: .int8, keeping: .named(["conv1_1", "fc8"]))]
+      let passes: [Pass] = [.dropDense, .quantize(to: .int8, keeping: ["conv1_1", "fc8"])]
       let refusal = try error { () throws(FileError) in
-        try source.convert(to: "\(folder)/model.vggw", applying: steps)
+        try source.convert(to: "\(folder)/model.vggw", applying: passes)
       }
       #expect(refusal.code == "quantize.layer" && refusal.seen == "fc8")
       #expect(refusal.allowed?.hasSuffix("conv5_3") == true)

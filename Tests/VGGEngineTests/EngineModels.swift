@@ -50,7 +50,7 @@ extension Model {
 
   /// The same model with weights that do not lie in memory as they are.
   func hidingMemory() -> Model {
-    mappingTensors(pass: nil) {
+    mappingTensors {
       $0.replacing(values: HiddenValues(values: $0.values))
     }
   }

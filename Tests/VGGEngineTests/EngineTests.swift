@@ -209,7 +209,7 @@ import VGGTensors
 
   @Test(arguments: ["conv3_1/weight", "fc6/weight", "fc8/bias"])
   func weightsThatCannotBeRead(name: String) throws {
-    let model = try Self.model().mappingTensors(pass: nil) { tensor in
+    let model = try Self.model().mappingTensors { tensor in
       tensor.name == name
         ? tensor.replacing(values: BrokenValues(count: tensor.count)) : tensor
     }

@@ -170,7 +170,7 @@ import VGGTensors
     #expect(throws: EngineError.self) { try engine.run(Self.input(1, extent: Extent(side: 31))) }
     let foreign = Layer(name: "conv9_9", operation: .softmax)
     #expect(throws: EngineError.self) { try engine.evaluate(foreign, on: Self.input(1)) }
-    let broken = try Self.model().mappingTensors(pass: nil) { tensor in
+    let broken = try Self.model().mappingTensors { tensor in
       tensor.name == "conv2_1/weight"
         ? tensor.replacing(values: BrokenValues(count: tensor.count)) : tensor
     }

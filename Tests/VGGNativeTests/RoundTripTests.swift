@@ -178,9 +178,9 @@ import VGGTensors
   /// However they are stored, the same values have the same identity.
   @Test func identityDoesNotDependOnTheEncoding() throws {
     let model = try TestModels.model(TestModels.network())
-    let plain = model.mappingTensors(pass: nil) { $0.replacing(values: $0.values) }
+    let plain = model.mappingTensors { $0.replacing(values: $0.values) }
     #expect(try VGGWFile.weightsDigest(of: plain) == VGGWFile.weightsDigest(of: model))
-    let other = model.mappingTensors(pass: nil) { tensor in
+    let other = model.mappingTensors { tensor in
       guard tensor.name == "fc8/bias" else { return tensor }
       return tensor.replacing(values: MemoryValues([0, 0, 0, -0.0]))
     }

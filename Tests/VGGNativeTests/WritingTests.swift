@@ -128,7 +128,7 @@ import VGGTensors
   @Test func valuesThatTheirEncodingCannotHoldAreAFault() throws {
     let model = try TestModels.model(TestModels.network())
     for storage in Storage.allCases {
-      let wrong = model.mappingTensors(pass: nil) { tensor in
+      let wrong = model.mappingTensors { tensor in
         guard tensor.name == "fc7/bias" else { return tensor }
         let values = MemoryValues([1, 2, 0, 1.00001, 3, 1.00001])
         return tensor.replacing(.real(values, as: .float16), storage: storage)
@@ -149,7 +149,7 @@ import VGGTensors
         throw FileError(.malformed, code: "test", file: "source", "is broken")
       }
     }
-    let model = try TestModels.model(TestModels.network()).mappingTensors(pass: nil) {
+    let model = try TestModels.model(TestModels.network()).mappingTensors {
       $0.replacing(values: Failing(count: $0.count))
     }
     try withTemporaryFolder { folder in

@@ -37,7 +37,8 @@ import VGGTensors
     let sample = try Sample(Architecture.allCases[Int(seed) % 6], seed: seed)
     for savesMemory in [false, true] {
       let verification = try sample.verify(
-        sample.native().converted(to: precision), options: EngineOptions(savesMemory: savesMemory), seed: seed
+        sample.native().applying(.quantize(to: precision)), options: EngineOptions(savesMemory: savesMemory),
+        seed: seed
       )
       #expect(verification.verdict == .equivalent, "\(verification.reasons)")
       for (verdict, layer) in zip(verification.layers, sample.network.layers) where layer.hasWeights {
@@ -51,7 +52,7 @@ import VGGTensors
 
   @Test func prunedModelsAreWithinTheirBounds() throws {
     let sample = try Sample(seed: 8)
-    let pruned = try sample.native().pruningDense(fraction: 0.6).converted(to: .int8)
+    let pruned = try sample.native().applying([.prune(fraction: 0.6), .quantize(to: .int8)])
     let verification = try sample.verify(pruned)
     #expect(verification.faults.isEmpty && verification.layers.allSatisfy(\.passes), "\(verification.faults)")
   }
@@ -175,7 +176,7 @@ import VGGTensors
   @Test func aVerdictDoesNotDependOnTheMachine() throws {
     let sample = try Sample(seed: 9)
     let wrong = try sample.native { name, values in if name == "conv4_2/weight" { values[11] += 0.4 } }
-    for model in [wrong, try sample.native().converted(to: .int8)] {
+    for model in [wrong, try sample.native().applying(.quantize(to: .int8))] {
       var seen: Set<String> = []
       for instructionSet in InstructionSet.allCases where instructionSet.isAvailable {
         for threads in [1, 2, 5] {

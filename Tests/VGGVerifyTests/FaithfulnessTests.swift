@@ -31,15 +31,7 @@ import VGGTensors
         for index in values.indices where index % 5 == 0 { values[index] = index % 2 == 0 ? 0.25 : -0.25 }
       }
       let source = try sample.native(strange)
-      var model = source
-      for pass in passes {
-        switch pass {
-        case .quantize(let precision, let kept): model = try model.converted(to: precision, keeping: kept)
-        case .prune(let fraction): model = try model.pruningDense(fraction: fraction)
-        case .dropDense: model = try model.droppingDense()
-        case .unknown: break
-        }
-      }
+      let model = try source.applying(passes)
       #expect(model.provenance.passes == passes)
       let verification = try Verification(
         of: model, against: source, inputs: [sample.inputs().prefix(1)], depth: .outputs)
@@ -62,14 +54,7 @@ import VGGTensors
   ])
   func falseClaimsAreFound(_ declared: [Pass], _ applied: [Pass]) throws {
     let sample = try Sample(seed: 5)
-    var model = try sample.native()
-    for pass in applied {
-      switch pass {
-      case .quantize(let precision, let kept): model = try model.converted(to: precision, keeping: kept)
-      case .prune(let fraction): model = try model.pruningDense(fraction: fraction)
-      case .dropDense, .unknown: break
-      }
-    }
+    var model = try sample.native().applying(applied)
     model.provenance.passes = declared
     let verification = try sample.verify(model)
     #expect(verification.verdict == .different, "\(declared), \(applied)")
@@ -78,10 +63,10 @@ import VGGTensors
 
   @Test func scalesFollowFromTheSource() throws {
     let sample = try Sample(seed: 6)
-    let model = try sample.native().converted(to: .int8)
+    let model = try sample.native().applying(.quantize(to: .int8))
     let fc7 = try #require(sample.network.layers.first { $0.name == "fc7" })
     for change in [
-      ModelChange.scaled(channel: 3, by: 400), .scaled(channel: nil, by: 0.02), .exchangedScales(1, 2),
+      LayerChange.scaled(channel: 3, by: 400), .scaled(channel: nil, by: 0.02), .exchangedScales(1, 2),
       // One unit in the last place of one scale.
       .scaled(channel: 3, by: Float(1).nextUp),
     ] {
@@ -97,8 +82,8 @@ import VGGTensors
   /// Passes that came after those of the model it is compared with are repeated with that one.
   @Test func aModelIsJudgedAgainstTheOneItWasMadeOf() throws {
     let sample = try Sample(seed: 7)
-    let int8 = try sample.native().converted(to: .int8)
-    let pruned = try int8.pruningDense(fraction: 0.2)
+    let int8 = try sample.native().applying(.quantize(to: .int8))
+    let pruned = try int8.applying(.prune(fraction: 0.2))
     let inputs = [try sample.inputs()]
     let verification = try Verification(of: pruned, against: int8, inputs: inputs)
     #expect(verification.faults == [] && verification.passes == [.prune(fraction: 0.2)])
@@ -201,10 +186,10 @@ import VGGTensors
     let source = try headed(sample.source())
     let inputs = [try sample.inputs()]
     let int8 = try Verification(
-      of: headed(sample.native().converted(to: .int8)), against: source, inputs: inputs)
+      of: headed(sample.native().applying(.quantize(to: .int8))), against: source, inputs: inputs)
     #expect(int8.verdict == .equivalent, "\(int8.reasons)")
     let pruned = try Verification(
-      of: headed(sample.native().pruningDense(fraction: 0.95)), against: source, inputs: inputs)
+      of: headed(sample.native().applying(.prune(fraction: 0.95))), against: source, inputs: inputs)
     #expect(pruned.verdict == .faithfulButNotClose && pruned.closeness.outputDistance > 0.02)
     #expect(pruned.closeness.decisionCount == (activation == .sigmoid ? 3 : 0))
   }
@@ -217,7 +202,7 @@ import VGGTensors
     // Biases alone may well give the same class to all three pictures.
     let judged = try (1...8 as ClosedRange<UInt64>).map { seed in
       let sample = try Sample(seed: seed)
-      let model = try sample.native().pruningDense(fraction: 1)
+      let model = try sample.native().applying(.prune(fraction: 1))
       return (stated: try sample.verify(model, limits: limits), standard: try sample.verify(model))
     }.filter { $0.stated.closeness.sameDecisionCount < 3 }
     #expect(!judged.isEmpty)

@@ -13,7 +13,9 @@ import VGGTensors
   ) throws -> [FaultTrial] {
     // With 72 pixels a pooling has a row to round.
     let sample = try Sample(architecture, seed: seed, side: 72)
-    let (model, inputs) = (try sample.native().converted(to: precision), [try sample.inputs().prefix(1)])
+    let (model, inputs) = (
+      try sample.native().applying(.quantize(to: precision)), [try sample.inputs().prefix(1)]
+    )
     return try SeededFault.all(for: sample.network, seed: seed).compactMap { fault in
       try FaultTrial(fault, in: model, source: sample.source(), inputs: inputs)
     }
@@ -47,7 +49,7 @@ import VGGTensors
   /// What is stored sparse has zeros that must stand where the source's smallest weights are.
   @Test(arguments: [Precision.fp32, .int8]) func allAreFoundInSparseTensors(_ precision: Precision) throws {
     let sample = try Sample(.a, seed: 8)
-    let model = try sample.native().converted(to: precision).pruningDense(fraction: 0.4)
+    let model = try sample.native().applying([.quantize(to: precision), .prune(fraction: 0.4)])
     let inputs = [try sample.inputs().prefix(1)]
     let dense = try SeededFault.all(for: sample.network, seed: 8).filter { $0.layer.hasPrefix("fc") }
       .compactMap { try FaultTrial($0, in: model, source: sample.source(), inputs: inputs) }
@@ -67,7 +69,9 @@ import VGGTensors
     throws
   {
     let sample = try Sample(.a, seed: 6, side: 72, dense: [80])
-    let (model, inputs) = (try sample.native().converted(to: precision), [try sample.inputs().prefix(1)])
+    let (model, inputs) = (
+      try sample.native().applying(.quantize(to: precision)), [try sample.inputs().prefix(1)]
+    )
     let budget = 1 << 12
     let sound = try [Verification.standardBudget, budget].map {
       try Verification(of: model, against: sample.source(), inputs: inputs, budget: $0)
@@ -90,7 +94,7 @@ import VGGTensors
     var model = try sample.native()
     for layer in sample.network.layers {
       if case .convolution = layer.operation {
-        model = try #require(try ModelChange.rotatedKernels.applied(to: layer, of: model))
+        model = try #require(try LayerChange.rotatedKernels.applied(to: layer, of: model))
       }
     }
     let verification = try sample.verify(model)
@@ -102,7 +106,7 @@ import VGGTensors
   @Test func changesUndoThemselves() throws {
     let sample = try Sample(seed: 5, side: 72)
     let model = try sample.native()
-    let inverses: [(String, ModelChange, ModelChange)] = [
+    let inverses: [(String, LayerChange, LayerChange)] = [
       ("conv2_1", .rotatedKernels, .rotatedKernels), ("conv2_2", .transposedKernels, .transposedKernels),
       ("conv1_1", .reversedInputChannels, .reversedInputChannels),
       ("fc6", .flattenedByChannel(channels: 8), .flattenedByPixel(channels: 8)),
@@ -125,6 +129,6 @@ import VGGTensors
       #expect(before == after && before != between, "\(change)")
     }
     let conv = try #require(sample.network.layers.first)
-    #expect(try ModelChange.transposedDense.applied(to: conv, of: model) == nil)
+    #expect(try LayerChange.transposedDense.applied(to: conv, of: model) == nil)
   }
 }

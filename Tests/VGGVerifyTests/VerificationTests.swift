@@ -59,14 +59,14 @@ import VGGVerify
   @Test(arguments: [Precision.fp16, .bf16, .int8])
   func lowerPrecisionIsEquivalent(_ precision: Precision) throws {
     let sample = try Sample()
-    let verification = try sample.verify(sample.native().converted(to: precision))
+    let verification = try sample.verify(sample.native().applying(.quantize(to: precision)))
     #expect(verification.verdict == .equivalent, "\(verification.reasons)")
     #expect(verification.layers.allSatisfy(\.passes) && verification.closeness.outputDistance > 0)
     let requirements = Set(verification.weights.map(\.requirement))
     #expect(requirements == [.exact, precision == .int8 ? .quantized : .rounded])
     var strict = Verification.Limits()
     strict.accumulatedError = 1e-9
-    let converted = try sample.native().converted(to: precision)
+    let converted = try sample.native().applying(.quantize(to: precision))
     #expect(try sample.verify(converted, limits: strict).verdict == .faithfulButNotClose)
     strict = Verification.Limits()
     strict.outputDistance = 1e-12
@@ -79,14 +79,14 @@ import VGGVerify
     let wrong = try sample.native { name, values in
       if name == "fc7/weight" { values[17] += 0.01 }
     }
-    let verification = try sample.verify(wrong.converted(to: precision))
+    let verification = try sample.verify(wrong.applying(.quantize(to: precision)))
     #expect(verification.verdict == .different)
     #expect(verification.weights.first { !$0.passes }?.tensor == "fc7/weight")
   }
 
   @Test func prunedWeightsAreCounted() throws {
     let sample = try Sample()
-    let verification = try sample.verify(sample.native().pruningDense(fraction: 0.25))
+    let verification = try sample.verify(sample.native().applying(.prune(fraction: 0.25)))
     #expect(verification.faults.isEmpty, "\(verification.faults)")
     let pruned = verification.weights.map(\.prunedCount).reduce(0, +)
     #expect(pruned == 96 + 33 + 27)  // A quarter of 32 x 12, of 12 x 11 and of 11 x 10, rounded down.
@@ -94,7 +94,7 @@ import VGGVerify
 
   @Test func aMissingTensorIsADifference() throws {
     let sample = try Sample()
-    let features = try sample.native().droppingDense()
+    let features = try sample.native().applying(.dropDense)
     // It says that it has no head, and is what it says, but classifies no more.
     let declared = try sample.verify(features)
     #expect(declared.verdict == .faithfulButNotClose && declared.losesNothingButItsHead)

@@ -42,7 +42,7 @@ let importCommand = Command(
   try opened.requireSource()
   if let labels = arguments[ModelOptions.labels] { opened = try opened.labelled(by: labels) }
   let conversion = try opened.convert(
-    to: output, applying: ModelOptions.steps(arguments), by: arguments, console)
+    to: output, applying: ModelOptions.passes(arguments), by: arguments, console)
   let (source, written) = (opened.model, conversion.file)
   conversion.compression?.warn(console)
   if console.isJSON {

@@ -68,7 +68,7 @@ let pruneCommand = Command(
 
 /// Opens a native model, makes it smaller, judges and writes the result, and prints what changed.
 private func compress(
-  _ arguments: Arguments, _ console: Console, _ step: CompressionStep
+  _ arguments: Arguments, _ console: Console, _ pass: Pass
 ) throws -> ExitStatus {
   guard let output = arguments[ModelOptions.output] else {
     throw UsageError("-o is missing: where to write the model")
@@ -77,7 +77,7 @@ private func compress(
   let opened = try OpenedModel(
     arguments.positionals[0], options: ModelOptions.modelOptions(arguments), progress: console)
   try opened.requireNative()
-  let conversion = try opened.convert(to: output, applying: [step], by: arguments, console)
+  let conversion = try opened.convert(to: output, applying: [pass], by: arguments, console)
   let written = conversion.file
   conversion.compression?.warn(console)
   if console.isJSON {

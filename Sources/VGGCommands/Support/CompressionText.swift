@@ -24,20 +24,20 @@ extension CompressionReport {
         table.add([layer.name, Format.bytes(layer.bytesBefore), "dropped"])
         continue
       }
-      let change = stored.change
+      let distortion = stored.distortion
       var cells = [
         layer.name, Format.bytes(layer.bytesBefore), Format.bytes(stored.bytes),
-        Format.fixed(Double(stored.bytes) * 8 / Double(change.count), 2),
-        Format.percent(Double(change.zeroCount) / Double(change.count), decimals: 1),
-        Format.scientific(change.largestError),
-        change.errorEnergy == 0 ? "exact" : "\(Format.fixed(change.signalToNoise, 1)) dB",
+        Format.fixed(Double(stored.bytes) * 8 / Double(distortion.count), 2),
+        Format.percent(Double(distortion.zeroCount) / Double(distortion.count), decimals: 1),
+        Format.scientific(distortion.largestError),
+        distortion.errorEnergy == 0 ? "exact" : "\(Format.fixed(distortion.signalToNoise, 1)) dB",
       ]
       if stored.elementType.isNarrowFloat {
         cells += [
-          Format.scientific(Double(change.smallestMagnitude)),
-          Format.scientific(Double(change.largestMagnitude)),
-          Format.grouped(change.subnormalCount), Format.grouped(change.newZeroCount),
-          Format.grouped(change.overflowCount),
+          Format.scientific(Double(distortion.smallestMagnitude)),
+          Format.scientific(Double(distortion.largestMagnitude)),
+          Format.grouped(distortion.subnormalCount), Format.grouped(distortion.newZeroCount),
+          Format.grouped(distortion.overflowCount),
         ]
       }
       table.add(cells)
@@ -54,9 +54,9 @@ extension CompressionReport {
   /// Notes of what a user must not overlook.
   func warn(_ console: Console) {
     for layer in layers {
-      guard let stored = layer.stored, stored.change.overflowCount > 0 else { continue }
+      guard let stored = layer.stored, stored.distortion.overflowCount > 0 else { continue }
       console.note(
-        "\(layer.name): \(Format.grouped(stored.change.overflowCount)) values are too large for "
+        "\(layer.name): \(Format.grouped(stored.distortion.overflowCount)) values are too large for "
           + stored.elementType.name)
     }
   }
@@ -70,16 +70,17 @@ extension CompressionReport {
             "layer": .string(layer.name), "bytesBefore": .integer(Int64(layer.bytesBefore)), "bytesAfter": 0,
           ]
         }
-        let change = stored.change
+        let distortion = stored.distortion
         return [
           "layer": .string(layer.name), "bytesBefore": .integer(Int64(layer.bytesBefore)),
           "bytesAfter": .integer(Int64(stored.bytes)), "elementType": .string(stored.elementType.name),
-          "zeros": .integer(Int64(change.zeroCount)), "newZeros": .integer(Int64(change.newZeroCount)),
-          "subnormals": .integer(Int64(change.subnormalCount)),
-          "overflows": .integer(Int64(change.overflowCount)),
-          "smallestMagnitude": .number(Double(change.smallestMagnitude)),
-          "largestMagnitude": .number(Double(change.largestMagnitude)),
-          "largestError": .number(change.largestError), "sqnr": .number(change.signalToNoise),
+          "zeros": .integer(Int64(distortion.zeroCount)),
+          "newZeros": .integer(Int64(distortion.newZeroCount)),
+          "subnormals": .integer(Int64(distortion.subnormalCount)),
+          "overflows": .integer(Int64(distortion.overflowCount)),
+          "smallestMagnitude": .number(Double(distortion.smallestMagnitude)),
+          "largestMagnitude": .number(Double(distortion.largestMagnitude)),
+          "largestError": .number(distortion.largestError), "sqnr": .number(distortion.signalToNoise),
         ]
       })
   }

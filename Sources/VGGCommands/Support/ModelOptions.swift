@@ -116,20 +116,21 @@ enum ModelOptions {
     case rgb
   }
 
-  /// The steps that `--drop-fc`, `--prune-fc` and `--to` of `import` ask for.
-  static func steps(_ arguments: Arguments) -> [CompressionStep] {
-    var steps: [CompressionStep] = []
-    if arguments[dropDense] { steps.append(.dropDense) }
-    if let fraction = arguments[pruneDense] { steps.append(.prune(fraction: fraction)) }
+  /// The passes that `--drop-fc`, `--prune-fc` and `--to` of `import` ask for.
+  static func passes(_ arguments: Arguments) -> [Pass] {
+    var passes: [Pass] = []
+    if arguments[dropDense] { passes.append(.dropDense) }
+    if let fraction = arguments[pruneDense] { passes.append(.prune(fraction: fraction)) }
     if let precision = arguments[precision], precision != .fp32 {
-      steps.append(quantization(to: precision, arguments))
+      passes.append(quantization(to: precision, arguments))
     }
-    return steps
+    return passes
   }
 
-  /// A change of precision, but for the layers that `--keep` names.
-  static func quantization(to precision: Precision, _ arguments: Arguments) -> CompressionStep {
-    .quantize(to: precision, keeping: arguments[kept] ?? .named([]))
+  /// A change of precision, but for the layers that `--keep` names; those that `--keep auto` finds are still to be added.
+  static func quantization(to precision: Precision, _ arguments: Arguments) -> Pass {
+    guard case .named(let names) = arguments[kept] else { return .quantize(to: precision) }
+    return .quantize(to: precision, keeping: names)
   }
 
   /// A channel order that a network can be made to take.

@@ -1,6 +1,8 @@
 internal import CommandLineKit
 internal import VGGBytes
+internal import VGGCompress
 internal import VGGConv
+internal import VGGModel
 
 extension OpenedModel {
   /// Opens what a command was given, and says what a user should know of how it was read.
@@ -19,11 +21,13 @@ extension OpenedModel {
   ///
   /// - Throws: A `UsageError` where the network has no layer that `--keep` names.
   func convert(
-    to output: String, applying steps: [CompressionStep], by arguments: Arguments, _ console: Console
+    to output: String, applying passes: [Pass], by arguments: Arguments, _ console: Console
   ) throws -> Conversion {
     do throws(FileError) {
+      var passes = passes
+      if case .auto = arguments[ModelOptions.kept] { passes = try model.sparingHarmedLayers(in: passes) }
       return try convert(
-        to: output, applying: steps,
+        to: output, applying: passes,
         judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
         overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
     } catch {

@@ -21,7 +21,7 @@ public struct CompressionReport: Sendable {
     /// The stored bytes.
     public let bytes: Int
     /// What the values differ by.
-    public let change: TensorChange
+    public let distortion: TensorDistortion
     /// How they are stored.
     public let elementType: ElementType
   }
@@ -55,7 +55,7 @@ public struct CompressionReport: Sendable {
         valueCount += tensor.count
         guard tensor.role == .weight else { continue }
         layer.stored = StoredWeight(
-          bytes: newSize, change: try TensorChange(from: tensor, to: changed),
+          bytes: newSize, distortion: try TensorDistortion(from: tensor, to: changed),
           elementType: changed.elementType)
       }
       if tensor.role == .weight { layers.append(layer) }

@@ -1,5 +1,7 @@
 internal import Glibc
 public import VGGBytes
+internal import VGGCompress
+internal import VGGEngine
 internal import VGGKeras
 public import VGGModel
 public import VGGNative
@@ -12,7 +14,7 @@ public struct Conversion: Sendable {
   public let file: NativeFile
   /// What came of judging it against its origin; nil where nobody wanted that.
   public let judgement: Judgement?
-  /// What the steps did to each layer; nil where there were none.
+  /// What the passes did to each layer; nil where there were none.
   public let compression: CompressionReport?
 
   /// The model that was written.
@@ -20,27 +22,29 @@ public struct Conversion: Sendable {
 }
 
 extension OpenedModel {
-  /// Writes the model as a native file, made smaller by some steps.
+  /// Writes the model as a native file, made smaller by some passes.
   ///
   /// It is judged before it gets its name. One that is not what it was to be is not written; one that is no longer close to its
   /// origin is written, and the judgement says so.
   ///
   /// - Parameters:
   ///   - path: Where to write it.
-  ///   - steps: What makes it smaller, in order; none: the weights stay as they are, bit for bit.
+  ///   - passes: What makes it smaller, in order; none: the weights stay as they are, bit for bit.
   ///   - judging: What it is judged with; nil: it is not judged.
   ///   - overwrites: Whether a file of that name is replaced.
   ///   - tool: The program that writes, such as "vggconv 1.0.0", for the file's manifest.
   ///   - progress: Is told how far it has come.
   /// - Throws: `cannotCreate` where the file exists and is not to be replaced; `fault` where it would not be what it was to be;
-  ///   what a step cannot do with this model.
+  ///   what a pass cannot do with this model.
   @discardableResult
   public func convert(
-    to path: String, applying steps: [CompressionStep] = [], judging: JudgingOptions? = JudgingOptions(),
+    to path: String, applying passes: [Pass] = [], judging: JudgingOptions? = JudgingOptions(),
     overwrites: Bool = false, tool: String = "vggconv", progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> Conversion {
     try Conversion.requireFree(path, overwrites: overwrites)
-    let converted = try model.applying(steps, file: self.path)
+    let converted = try model.applying(
+      passes,
+      in: PassContext(engine: judging?.engine ?? EngineOptions(), scratchFolder: options.scratchFolder))
     let staged = try stage(converted, to: path, overwrites: overwrites, tool: tool, progress)
     let judgement = try judging.map { options throws(FileError) in
       try Judgement(of: staged.file, against: self, options, progress)
@@ -48,7 +52,7 @@ extension OpenedModel {
     try staged.publish()
     return Conversion(
       origin: self, file: staged.file, judgement: judgement,
-      compression: steps.isEmpty ? nil : try CompressionReport(from: model, in: native, to: staged.file))
+      compression: passes.isEmpty ? nil : try CompressionReport(from: model, in: native, to: staged.file))
   }
 
   /// Writes a model that was made of this one to a file that has no name yet.

@@ -6,7 +6,7 @@ internal import VGGTensors
 /// What explains that a model is different: a change that makes its layers right.
 public struct Diagnosis: Sendable {
   /// The change that undoes the mistake.
-  public var change: ModelChange
+  public var change: LayerChange
   /// The layers that it makes right, the first bad one in front.
   public var layers: [String]
 }
@@ -44,8 +44,8 @@ extension Diagnosis {
   }
 
   private init?(
-    _ layer: Layer, of model: Model, _ suspects: [ModelChange],
-    passes: (ModelChange, String) throws(EngineError) -> Bool
+    _ layer: Layer, of model: Model, _ suspects: [LayerChange],
+    passes: (LayerChange, String) throws(EngineError) -> Bool
   ) throws(EngineError) {
     for change in suspects where try passes(change, layer.name) {
       self.init(change: change, layers: [layer.name])
@@ -71,7 +71,7 @@ private struct SourceTrial {
   let input: FeatureMap
   let options: EngineOptions
 
-  func suspects(for layer: Layer) throws(EngineError) -> [ModelChange] {
+  func suspects(for layer: Layer) throws(EngineError) -> [LayerChange] {
     var suspects = layer.suspects(in: model)
     guard let original = source.network.layers.first(where: { $0.name == layer.name }) else { return [] }
     if case .normalization(let constants) = original.operation {
@@ -94,7 +94,7 @@ private struct SourceTrial {
     return suspects
   }
 
-  func passes(_ change: ModelChange, layer name: String) throws(EngineError) -> Bool {
+  func passes(_ change: LayerChange, layer name: String) throws(EngineError) -> Bool {
     let layer = model.network.layers.first { $0.name == name }
     guard let layer, let changed = try changed(change, layer),
       let original = source.network.layers.first(where: { $0.name == name }),
@@ -110,7 +110,7 @@ private struct SourceTrial {
     ).judge(step).verdict.local.passes && own.outputShapeEquals(original, for: step.sourceInput.shape)
   }
 
-  private func changed(_ change: ModelChange, _ layer: Layer) throws(EngineError) -> Model? {
+  private func changed(_ change: LayerChange, _ layer: Layer) throws(EngineError) -> Model? {
     do throws(FileError) { return try change.applied(to: layer, of: model) } catch { throw .weights(error) }
   }
 
@@ -156,9 +156,9 @@ private struct RecordingTrial {
   let recording: RecordedActivations
   let options: EngineOptions
 
-  func suspects(for layer: Layer) throws(EngineError) -> [ModelChange] { layer.suspects(in: model) }
+  func suspects(for layer: Layer) throws(EngineError) -> [LayerChange] { layer.suspects(in: model) }
 
-  func passes(_ change: ModelChange, layer name: String) throws(EngineError) -> Bool {
+  func passes(_ change: LayerChange, layer name: String) throws(EngineError) -> Bool {
     var options = options
     options.savesMemory = true
     let changed: Model?
@@ -184,14 +184,14 @@ private struct RecordingTrial {
 
 extension Layer {
   /// The usual mistakes that a layer of its kind may suffer from, undone.
-  fileprivate func suspects(in model: Model) -> [ModelChange] {
+  fileprivate func suspects(in model: Model) -> [LayerChange] {
     switch operation {
     case .pooling(let pooling): return [.rounding(pooling.rounding == .floor ? .ceiling : .floor)]
     case .normalization(let own): return own.suspects
     case .softmax, .sigmoid: return []
     case .convolution, .dense: break
     }
-    var suspects: [ModelChange] = [.rotatedKernels, .transposedKernels]
+    var suspects: [LayerChange] = [.rotatedKernels, .transposedKernels]
     if self == model.network.layers.first { suspects.append(.reversedInputChannels) }
     if case .dense = operation {
       suspects = []
@@ -216,8 +216,8 @@ extension Layer {
 
 extension LocalResponseNormalization {
   /// The constants that programs take for one another: k of 1 and 2, alpha of an element and of the window.
-  fileprivate var suspects: [ModelChange] {
-    var suspects: [ModelChange] = []
+  fileprivate var suspects: [LayerChange] {
+    var suspects: [LayerChange] = []
     for k in [k, 1, 2] {
       for factor in [1, Double(size), 1 / Double(size)] {
         var constants = self

@@ -24,7 +24,7 @@ public struct RuinedModel: Sendable {
       if passes.isEmpty, try !model.differs(from: source) { return }
       ruined.append(RuinedModel(name: name, model: model))
     }
-    func changed(_ model: Model, _ layers: [Layer], _ change: ModelChange) throws(FileError) -> Model {
+    func changed(_ model: Model, _ layers: [Layer], _ change: LayerChange) throws(FileError) -> Model {
       var model = model
       for layer in layers { model = try change.applied(to: layer, of: model) ?? model }
       return model

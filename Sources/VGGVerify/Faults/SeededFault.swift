@@ -10,7 +10,7 @@ public struct SeededFault: Sendable {
   /// The layer that it is planted in.
   public var layer: String
   /// What is done to the layer.
-  public var change: ModelChange
+  public var change: LayerChange
 
   /// The kinds of mistakes.
   public enum Kind: String, CaseIterable, Sendable {
@@ -59,7 +59,7 @@ public struct SeededFault: Sendable {
     var random = SplitMix64(state: seed)
     func index(below count: Int) -> Int { Int(random.next() % UInt64(max(1, count))) }
     var faults: [SeededFault] = []
-    func plant(_ kind: Kind, _ layer: Layer, _ change: ModelChange) {
+    func plant(_ kind: Kind, _ layer: Layer, _ change: LayerChange) {
       faults.append(SeededFault(kind: kind, layer: layer.name, change: change))
     }
     let classLayer = network.layers.last { if case .dense = $0.operation { true } else { false } }

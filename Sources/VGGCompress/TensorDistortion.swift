@@ -4,7 +4,7 @@ public import VGGBytes
 public import VGGTensors
 
 /// What a pass did to a tensor's values.
-public struct TensorChange: Sendable {
+public struct TensorDistortion: Sendable {
   /// The largest absolute difference.
   public var largestError = 0.0
   /// The sum of the squared differences.
@@ -37,7 +37,7 @@ public struct TensorChange: Sendable {
     let outputs = before.shape[before.shape.count - 1]
     let tiles = old.tiles(rowLength: outputs)
     let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
-      var part = TensorChange()
+      var part = TensorDistortion()
       try old.forEachBlock(of: tiles[index], rowLength: outputs) { block, old throws(FileError) in
         // Whole rows that are neighbours are compared at once.
         let columns = block.columns.count
@@ -46,7 +46,7 @@ public struct TensorChange: Sendable {
           let place = block.row(start / columns) * outputs + block.columns.lowerBound
           try new.withValues(place..<place + runLength) { new throws(FileError) in
             let old = UnsafeBufferPointer(rebasing: old[start..<start + runLength])
-            part.add(TensorChange(from: old, to: new, smallestNormal: smallestNormal))
+            part.add(TensorDistortion(from: old, to: new, smallestNormal: smallestNormal))
           }
         }
       }
@@ -80,7 +80,7 @@ public struct TensorChange: Sendable {
     smallestMagnitude = difference.smallestMagnitude
   }
 
-  private mutating func add(_ other: TensorChange) {
+  private mutating func add(_ other: TensorDistortion) {
     largestError = max(largestError, other.largestError)
     errorEnergy += other.errorEnergy
     signalEnergy += other.signalEnergy

@@ -1,17 +1,33 @@
 internal import CVGGKernels
-public import VGGBytes
-public import VGGModel
+internal import VGGBytes
+internal import VGGModel
 internal import VGGTensors
 
-extension Model {
-  /// The model with the weights stored in another precision, rounded to nearest, ties to even.
+/// Stores the weights in another precision, rounded to nearest, ties to even; a sparse tensor stays sparse.
+struct QuantizePass: ModelPass {
+  private let precision: Precision
+  /// The layers whose weights stay as they are, in the network's order.
+  private let kept: [String]
+
+  var declaration: Pass { .quantize(to: precision, keeping: kept) }
+
+  /// Creates a pass for a model.
   ///
-  /// A sparse tensor stays sparse.
-  ///
-  /// - Parameter kept: The names of layers whose weights stay as they are.
-  public func converted(to precision: Precision, keeping kept: [String] = []) throws(FileError) -> Model {
+  /// - Throws: `unsupported` with the code `quantize.layer` where a layer to keep is none of the network's that have weights.
+  init(to precision: Precision, keeping names: [String], in model: Model) throws(FileError) {
+    let known = model.network.layers.filter { !$0.tensorRequirements.isEmpty }.map(\.name)
+    if let unknown = names.first(where: { !known.contains($0) }) {
+      throw FileError(
+        .unsupported, code: "quantize.layer", file: model.provenance.sourceName,
+        "has no layer of that name to keep", seen: unknown, allowed: known.joined(separator: ", "))
+    }
+    self.precision = precision
+    kept = known.filter(names.contains)
+  }
+
+  func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
     let keptWeights = Set(kept.map { "\($0)/weight" })
-    return try mappingTensors(pass: .quantize(to: precision, keeping: kept)) { (tensor) throws(FileError) in
+    return try model.mappingTensors { (tensor) throws(FileError) in
       guard tensor.role == .weight, !keptWeights.contains(tensor.name) else { return tensor }
       switch precision {
       case .fp32: return tensor.replacing(.real(tensor.values, as: .float32))
@@ -23,7 +39,7 @@ extension Model {
         let scales = try tensor.values.int8Scales(outputs: tensor.shape[tensor.shape.count - 1])
         if let channel = scales.firstIndex(where: { !$0.isFinite }) {
           throw FileError(
-            .malformed, code: "quantize.nonfinite", file: provenance.sourceName,
+            .malformed, code: "quantize.nonfinite", file: model.provenance.sourceName,
             "has values that int8 cannot hold", place: "tensor \(tensor.name), output channel \(channel)",
             seen: scales[channel].isNaN ? "nan" : "inf", allowed: "finite numbers",
             advice: "--keep \(tensor.name.prefix { $0 != "/" }) leaves the layer as it is")
@@ -33,25 +49,6 @@ extension Model {
           .codes(QuantizedCodes(base: tensor.values, quantization: quantization), quantization))
       }
     }
-  }
-}
-
-extension Model {
-  /// The layers that another precision would harm most, in their order: those whose weights would have less than some
-  /// ratio of signal to error, or a value out of range.
-  ///
-  /// - Parameter decibels: The least ratio that is good enough.
-  public func layersHarmed(by precision: Precision, below decibels: Double) throws(FileError) -> [String] {
-    let converted = try converted(to: precision)
-    var harmed: [String] = []
-    for layer in network.layers {
-      guard let before = tensor(layer.weightName), let after = converted.tensor(layer.weightName) else {
-        continue
-      }
-      let change = try TensorChange(from: before, to: after)
-      if change.overflowCount > 0 || change.signalToNoise < decibels { harmed.append(layer.name) }
-    }
-    return harmed
   }
 }
 

@@ -1,20 +1,28 @@
 internal import Synchronization
-public import VGGBytes
-public import VGGModel
+internal import VGGBytes
+internal import VGGModel
 internal import VGGTensors
 
-extension Model {
-  /// The model with the smallest weights of each dense layer set to zero and these layers stored sparse.
-  ///
-  /// Weights of equal magnitude are kept or dropped together, so never more than the fraction is dropped. Zeros of either
-  /// sign become +0, which a sparse tensor does not store.
-  ///
-  /// - Parameter fraction: The part of each dense layer's weights to drop, from 0 to 1.
-  public func pruningDense(fraction: Double) throws(FileError) -> Model {
-    let denseWeights = Set(network.layers.filter(\.isDense).map(\.weightName))
-    return try mappingTensors(pass: .prune(fraction: fraction)) { (tensor) throws(FileError) in
+/// Sets the smallest weights of each dense layer to zero and stores these layers sparse.
+///
+/// Weights of equal magnitude are kept or dropped together, so never more than the fraction is dropped. Zeros of either
+/// sign become +0, which a sparse tensor does not store.
+struct PruneDensePass: ModelPass {
+  /// The part of each dense layer's weights to drop, from 0 to 1.
+  let fraction: Double
+
+  var declaration: Pass { .prune(fraction: fraction) }
+
+  func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
+    guard (0...1).contains(fraction) else {
+      throw FileError(
+        .unsupported, code: "prune.fraction", file: model.provenance.sourceName,
+        "cannot lose such a part of its weights", seen: "\(fraction)", allowed: "0 to 1")
+    }
+    let denseWeights = Set(model.network.layers.filter(\.isDense).map(\.weightName))
+    return try model.mappingTensors { (tensor) throws(FileError) in
       guard denseWeights.contains(tensor.name) else { return tensor }
-      let dropCount = Int((Double(tensor.count) * min(max(fraction, 0), 1)).rounded(.down))
+      let dropCount = Int((Double(tensor.count) * fraction).rounded(.down))
       let cut = try tensor.values.magnitude(ofAtMost: dropCount)
       switch tensor.content {
       case .real(let values, let type):
@@ -23,21 +31,6 @@ extension Model {
         let pruned = PrunedCodes(base: codes, scales: quantization.scales, keptFrom: cut)
         return tensor.replacing(.codes(pruned, quantization), storage: .sparse)
       }
-    }
-  }
-
-  /// The model without its dense layers: the features in front of them.
-  public func droppingDense() throws(FileError) -> Model {
-    let features = network.withoutDense
-    let needed = Set(features.tensorRequirements.map(\.name))
-    var provenance = self.provenance
-    provenance.passes.append(.dropDense)
-    do throws(ShapeError) {
-      return try Model(
-        network: features, tensors: tensors.filter { needed.contains($0.name) }, preprocessing: preprocessing,
-        labels: [], provenance: provenance)
-    } catch {
-      throw FileError(.fault, code: "compress.drop", file: provenance.sourceName, error.description)
     }
   }
 }

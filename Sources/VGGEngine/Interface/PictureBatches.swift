@@ -1,5 +1,3 @@
-public import VGGEngine
-
 /// Batches of preprocessed pictures that are read one at a time, as many as there are.
 public struct PictureBatches {
   /// The number of batches.
@@ -18,7 +16,7 @@ public struct PictureBatches {
   }
 
   /// Batches that are in memory.
-  init(_ batches: [FeatureMap]) {
+  public init(_ batches: [FeatureMap]) {
     self.init(count: batches.count) { batches[$0] }
   }
 

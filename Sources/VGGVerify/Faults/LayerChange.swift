@@ -4,7 +4,7 @@ public import VGGModel
 public import VGGTensors
 
 /// A change to one layer of a model: what a mistake does to it, and what undoes the mistake.
-public enum ModelChange: Equatable, Sendable {
+public enum LayerChange: Equatable, Sendable {
   /// Kernels turned by 180 degrees: correlation for convolution.
   case rotatedKernels
   /// Rows and columns of kernels exchanged.
@@ -181,7 +181,7 @@ public enum ModelChange: Equatable, Sendable {
 extension Model {
   /// The same model with other values of some tensors; it does not say so in its provenance.
   fileprivate func mapping(_ transform: (Tensor) -> Tensor) -> Model {
-    mappingTensors(pass: nil, transform)
+    mappingTensors(transform)
   }
 
   /// The same model with another operation of a layer, which needs the same tensors.

@@ -1,6 +1,4 @@
 public import VGGBytes
-public import VGGEngine
-internal import VGGVerify
 
 extension FileError {
   /// What an engine threw, as an error of the file whose model was run.
@@ -15,14 +13,6 @@ extension FileError {
     case .unavailable: self.init(.unavailable, code: "engine.unavailable", file: file, error.description)
     case .tap(let error):
       self = error as? FileError ?? FileError(.fault, code: "engine.tap", file: file, "\(error)")
-    }
-  }
-
-  /// What a verification threw, as an error of the file that was verified.
-  init(_ error: VerificationError, file: String) {
-    switch error {
-    case .file(let error): self = error
-    case .engine(let error): self.init(error, file: file)
     }
   }
 }

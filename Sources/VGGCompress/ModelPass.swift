@@ -1,0 +1,54 @@
+public import VGGBytes
+public import VGGModel
+
+/// What makes another model of a model: with other values, in other types, or with other layers.
+///
+/// A pass does its work and says by a ``declaration`` what it is, but does not write that into the provenance: it is applied by
+/// `Model.applying(_:in:)`, which does.
+public protocol ModelPass {
+  /// What is to be read in the provenance: the pass with all that it takes to do it again.
+  var declaration: Pass { get }
+
+  /// Makes the other model; whatever its provenance says counts for nothing.
+  ///
+  /// - Parameters:
+  ///   - model: The model as the passes before left it.
+  ///   - context: What the pass may use.
+  func apply(to model: Model, in context: PassContext) throws(FileError) -> Model
+}
+
+extension Model {
+  /// The model that a pass makes of this one: it comes from where this one comes from, and has gone through one more pass.
+  public func applying(
+    _ pass: some ModelPass, in context: PassContext = PassContext()
+  ) throws(FileError) -> Model {
+    var result = try pass.apply(to: self, in: context)
+    result.provenance = provenance
+    result.provenance.passes.append(pass.declaration)
+    return result
+  }
+
+  /// The model that a declared pass makes of this one.
+  ///
+  /// - Throws: `unsupported` with the code `pass.unknown` for a pass that this program does not know, and what the pass cannot
+  ///   do with this model.
+  public func applying(_ pass: Pass, in context: PassContext = PassContext()) throws(FileError) -> Model {
+    switch pass {
+    case .quantize(let precision, let kept):
+      try applying(QuantizePass(to: precision, keeping: kept, in: self), in: context)
+    case .prune(let fraction): try applying(PruneDensePass(fraction: fraction), in: context)
+    case .dropDense: try applying(DropDensePass(), in: context)
+    case .unknown(let text):
+      throw FileError(
+        .unsupported, code: "pass.unknown", file: provenance.sourceName,
+        "cannot go through a pass that this program does not know", seen: text)
+    }
+  }
+
+  /// The model after some declared passes, one after the other.
+  public func applying(_ passes: [Pass], in context: PassContext = PassContext()) throws(FileError) -> Model {
+    var model = self
+    for pass in passes { model = try model.applying(pass, in: context) }
+    return model
+  }
+}

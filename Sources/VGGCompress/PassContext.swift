@@ -1,0 +1,24 @@
+public import VGGBytes
+public import VGGEngine
+
+/// What a pass may use besides the model that it is applied to.
+///
+/// Threads are those of `Workers.current`, as everywhere.
+public struct PassContext {
+  /// How networks are run: `engine.engine(for:)` prepares any model.
+  public var engine: EngineOptions
+  /// Preprocessed pictures like those that the model is made for; none where nobody gave any.
+  public var calibration: PictureBatches
+  /// Where a `ScratchFile` may live that holds what is too large for private memory.
+  public var scratchFolder: String
+
+  /// Creates a context; what is not given is what the machine offers, without pictures.
+  public init(
+    engine: EngineOptions = EngineOptions(), calibration: PictureBatches = .none,
+    scratchFolder: String = ScratchFile.standardFolder
+  ) {
+    self.engine = engine
+    self.calibration = calibration
+    self.scratchFolder = scratchFolder
+  }
+}

@@ -1,0 +1,20 @@
+internal import VGGBytes
+internal import VGGModel
+internal import VGGTensors
+
+/// Leaves the dense layers and what follows them out: the model gives the features in front of them.
+struct DropDensePass: ModelPass {
+  var declaration: Pass { .dropDense }
+
+  func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
+    let features = model.network.withoutDense
+    let needed = Set(features.tensorRequirements.map(\.name))
+    do throws(ShapeError) {
+      return try Model(
+        network: features, tensors: model.tensors.filter { needed.contains($0.name) },
+        preprocessing: model.preprocessing, labels: [], provenance: model.provenance)
+    } catch {
+      throw FileError(.fault, code: "compress.drop", file: model.provenance.sourceName, error.description)
+    }
+  }
+}

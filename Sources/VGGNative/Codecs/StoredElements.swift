@@ -20,7 +20,7 @@ struct StoredElements: Sendable {
     self.bytes = bytes
     self.path = path
     count = record.count
-    elementByteCount = record.elementType.byteCount
+    elementByteCount = record.elementType.unitByteCount
     switch record.storage {
     case .sparse: try checkTable()
     case .raw:
@@ -155,7 +155,7 @@ struct StoredValues: TensorValues {
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     guard !range.isEmpty else { return }
-    let size = ElementType.real(type).byteCount
+    let size = ElementType.real(type).unitByteCount
     if let raw = elements.raw {
       return raw.withBytes { bytes in
         if let base = bytes.baseAddress { type.decode(base + range.lowerBound * size, into: destination) }

@@ -262,15 +262,16 @@ extension DeclaredTensor {
         + "but the passes make it \(text(elementType, storage))"
     }
     let (own, scales) = (tensor.quantization?.scales ?? [], quantization?.scales ?? [])
-    guard own.count == scales.count, tensor.quantization?.grouping == quantization?.grouping else {
-      return "has \(own.count) scales instead of \(scales.count)"
-    }
-    guard tensor.quantization?.zeroPoints == quantization?.zeroPoints else { return "has other zero points" }
+    let unit = quantization.map { $0.grouping == .outputChannel } ?? true ? "channel" : "group"
+    guard own.count == scales.count else { return "has \(own.count) scales for \(scales.count) \(unit)s" }
+    guard tensor.quantization?.grouping == quantization?.grouping,
+      tensor.quantization?.zeroPoints == quantization?.zeroPoints
+    else { return "has other groups of scales, or other zero points" }
     let wrong = scales.indices.filter { own[$0].bitPattern != scales[$0].bitPattern }
     guard let first = wrong.first else { return nil }
     return
-      "\(wrong.count) of \(scales.count) scales do not follow from the source, the first that of "
-      + "\(quantization?.grouping == .outputChannel ? "channel" : "group") \(first): \(own[first]) instead of \(scales[first])"
+      "\(wrong.count) of \(scales.count) scales do not follow from the source, the first that of \(unit) "
+      + "\(first): \(own[first]) instead of \(scales[first])"
   }
 
   private func text(_ type: ElementType, _ storage: Storage) -> String {

@@ -1755,7 +1755,7 @@ const ProtobufCMessageDescriptor vggw__sigmoid__descriptor =
   (ProtobufCMessageInit) vggw__sigmoid__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__tensor__field_descriptors[13] =
+static const ProtobufCFieldDescriptor vggw__tensor__field_descriptors[17] =
 {
   {
     "name",
@@ -1913,12 +1913,63 @@ static const ProtobufCFieldDescriptor vggw__tensor__field_descriptors[13] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "grouping",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Tensor, grouping),
+    &vggw__grouping__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group_length",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Tensor, group_length),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "zero_points",
+    16,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_SINT32,
+    offsetof(Vggw__Tensor, n_zero_points),
+    offsetof(Vggw__Tensor, zero_points),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_group_zero_points",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Tensor, has_group_zero_points),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__tensor__field_indices_by_name[] = {
   11,   /* field[11] = block_digests */
   8,   /* field[8] = decoded_length */
   2,   /* field[2] = element_type */
   5,   /* field[5] = encoding */
+  14,   /* field[14] = group_length */
+  13,   /* field[13] = grouping */
+  16,   /* field[16] = has_group_zero_points */
   4,   /* field[4] = layout */
   0,   /* field[0] = name */
   6,   /* field[6] = offset */
@@ -1928,11 +1979,12 @@ static const unsigned vggw__tensor__field_indices_by_name[] = {
   10,   /* field[10] = stored_digest */
   7,   /* field[7] = stored_length */
   12,   /* field[12] = values_digest */
+  15,   /* field[15] = zero_points */
 };
 static const ProtobufCIntRange vggw__tensor__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor vggw__tensor__descriptor =
 {
@@ -1942,7 +1994,7 @@ const ProtobufCMessageDescriptor vggw__tensor__descriptor =
   "Vggw__Tensor",
   "vggw",
   sizeof(Vggw__Tensor),
-  13,
+  17,
   vggw__tensor__field_descriptors,
   vggw__tensor__field_indices_by_name,
   1,  vggw__tensor__number_ranges,
@@ -2841,22 +2893,24 @@ const ProtobufCEnumDescriptor vggw__layout__descriptor =
   vggw__layout__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue vggw__element_type__enum_values_by_number[5] =
+static const ProtobufCEnumValue vggw__element_type__enum_values_by_number[6] =
 {
   { "ELEMENT_TYPE_UNSPECIFIED", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED", 0 },
   { "ELEMENT_TYPE_FLOAT32", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT32", 1 },
   { "ELEMENT_TYPE_FLOAT16", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT16", 2 },
   { "ELEMENT_TYPE_BFLOAT16", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16", 3 },
   { "ELEMENT_TYPE_INT8", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8", 4 },
+  { "ELEMENT_TYPE_INT4", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4", 5 },
 };
 static const ProtobufCIntRange vggw__element_type__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex vggw__element_type__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex vggw__element_type__enum_values_by_name[6] =
 {
   { "ELEMENT_TYPE_BFLOAT16", 3 },
   { "ELEMENT_TYPE_FLOAT16", 2 },
   { "ELEMENT_TYPE_FLOAT32", 1 },
+  { "ELEMENT_TYPE_INT4", 5 },
   { "ELEMENT_TYPE_INT8", 4 },
   { "ELEMENT_TYPE_UNSPECIFIED", 0 },
 };
@@ -2867,9 +2921,9 @@ const ProtobufCEnumDescriptor vggw__element_type__descriptor =
   "ElementType",
   "Vggw__ElementType",
   "vggw",
-  5,
+  6,
   vggw__element_type__enum_values_by_number,
-  5,
+  6,
   vggw__element_type__enum_values_by_name,
   1,
   vggw__element_type__value_ranges,
@@ -2903,6 +2957,36 @@ const ProtobufCEnumDescriptor vggw__encoding__descriptor =
   vggw__encoding__enum_values_by_name,
   1,
   vggw__encoding__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue vggw__grouping__enum_values_by_number[3] =
+{
+  { "GROUPING_OUTPUT_CHANNEL", "VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL", 0 },
+  { "GROUPING_TENSOR", "VGGW__GROUPING__GROUPING_TENSOR", 1 },
+  { "GROUPING_INPUT_GROUPS", "VGGW__GROUPING__GROUPING_INPUT_GROUPS", 2 },
+};
+static const ProtobufCIntRange vggw__grouping__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex vggw__grouping__enum_values_by_name[3] =
+{
+  { "GROUPING_INPUT_GROUPS", 2 },
+  { "GROUPING_OUTPUT_CHANNEL", 0 },
+  { "GROUPING_TENSOR", 1 },
+};
+const ProtobufCEnumDescriptor vggw__grouping__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "vggw.Grouping",
+  "Grouping",
+  "Vggw__Grouping",
+  "vggw",
+  3,
+  vggw__grouping__enum_values_by_number,
+  3,
+  vggw__grouping__enum_values_by_name,
+  1,
+  vggw__grouping__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue vggw__channel_order__enum_values_by_number[4] =

@@ -47,13 +47,13 @@ public struct Tensor: Sendable {
 
   /// Creates a tensor.
   ///
-  /// - Precondition: `content` has as many elements as the shape, and as many scales as there are output channels.
+  /// - Precondition: `content` has as many elements as the shape, and as many scales as there are groups.
   public init(
     name: String, role: Role, shape: [Int], content: Content, storage: Storage = .raw,
     source: SourceTensor? = nil
   ) {
     precondition(shape.reduce(1, *) == content.count)
-    if case .codes(_, let quantization) = content { precondition(quantization.scales.count == shape.last) }
+    if case .codes(_, let quantization) = content { precondition(quantization.fits(shape)) }
     self.name = name
     self.role = role
     self.shape = shape
@@ -79,7 +79,8 @@ public struct Tensor: Sendable {
   public var values: any TensorValues {
     switch content {
     case .real(let values, _): values
-    case .codes(let codes, let quantization): DequantizedValues(codes: codes, quantization: quantization)
+    case .codes(let codes, let quantization):
+      DequantizedValues(codes: codes, quantization: quantization, rowLength: shape.last ?? 1)
     }
   }
 

@@ -23,6 +23,17 @@ import Testing
     #expect(wrong == nil)
   }
 
+  @Test(arguments: [(-128, 127), (-8, 7)] as [(Int32, Int32)], [-8, -3, 0, 7] as [Int32])
+  func codesAreCountedFromTheZeroPoint(range: (least: Int32, most: Int32), zeroPoint: Int32) {
+    for value in [Float.nan, -.infinity, .infinity, 0, 0.125, -0.375, 1e9, -1e9, 1.0625, -0.6875] {
+      let quotient = (value / 0.25).rounded(.toNearestOrEven)
+      let code = quotient.isNaN ? 0 : Double(quotient)
+      let expected = max(Double(range.least), min(Double(range.most), code + Double(zeroPoint)))
+      #expect(
+        vgr_code_from_zero_point(value, 0.25, zeroPoint, range.least, range.most) == Int32(expected))
+    }
+  }
+
   @Test(arguments: scales) func codesComeBack(scale: Float) {
     for code in Int32(-128)...127 {
       let value = vgr_f32_from_code(code, scale)

@@ -21,6 +21,7 @@ ELEMENTS = {
     "ELEMENT_TYPE_FLOAT16": "<u2",
     "ELEMENT_TYPE_BFLOAT16": "<u2",
     "ELEMENT_TYPE_INT8": "u1",
+    "ELEMENT_TYPE_INT4": "u1",  # a byte of two
 }
 
 
@@ -48,19 +49,20 @@ def read_manifest(data, schema):
     major, _, mark, features, length, offset, count = struct.unpack_from("<HHIQQQQ", data, 8)
     require(major == 1, f"major version {major}")
     require(mark == 0x01020304, "the byte-order mark is wrong")
-    require(features & ~15 == 0, f"required features {features:#x}")
+    require(features & ~63 == 0, f"required features {features:#x}")
     require(length == len(data), f"{len(data)} bytes, not {length}")
     require(1 <= count <= 1 << 24 and offset + count == length, "the manifest is not at the end")
     require(offset >= 128 and offset % 64 == 0, "the manifest is not aligned")
     require(not any(data[48:64]) and not any(data[96:128]), "a reserved byte is not zero")
     require(hashlib.sha256(data[:64] + data[offset:]).digest() == data[64:96], "the header's digest is wrong")
     manifest = schema.Manifest.FromString(data[offset:])
-    require(features == needed_features(manifest.network), f"required features {features:#x}")
+    require(features == needed_features(manifest, schema), f"required features {features:#x}")
     return manifest, offset
 
 
-def needed_features(network):
-    """The bits that a network needs (FORMAT.md, section 7)."""
+def needed_features(manifest, schema):
+    """The bits that a model needs (FORMAT.md, section 7)."""
+    network, tensors = manifest.network, manifest.tensors
     kinds = {layer.name: layer.WhichOneof("operation") for layer in network.layers}
     pool6 = [layer.pooling for layer in network.layers if layer.name == "pool6"]
     return (
@@ -68,6 +70,8 @@ def needed_features(network):
         | ("pool5" not in kinds) << 1
         | ("dense" in kinds.values() and "softmax" not in kinds.values()) << 2
         | any(not getattr(pool, "global") for pool in pool6) << 3
+        | any(t.element_type == schema.ELEMENT_TYPE_INT4 for t in tensors) << 4
+        | any(t.grouping != schema.GROUPING_OUTPUT_CHANNEL or t.zero_points for t in tensors) << 5
     )
 
 
@@ -89,9 +93,11 @@ def needed_tensors(network):
     return needed
 
 
-def stored_elements(tensor, stored, encoding, kind):
+def stored_elements(tensor, stored, encoding, kind, element_type):
     """The bits of all elements, zeros included."""
     count = int(np.prod(tensor.shape))
+    if element_type == "ELEMENT_TYPE_INT4":
+        count = -(-count // 2)
     if encoding == "ENCODING_RAW":
         require(len(stored) == count * kind.itemsize, f"{tensor.name}: wrong length")
         return np.frombuffer(stored, kind)
@@ -110,7 +116,47 @@ def stored_elements(tensor, stored, encoding, kind):
     return elements
 
 
-def values(tensor, elements, element_type):
+def parameters(tensor, stored, element_type, schema):
+    """The scale and zero point of each element, as matrices of rows and channels, and the stored bytes behind them."""
+    is_code = element_type in ("ELEMENT_TYPE_INT8", "ELEMENT_TYPE_INT4")
+    channels = tensor.shape[-1]
+    rows = int(np.prod(tensor.shape)) // channels
+    scales, zeros = np.array(tensor.scales, "<f4"), np.array(tensor.zero_points, "<i4")
+    grouping = schema.Grouping.Name(tensor.grouping)
+    if grouping == "GROUPING_INPUT_GROUPS":
+        require(is_code and not len(scales) and not len(zeros), f"{tensor.name}: scales in two places")
+        require(1 <= tensor.group_length <= 1 << 36, f"{tensor.name}: wrong length of groups")
+        groups = -(-rows // tensor.group_length)
+        scales = np.frombuffer(stored, "<f4", groups * channels)
+        end = scales.nbytes
+        if tensor.has_group_zero_points:
+            zeros = np.frombuffer(stored, "i1", groups * channels, end).astype("<i4")
+            end += len(zeros)
+        require(not any(stored[end : align(end)]), f"{tensor.name}: padding behind the scales is not zero")
+        stored = stored[align(end) :]
+    else:
+        require(tensor.group_length == 0 and not tensor.has_group_zero_points, f"{tensor.name}: groups without groups")
+        needed = 0 if not is_code else 1 if grouping == "GROUPING_TENSOR" else channels
+        require(is_code or grouping == "GROUPING_OUTPUT_CHANNEL", f"{tensor.name}: groups without codes")
+        require(len(scales) == needed, f"{tensor.name}: wrong number of scales")
+    if not is_code:
+        require(not len(zeros), f"{tensor.name}: zero points without codes")
+        return None, None, stored
+    require(len(zeros) in (0, len(scales)), f"{tensor.name}: wrong number of zero points")
+    require(np.isfinite(scales).all() and not np.signbit(scales).any(), f"{tensor.name}: impossible scales")
+    least, most = (-8, 7) if element_type == "ELEMENT_TYPE_INT4" else (-128, 127)
+    require(((zeros >= least) & (zeros <= most)).all(), f"{tensor.name}: impossible zero points")
+    zeros = zeros if len(zeros) else np.zeros(len(scales), "<i4")
+
+    def spread(numbers):
+        if grouping == "GROUPING_INPUT_GROUPS":
+            return numbers.reshape(-1, channels)[np.arange(rows) // tensor.group_length]
+        return np.broadcast_to(numbers, (rows, channels))
+
+    return spread(scales), spread(zeros), stored
+
+
+def values(tensor, elements, element_type, scales, zeros):
     """The values as float32."""
     if element_type == "ELEMENT_TYPE_FLOAT32":
         return elements.view("<f4")
@@ -118,9 +164,13 @@ def values(tensor, elements, element_type):
         return elements.view("<f2").astype("<f4")
     if element_type == "ELEMENT_TYPE_BFLOAT16":
         return (elements.astype("<u4") << np.uint32(16)).view("<f4")
-    scales = np.array(tensor.scales, "<f4")
-    require(len(scales) == tensor.shape[-1], f"{tensor.name}: wrong number of scales")
-    return (elements.view("i1").astype("<f4").reshape(-1, len(scales)) * scales).ravel()
+    codes = elements.view("i1").astype("<i4")
+    if element_type == "ELEMENT_TYPE_INT4":
+        nibbles = np.stack([elements & 15, elements >> 4], axis=1).ravel().astype("<i4")
+        count = scales.size
+        require(not nibbles[count:].any(), f"{tensor.name}: half a byte behind the last element is not zero")
+        codes = ((nibbles ^ 8) - 8)[:count]
+    return ((codes.reshape(scales.shape) - zeros).astype("<f4") * scales).ravel()
 
 
 def read(path, schema):
@@ -145,7 +195,9 @@ def read(path, schema):
         require(block_digest(stored) == tensor.stored_digest, f"{tensor.name}: wrong digest of stored bytes")
         parts = blocks(stored)
         require(tensor.block_digests == (b"".join(parts) if len(parts) > 1 else b""), f"{tensor.name}: block digests")
-        floats = values(tensor, stored_elements(tensor, stored, encoding, kind), element_type)
+        scales, zeros, stored = parameters(tensor, stored, element_type, schema)
+        elements = stored_elements(tensor, stored, encoding, kind, element_type)
+        floats = values(tensor, elements, element_type, scales, zeros)
         require(tensor.decoded_length == floats.nbytes, f"{tensor.name}: wrong decoded length")
         digests[tensor.name] = block_digest(floats.tobytes())
         require(digests[tensor.name] == tensor.values_digest, f"{tensor.name}: wrong digest of values")

@@ -8,7 +8,7 @@ import VGGTensors
 /// Elements and digests against their definitions.
 @Suite struct CodecTests {
   private func encode(_ values: [Float], _ type: RealType) -> (bytes: [UInt8], wrong: Int?) {
-    var bytes = [UInt8](repeating: 0, count: values.count * ElementType.real(type).byteCount)
+    var bytes = [UInt8](repeating: 0, count: ElementType.real(type).byteCount(of: values.count))
     let wrong = bytes.withUnsafeMutableBytes { output in
       values.withUnsafeBufferPointer { values in output.baseAddress.flatMap { type.encode(values, into: $0) }
       }
@@ -17,7 +17,7 @@ import VGGTensors
   }
 
   private func decode(_ bytes: [UInt8], _ type: RealType) -> [Float] {
-    let count = bytes.count / ElementType.real(type).byteCount
+    let count = bytes.count / ElementType.real(type).unitByteCount
     return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       initialized = count
       bytes.withUnsafeBytes { input in

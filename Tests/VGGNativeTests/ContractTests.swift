@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import VGGModel
 import VGGNative
+import VGGTensors
 
 /// What others rely on: the schema's generated code and the specification, proven by a reader that was written from it.
 @Suite struct ContractTests {
@@ -35,6 +36,7 @@ import VGGNative
   }
 
   static let golden = fixture("native/vgg_a_lrn_1.0.vggw")
+  static let goldenOfGroups = fixture("native/vgg_a_lrn_1.4.vggw")
 
   /// A file that was written once and for all: readers must stay able to read it, writers must not drift.
   @Test func filesOfTheFirstVersionAreRead() throws {
@@ -55,6 +57,26 @@ import VGGNative
       older.provenance.passes = []
       try VGGWFile.write(older, to: again, overwrite: true, tool: file.tool)
       #expect(try VGGWFile.open(path: again).formatVersion == (1, 0))
+    }
+  }
+
+  /// The same for codes of four bits, groups and zero points.
+  @Test func filesOfGroupsAreRead() throws {
+    if !FileManager.default.fileExists(atPath: Self.goldenOfGroups) {
+      try VGGWFile.write(CodedModels.model(), to: Self.goldenOfGroups, tool: "vggconv 1.4 test")
+      Issue.record("the file was not there and has been written: look at it, keep it and run again")
+    }
+    let file = try VGGWFile.open(path: Self.goldenOfGroups)
+    try file.checkStoredBytes()
+    try file.checkValues()
+    #expect(file.model.network.architecture == .aLRN && file.formatVersion == (1, 4))
+    let kinds = file.tensorRecords.map {
+      "\($0.elementType.name) \($0.parameters.map { "\($0.grouping) \($0.zeroPointCount > 0)" } ?? "")"
+    }
+    #expect(Set(kinds).count >= 10)
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(file.model, to: "\(folder)/again.vggw", tool: file.tool)
+      #expect(FileManager.default.contentsEqual(atPath: Self.goldenOfGroups, andPath: "\(folder)/again.vggw"))
     }
   }
 
@@ -84,13 +106,17 @@ import VGGNative
           TestModels.model(TestModels.partialNetwork(8, .relu, Pooling(global: .average))),
           TestModels.model(TestModels.partialNetwork(10, .linear, Pooling())),
         ] + TestModels.encodings.indices.map(TestModels.largeModel)
+        + CodedModels.firstEncodings.map { try CodedModels.model(firstEncoding: $0) }
+        + CodedModels.largeQuantizations.map { try CodedModels.largeModel($0.type, $0.grouping, $0.storage) }
       let paths = models.indices.map { "\(folder)/\($0).vggw" }
       for (model, path) in zip(models, paths) { try VGGWFile.write(model, to: path, tool: "test \(path)") }
       let result = try run(
-        [interpreter, "\(packageRoot)/Tests/Readers/read_vggw.py", folder] + paths + [Self.golden])
+        [interpreter, "\(packageRoot)/Tests/Readers/read_vggw.py", folder] + paths + [
+          Self.golden, Self.goldenOfGroups,
+        ])
       try #require(result.status == 0, "\(result.output)")
       let lines = result.output.split(separator: "\n")
-      try #require(lines.count == models.count + 1)
+      try #require(lines.count == models.count + 2)
       for (line, (model, path)) in zip(lines, zip(models, paths)) {
         let report = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         #expect(try report["weightsDigest"] as? String == VGGWFile.weightsDigest(of: model).description)

@@ -112,21 +112,25 @@ import VGGTensors
     var whole = [Int8](repeating: 0, count: values.count)
     var tiled = whole
     values.withUnsafeBufferPointer { values in
-      whole.withUnsafeMutableBufferPointer { quantization.quantize(values, firstIndex: 0, into: $0) }
+      whole.withUnsafeMutableBufferPointer {
+        quantization.quantize(values, firstIndex: 0, rowLength: 70, into: $0)
+      }
     }
     try tiled.withUnsafeMutableBufferPointer { codes throws(FileError) in
       guard let start = codes.baseAddress else { return }
       for tile in tensor.canonicalValues.tiles(rowLength: 70) {
         try tensor.canonicalValues.forEachBlock(of: tile, rowLength: 70) { block, part throws(FileError) in
           let first = start + tile.rows.lowerBound * 70 + tile.columns.lowerBound
-          quantization.quantize(part, of: block, in: tile, into: first, rowStride: 70)
+          quantization.quantize(part, of: block, in: tile, rowLength: 70, into: first, rowStride: 70)
         }
       }
     }
     #expect(whole == expected && tiled == expected)
     var restored = [Float](repeating: 0, count: 100)
     whole[50..<150].withUnsafeBufferPointer { codes in
-      restored.withUnsafeMutableBufferPointer { quantization.dequantize(codes, firstIndex: 50, into: $0) }
+      restored.withUnsafeMutableBufferPointer {
+        quantization.dequantize(codes, firstIndex: 50, rowLength: 70, into: $0)
+      }
     }
     #expect(restored == (50..<150).map { Float(expected[$0]) * quantization.scales[$0 % 70] })
   }

@@ -107,9 +107,13 @@ typedef enum _Vggw__ElementType {
   VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT16 = 2,
   VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16 = 3,
   /*
-   * A signed byte times the scale of its output channel.
+   * A signed byte.
    */
-  VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8 = 4
+  VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8 = 4,
+  /*
+   * Four bits, two elements in a byte. Since 1.4, required feature 4.
+   */
+  VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4 = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__ELEMENT_TYPE)
 } Vggw__ElementType;
 typedef enum _Vggw__Encoding {
@@ -124,6 +128,25 @@ typedef enum _Vggw__Encoding {
   VGGW__ENCODING__ENCODING_SPARSE = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__ENCODING)
 } Vggw__Encoding;
+/*
+ * Which elements of int8 and int4 share a scale and a zero point. Unlike other enumerations this one uses 0, for what there
+ * was before 1.4; the others need required feature 5.
+ */
+typedef enum _Vggw__Grouping {
+  /*
+   * Those of an output channel; also of elements that have no scales.
+   */
+  VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL = 0,
+  /*
+   * All.
+   */
+  VGGW__GROUPING__GROUPING_TENSOR = 1,
+  /*
+   * In each output channel, group_length neighbours along all other axes as one; the last of them may be fewer.
+   */
+  VGGW__GROUPING__GROUPING_INPUT_GROUPS = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__GROUPING)
+} Vggw__Grouping;
 typedef enum _Vggw__ChannelOrder {
   VGGW__CHANNEL_ORDER__CHANNEL_ORDER_UNSPECIFIED = 0,
   VGGW__CHANNEL_ORDER__CHANNEL_ORDER_BGR = 1,
@@ -347,7 +370,8 @@ struct  Vggw__Tensor
    */
   uint64_t decoded_length;
   /*
-   * For int8: one for each output channel.
+   * For int8 and int4: one for each output channel, or one for the tensor; those of groups along the input are in the data
+   * area.
    */
   size_t n_scales;
   float *scales;
@@ -363,10 +387,27 @@ struct  Vggw__Tensor
    * The block digest of the values as little-endian float32: 32 bytes.
    */
   ProtobufCBinaryData values_digest;
+  /*
+   * Since 1.4.
+   */
+  Vggw__Grouping grouping;
+  /*
+   * For groups along the input only.
+   */
+  uint64_t group_length;
+  /*
+   * None, or one for each of scales: the element that stands for 0. Required feature 5.
+   */
+  size_t n_zero_points;
+  int32_t *zero_points;
+  /*
+   * For groups along the input only: whether their zero points stand behind their scales.
+   */
+  protobuf_c_boolean has_group_zero_points;
 };
 #define VGGW__TENSOR__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__tensor__descriptor) \
-    , (char *)protobuf_c_empty_string, VGGW__ROLE__ROLE_UNSPECIFIED, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__LAYOUT__LAYOUT_UNSPECIFIED, VGGW__ENCODING__ENCODING_UNSPECIFIED, 0, 0, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL} }
+    , (char *)protobuf_c_empty_string, VGGW__ROLE__ROLE_UNSPECIFIED, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__LAYOUT__LAYOUT_UNSPECIFIED, VGGW__ENCODING__ENCODING_UNSPECIFIED, 0, 0, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL, 0, 0,NULL, 0 }
 
 
 /*
@@ -1030,6 +1071,7 @@ extern const ProtobufCEnumDescriptor    vggw__role__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__layout__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__element_type__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__encoding__descriptor;
+extern const ProtobufCEnumDescriptor    vggw__grouping__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__channel_order__descriptor;
 extern const ProtobufCMessageDescriptor vggw__manifest__descriptor;
 extern const ProtobufCMessageDescriptor vggw__network__descriptor;

@@ -1,5 +1,5 @@
 /**
- * Codes: whole numbers that stand for multiples of a scale. Symmetric: the code 0 is the value 0.
+ * Codes: whole numbers that stand for multiples of a scale. Symmetric: the code 0 is the value 0; otherwise the zero point is.
  */
 #ifndef VGR_CODE_H
 #define VGR_CODE_H
@@ -15,21 +15,32 @@ static inline int32_t vgr_nearest(float value) {
 }
 
 /**
- * The code of a value: the nearest multiple of the scale, ties to even, within -limit ... limit; 0 for NaN.
+ * The code of a value: the nearest multiple of the scale, ties to even, counted from the zero point, within
+ * least ... most; the zero point for NaN.
+ *
+ * @param scale positive and finite
+ */
+static inline int32_t vgr_code_from_zero_point(
+  float value, float scale, int32_t zero_point, int32_t least, int32_t most) {
+  const float low = (float)(least - zero_point), high = (float)(most - zero_point);
+  float quotient = value / scale;
+  quotient = quotient == quotient ? quotient : 0;
+  quotient = quotient > high ? high : quotient;
+  quotient = quotient < low ? low : quotient;
+  return vgr_nearest(quotient) + zero_point;
+}
+
+/**
+ * The symmetric code of a value: the nearest multiple of the scale, ties to even, within -limit ... limit; 0 for NaN.
  *
  * @param scale positive and finite
  * @param limit 127 for int8, 7 for int4: the most negative code is not used
  */
 static inline int32_t vgr_code_from_f32(float value, float scale, int32_t limit) {
-  const float most = (float)limit;
-  float quotient = value / scale;
-  quotient = quotient == quotient ? quotient : 0;
-  quotient = quotient > most ? most : quotient;
-  quotient = quotient < -most ? -most : quotient;
-  return vgr_nearest(quotient);
+  return vgr_code_from_zero_point(value, scale, 0, -limit, limit);
 }
 
-/** The value that a code stands for. */
+/** The value that a code stands for; where there is a zero point, it is subtracted first. */
 static inline float vgr_f32_from_code(int32_t code, float scale) { return (float)code * scale; }
 
 /** The code of at most 22 bits of which `vgr_f32_from_code` gave this value; of any other value anything. */

@@ -58,17 +58,19 @@ let inspectCommand = Command(
 private func tensorTable(_ opened: OpenedModel, _ console: Console) -> String {
   func shape(_ lengths: [Int]) -> String { lengths.map(String.init).joined(separator: "x") }
   if let native = opened.native {
-    var table = TextTable([
-      ("tensor", .left), ("shape", .left), ("layout", .left), ("element", .left), ("encoding", .left),
-      ("offset", .right), ("stored", .right), ("SHA-256 of the values", .left),
-    ])
+    let hasScales = native.tensorRecords.contains { $0.parameters != nil }
+    var table = TextTable(
+      [("tensor", .left), ("shape", .left), ("layout", .left), ("element", .left)]
+        + (hasScales ? [("scales", .left)] : []) + [
+          ("encoding", .left), ("offset", .right), ("stored", .right), ("SHA-256 of the values", .left),
+        ])
     for record in native.tensorRecords {
-      table.add([
-        record.name, shape(record.shape), record.layout.rawValue, record.elementType.name,
-        record.storage.rawValue,
-        "\(record.offset)", Format.bytes(record.storedBytes),
-        String(record.valuesDigest.description.prefix(16)),
-      ])
+      table.add(
+        [record.name, shape(record.shape), record.layout.rawValue, record.elementType.name]
+          + (hasScales ? [record.parameters?.text ?? ""] : []) + [
+            record.storage.rawValue, "\(record.offset)", Format.bytes(record.storedBytes),
+            String(record.valuesDigest.description.prefix(16)),
+          ])
     }
     return table.rendered(for: console)
   }

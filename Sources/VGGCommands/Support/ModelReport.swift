@@ -87,14 +87,15 @@ struct ModelReport {
   private var tensors: [JSONValue] {
     if let native {
       return native.tensorRecords.map { record in
-        [
-          "name": .string(record.name), "shape": .array(record.shape.map { .integer(Int64($0)) }),
-          "elementType": .string(record.elementType.name), "layout": .string(record.layout.rawValue),
-          "encoding": .string(record.storage.rawValue), "offset": .integer(Int64(record.offset)),
-          "storedBytes": .integer(Int64(record.storedBytes)),
-          "sha256": .string(record.storedDigest.description),
-          "valuesSha256": .string(record.valuesDigest.description),
+        let fields: [(key: String, value: JSONValue)] = [
+          ("name", .string(record.name)), ("shape", .array(record.shape.map { .integer(Int64($0)) })),
+          ("elementType", .string(record.elementType.name)), ("layout", .string(record.layout.rawValue)),
+          ("encoding", .string(record.storage.rawValue)), ("offset", .integer(Int64(record.offset))),
+          ("storedBytes", .integer(Int64(record.storedBytes))),
+          ("sha256", .string(record.storedDigest.description)),
+          ("valuesSha256", .string(record.valuesDigest.description)),
         ]
+        return .object(fields + (record.parameters.map { [("scales", $0.json)] } ?? []))
       }
     }
     return model.tensors.map { tensor in

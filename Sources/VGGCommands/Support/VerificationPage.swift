@@ -153,7 +153,7 @@ extension VerificationReport {
     return BarPlot(
       rows: weights.map { tensor in
         let before = source.tensor(tensor.name)?.source?.bytes.count ?? tensor.count * 4
-        let after = storedBytes[tensor.name] ?? tensor.count * tensor.elementType.byteCount
+        let after = storedBytes[tensor.name] ?? tensor.elementType.byteCount(of: tensor.count)
         return .init(
           label: tensor.name, before: Double(before), after: Double(after),
           text: "\(Format.bytes(before)) → \(Format.bytes(after))")

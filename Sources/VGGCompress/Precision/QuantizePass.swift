@@ -46,7 +46,9 @@ struct QuantizePass: ModelPass {
         }
         let quantization = Quantization(scales: scales)
         return tensor.replacing(
-          .codes(QuantizedCodes(base: tensor.values, quantization: quantization), quantization))
+          .codes(
+            QuantizedCodes(base: tensor.values, quantization: quantization, rowLength: scales.count),
+            quantization))
       }
     }
   }
@@ -113,6 +115,8 @@ private struct RoundedValues: PointwiseValues {
 private struct QuantizedCodes: TensorCodes {
   let base: any TensorValues
   let quantization: Quantization
+  /// The number of output channels.
+  let rowLength: Int
 
   var count: Int { base.count }
   var isTransposed: Bool { base.isTransposed }
@@ -123,7 +127,7 @@ private struct QuantizedCodes: TensorCodes {
       let place = part.lowerBound - range.lowerBound
       try base.withValues(part) { values throws(FileError) in
         quantization.quantize(
-          values, firstIndex: part.lowerBound,
+          values, firstIndex: part.lowerBound, rowLength: rowLength,
           into: UnsafeMutableBufferPointer(rebasing: destination[place..<place + part.count]))
       }
     }
@@ -133,7 +137,8 @@ private struct QuantizedCodes: TensorCodes {
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Int8>, rowStride: Int
   ) throws(FileError) {
     try base.forEachBlock(of: tile, rowLength: rowLength) { block, values throws(FileError) in
-      quantization.quantize(values, of: block, in: tile, into: destination, rowStride: rowStride)
+      quantization.quantize(
+        values, of: block, in: tile, rowLength: rowLength, into: destination, rowStride: rowStride)
     }
   }
 }

@@ -28,7 +28,8 @@ struct PruneDensePass: ModelPass {
       case .real(let values, let type):
         return tensor.replacing(.real(PrunedValues(base: values, keptFrom: cut), as: type), storage: .sparse)
       case .codes(let codes, let quantization):
-        let pruned = PrunedCodes(base: codes, scales: quantization.scales, keptFrom: cut)
+        let pruned = PrunedCodes(
+          base: codes, quantization: quantization, rowLength: tensor.shape.last ?? 1, keptFrom: cut)
         return tensor.replacing(.codes(pruned, quantization), storage: .sparse)
       }
     }
@@ -47,10 +48,12 @@ private struct PrunedValues: PointwiseValues {
   }
 }
 
-/// Codes of which those are zero that stand for small values.
+/// Codes of which those stand for zero that stood for small values.
 private struct PrunedCodes: TensorCodes {
   let base: any TensorCodes
-  let scales: [Float]
+  let quantization: Quantization
+  /// The number of output channels.
+  let rowLength: Int
   /// The bit pattern of the smallest magnitude that is kept.
   let keptFrom: UInt32
 
@@ -59,26 +62,35 @@ private struct PrunedCodes: TensorCodes {
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
     try base.read(range, into: destination)
-    prune(destination, firstChannel: range.lowerBound % scales.count)
+    prune(destination, firstIndex: range.lowerBound)
   }
 
   func read(
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Int8>, rowStride: Int
   ) throws(FileError) {
     try base.read(tile, rowLength: rowLength, into: destination, rowStride: rowStride)
-    for row in 0..<tile.rows.count {
-      let codes = UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count)
-      prune(codes, firstChannel: tile.columns.lowerBound)
+    for (index, row) in tile.rows.enumerated() {
+      prune(
+        UnsafeMutableBufferPointer(start: destination + index * rowStride, count: tile.columns.count),
+        firstIndex: row * rowLength + tile.columns.lowerBound)
     }
   }
 
-  private func prune(_ codes: UnsafeMutableBufferPointer<Int8>, firstChannel: Int) {
+  private func prune(_ codes: UnsafeMutableBufferPointer<Int8>, firstIndex: Int) {
     let keptFrom = max(keptFrom, 1)
-    var channel = firstChannel
-    for index in codes.indices {
-      if (Float(codes[index]) * scales[channel]).magnitudeBits < keptFrom { codes[index] = 0 }
-      channel += 1
-      if channel == scales.count { channel = 0 }
+    let hasZeroPoints = quantization.zeroPointCount > 0
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: min(codes.count, 4096)) { values in
+      for start in stride(from: 0, to: codes.count, by: 4096) {
+        let part = start..<min(codes.count, start + 4096)
+        quantization.dequantize(
+          UnsafeBufferPointer(rebasing: codes[part]), firstIndex: firstIndex + start, rowLength: rowLength,
+          into: values)
+        for index in part where values[index - start].magnitudeBits < keptFrom {
+          codes[index] =
+            hasZeroPoints
+            ? quantization.parameters(ofElement: firstIndex + index, rowLength: rowLength).zeroPoint : 0
+        }
+      }
     }
   }
 }

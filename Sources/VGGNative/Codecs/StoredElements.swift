@@ -1,7 +1,9 @@
+internal import CVGGRules
 internal import VGGBytes
 internal import VGGTensors
 
-/// The elements of a tensor of a native file as they are stored, zeros put back where it is sparse.
+/// The elements of a tensor of a native file as they are stored, zeros put back where it is sparse. Codes of four bits are in
+/// pairs: what is an element here is a byte.
 ///
 /// Any range is read by itself. Bytes that were damaged after the file was opened give a typed error or other elements, as
 /// digests can tell; never a trap.
@@ -9,18 +11,22 @@ struct StoredElements: Sendable {
   private let record: TensorRecord
   private let bytes: ByteRegion
   private let path: String
+  /// Where the bytes begin in the file.
+  private let offset: Int
+  /// The number of elements, of bytes where two elements share one.
   let count: Int
   private let elementByteCount: Int
 
-  /// Creates elements from stored bytes.
+  /// Creates elements from stored bytes, which end the tensor's.
   ///
   /// - Throws: Where the bytes of a sparse tensor cannot be what its manifest says: checked once, before anything is read.
   init(_ record: TensorRecord, bytes: ByteRegion, path: String) throws(FileError) {
     self.record = record
     self.bytes = bytes
     self.path = path
-    count = record.count
-    elementByteCount = record.elementType.byteCount
+    offset = record.offset + record.storedBytes - bytes.count
+    elementByteCount = record.elementType.unitByteCount
+    count = record.elementType.byteCount(of: record.count) / elementByteCount
     switch record.storage {
     case .sparse: try checkTable()
     case .raw:
@@ -137,11 +143,11 @@ struct StoredElements: Sendable {
     }
   }
 
-  private func failure(
+  func failure(
     _ field: String, _ problem: String, offset: Int = 0, seen: String? = nil, allowed: String? = nil
   ) -> FileError {
     FileError(
-      .malformed, code: "vggw.tensor.\(field)", file: path, problem, offset: record.offset + offset,
+      .malformed, code: "vggw.tensor.\(field)", file: path, problem, offset: self.offset + offset,
       place: "tensor \(record.name)", seen: seen, allowed: allowed)
   }
 }
@@ -155,7 +161,7 @@ struct StoredValues: TensorValues {
 
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     guard !range.isEmpty else { return }
-    let size = ElementType.real(type).byteCount
+    let size = ElementType.real(type).unitByteCount
     if let raw = elements.raw {
       return raw.withBytes { bytes in
         if let base = bytes.baseAddress { type.decode(base + range.lowerBound * size, into: destination) }
@@ -191,5 +197,52 @@ struct StoredCodes: TensorCodes {
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
     guard let output = destination.baseAddress, !range.isEmpty else { return }
     try elements.readSparse(range, into: output)
+  }
+}
+
+/// Codes of four bits of a native file, two in a byte, taken apart as they are read.
+struct PackedCodes: TensorCodes {
+  let elements: StoredElements
+  /// The number of codes.
+  let count: Int
+
+  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
+    // An even number of codes at a time, the first of them at an even place.
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let end = min(range.upperBound, (start & ~1) + 2 * SparseLayout.blockLength)
+      let codes = UnsafeMutableBufferPointer(
+        rebasing: destination[start - range.lowerBound..<end - range.lowerBound])
+      let bytes = start / 2..<(end + 1) / 2
+      if let raw = elements.raw {
+        try raw.withBytes { raw throws(FileError) in
+          try unpack(UnsafeRawBufferPointer(rebasing: raw[bytes]), from: start, into: codes)
+        }
+      } else {
+        try withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 1) { buffer throws(FileError) in
+          guard let base = buffer.baseAddress else { return }
+          try elements.readSparse(bytes, into: base)
+          try unpack(UnsafeRawBufferPointer(buffer), from: start, into: codes)
+        }
+      }
+      start = end
+    }
+  }
+
+  /// Takes bytes apart of which the first one holds the code at `start`.
+  private func unpack(
+    _ bytes: UnsafeRawBufferPointer, from start: Int, into codes: UnsafeMutableBufferPointer<Int8>
+  ) throws(FileError) {
+    let skipped = start % 2
+    for index in codes.indices {
+      let byte = bytes[(index + skipped) / 2]
+      let isFirst = (index + skipped) % 2 == 0
+      codes[index] = Int8(truncatingIfNeeded: isFirst ? vgr_first_nibble(byte) : vgr_second_nibble(byte))
+    }
+    if start + codes.count == count, count % 2 == 1, let last = bytes.last, last >> 4 != 0 {
+      throw elements.failure(
+        "elements", "has half a byte behind its last element that is not zero", seen: "\(last >> 4)",
+        allowed: "0")
+    }
   }
 }

@@ -171,12 +171,26 @@ extension MessageArena {
       message.offset = UInt64(clamping: record.offset)
       message.stored_length = UInt64(clamping: record.storedBytes)
       message.decoded_length = UInt64(clamping: record.count * MemoryLayout<Float>.size)
-      (message.n_scales, message.scales) = array(record.scales)
+      fill(&message, with: record.parameters)
       message.stored_digest = bytes(record.storedDigest.bytes)
       if record.blockDigests.count > 1 {
         message.block_digests = bytes(record.blockDigests.flatMap(\.bytes))
       }
       message.values_digest = bytes(record.valuesDigest.bytes)
+    }
+  }
+
+  private func fill(_ message: inout Vggw__Tensor, with parameters: CodeParameters?) {
+    guard let parameters else { return }
+    (message.n_scales, message.scales) = array(parameters.scales)
+    (message.n_zero_points, message.zero_points) = array(parameters.zeroPoints.map(Int32.init))
+    switch parameters.grouping {
+    case .outputChannel: break
+    case .tensor: message.grouping = VGGW__GROUPING__GROUPING_TENSOR
+    case .inputGroups(let length):
+      message.grouping = VGGW__GROUPING__GROUPING_INPUT_GROUPS
+      message.group_length = UInt64(clamping: length)
+      message.has_group_zero_points = parameters.zeroPointCount > 0 ? 1 : 0
     }
   }
 

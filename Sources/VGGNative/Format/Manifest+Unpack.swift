@@ -86,7 +86,7 @@ extension TensorRecord {
       guard let (value, overflow) = product?.multipliedReportingOverflow(by: axis) else { return nil }
       return overflow || value > 1 << 60 ? nil : value
     }
-    guard let count, let outputs = shape.last else {
+    guard let count, !shape.isEmpty else {
       throw reader.failure("shape", "has an impossible shape", seen: "\(shape)", allowed: "one to four axes")
     }
     let decodedLength = count * MemoryLayout<Float>.size
@@ -102,7 +102,7 @@ extension TensorRecord {
       name: name, role: try reader.choice(message.role, Manifest.roles, "role"), shape: shape,
       layout: try reader.choice(message.layout, Manifest.layouts, "layout"),
       elementType: type, storage: try reader.choice(message.encoding, Manifest.storages, "encoding"),
-      scales: try TensorRecord.scales(message, of: type, outputs: outputs, reader),
+      parameters: try CodeParameters(message, of: type, in: shape, reader),
       offset: try reader.number(message.offset, Header.byteCount...Int.max, "offset"),
       storedBytes: storedBytes,
       blockDigests: try TensorRecord.blockDigests(message, stated: stated, storedBytes: storedBytes, reader),
@@ -112,23 +112,6 @@ extension TensorRecord {
         "stored_digest", "is not the digest of the block digests", seen: stated.description,
         allowed: storedDigest.description)
     }
-  }
-
-  private static func scales(
-    _ message: Vggw__Tensor, of type: ElementType, outputs: Int, _ reader: MessageReader
-  ) throws(FileError) -> [Float] {
-    let scales = Array(UnsafeBufferPointer(start: message.scales, count: message.n_scales))
-    let expected = if case .code = type { outputs } else { 0 }
-    guard scales.count == expected else {
-      throw reader.failure(
-        "scales", "has a wrong number of scales", seen: "\(scales.count)", allowed: "\(expected)")
-    }
-    if let wrong = scales.firstIndex(where: { !$0.isFinite || $0.sign == .minus }) {
-      throw reader.failure(
-        "scales", "has an impossible scale for channel \(wrong)", seen: "\(scales[wrong])",
-        allowed: "finite, not negative")
-    }
-    return scales
   }
 
   private static func blockDigests(

@@ -30,6 +30,7 @@ struct Manifest: Equatable {
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
   var minorVersion: Int {
+    if requiredFeatures & (Header.int4 | Header.groups) != 0 { return 4 }
     if requiredFeatures & ~Header.globalPooling != 0 || !provenance.passes.isEmpty { return 3 }
     if requiredFeatures != 0 { return 2 }
     return provenance.companions.isEmpty && provenance.folded.isEmpty ? 0 : 1
@@ -43,6 +44,10 @@ extension Manifest {
     }
     if network.cut != nil { features |= Header.prefix }
     if let head = network.head, head.activation != .softmax { features |= Header.otherHead }
+    for tensor in tensors {
+      if tensor.elementType == .code(.int4) { features |= Header.int4 }
+      if let parameters = tensor.parameters, !parameters.isPlain { features |= Header.groups }
+    }
     return features
   }
 }
@@ -103,6 +108,7 @@ extension Manifest {
     (.real(.float16), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT16),
     (.real(.bfloat16), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16),
     (.code(.int8), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8),
+    (.code(.int4), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4),
   ])
   static let storages = Codes<Storage, Vggw__Encoding>([
     (.raw, VGGW__ENCODING__ENCODING_RAW), (.sparse, VGGW__ENCODING__ENCODING_SPARSE),

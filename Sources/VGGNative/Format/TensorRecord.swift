@@ -14,8 +14,8 @@ public struct TensorRecord: Equatable, Sendable {
   public let elementType: ElementType
   /// Which elements are stored.
   public let storage: Storage
-  /// The scales of codes, one for each output channel; none where elements are no codes.
-  public let scales: [Float]
+  /// What the manifest says of the scales and zero points of codes; nil where elements are no codes.
+  public let parameters: CodeParameters?
   /// The offset of the first stored byte in the file.
   public let offset: Int
   /// The number of stored bytes.
@@ -33,7 +33,7 @@ public struct TensorRecord: Equatable, Sendable {
   /// Creates a record; the digest of the stored bytes follows from those of their blocks.
   init(
     name: String, role: Tensor.Role, shape: [Int], layout: Tensor.Layout,
-    elementType: ElementType, storage: Storage, scales: [Float], offset: Int,
+    elementType: ElementType, storage: Storage, parameters: CodeParameters?, offset: Int,
     storedBytes: Int, blockDigests: [Digest], valuesDigest: Digest
   ) {
     self.name = name
@@ -42,12 +42,61 @@ public struct TensorRecord: Equatable, Sendable {
     self.layout = layout
     self.elementType = elementType
     self.storage = storage
-    self.scales = scales
+    self.parameters = parameters
     self.offset = offset
     self.storedBytes = storedBytes
     self.storedDigest = BlockDigest.combine(blockDigests)
     self.blockDigests = blockDigests
     self.valuesDigest = valuesDigest
+  }
+}
+
+/// What a manifest says of the scales and zero points of a tensor of codes.
+///
+/// Those of groups along the input are too many for a manifest: they are the first of the tensor's stored bytes.
+public struct CodeParameters: Equatable, Sendable {
+  /// Which elements share a scale.
+  public let grouping: Quantization.Grouping
+  /// The number of scales.
+  public let scaleCount: Int
+  /// The number of zero points: none, or as many as there are scales.
+  public let zeroPointCount: Int
+  /// The scales; none where they stand in the data area.
+  let scales: [Float]
+  /// The zero points; none where they stand in the data area.
+  let zeroPoints: [Int8]
+
+  /// Describes a quantisation.
+  init(_ quantization: Quantization) {
+    grouping = quantization.grouping
+    scaleCount = quantization.scaleCount
+    zeroPointCount = quantization.zeroPointCount
+    let isStored = CodeParameters.isStored(grouping)
+    scales = isStored ? [] : quantization.scales
+    zeroPoints = isStored ? [] : quantization.zeroPoints
+  }
+
+  /// Describes groups whose parameters stand in the data area.
+  init(groupsOf length: Int, in shape: [Int], hasZeroPoints: Bool) {
+    grouping = .inputGroups(length: length)
+    scaleCount = grouping.count(in: shape)
+    zeroPointCount = hasZeroPoints ? scaleCount : 0
+    (scales, zeroPoints) = ([], [])
+  }
+
+  /// Whether there is a scale for each output channel and nothing else, as before version 1.4.
+  var isPlain: Bool { grouping == .outputChannel && zeroPointCount == 0 }
+
+  /// The number of stored bytes in front of the elements, a multiple of the alignment.
+  ///
+  /// It cannot overflow: a tensor has at most 2^60 elements.
+  var storedByteCount: Int {
+    guard CodeParameters.isStored(grouping) else { return 0 }
+    return DataArea.aligned(scaleCount * MemoryLayout<Float>.size + zeroPointCount) ?? Int.max
+  }
+
+  private static func isStored(_ grouping: Quantization.Grouping) -> Bool {
+    if case .inputGroups = grouping { true } else { false }
   }
 }
 

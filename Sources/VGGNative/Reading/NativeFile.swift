@@ -81,7 +81,14 @@ extension VGGWFile {
       throw FileError(
         .malformed, code: "vggw.tensor.offset", file: path, "is truncated", offset: record.offset)
     }
-    let elements = try StoredElements(record, bytes: stored, path: path)
+    let parameterBytes = record.parameters?.storedByteCount ?? 0
+    guard let bytes = stored.slice(at: parameterBytes, count: stored.count - parameterBytes) else {
+      throw FileError(
+        .malformed, code: "vggw.tensor.stored_length", file: path, "has a wrong length",
+        offset: record.offset, place: "tensor \(record.name)", seen: "\(stored.count)",
+        allowed: "more than \(parameterBytes) of scales and zero points")
+    }
+    let elements = try StoredElements(record, bytes: bytes, path: path)
     switch record.elementType {
     case .real(let type):
       if type == .float32, let raw = elements.raw, let values = MemoryValues(raw) {
@@ -89,8 +96,31 @@ extension VGGWFile {
       }
       return .real(StoredValues(elements: elements, type: type), as: type)
     case .code(let type):
-      let quantization = Quantization(type, scales: record.scales)
-      return .codes(elements.raw.map(MemoryCodes.init) ?? StoredCodes(elements: elements), quantization)
+      let codes: any TensorCodes =
+        switch (type, elements.raw) {
+        case (.int4, _): PackedCodes(elements: elements, count: record.count)
+        case (.int8, let raw?): MemoryCodes(raw)
+        case (.int8, nil): StoredCodes(elements: elements)
+        }
+      guard let parameters = record.parameters else { preconditionFailure("codes without parameters") }
+      guard parameterBytes > 0 else {
+        return .codes(
+          codes,
+          Quantization(
+            type, by: parameters.grouping, scales: parameters.scales, zeroPoints: parameters.zeroPoints))
+      }
+      guard let quantization = Quantization(type, parameters, storedIn: stored) else {
+        preconditionFailure("the length was checked")
+      }
+      let used = parameters.scaleCount * MemoryLayout<Float>.size + parameters.zeroPointCount
+      if let wrong = (used..<parameterBytes).first(where: { stored.byte(at: $0) != 0 }) {
+        throw FileError(
+          .malformed, code: "vggw.padding", file: path, "has padding that is not zero",
+          offset: record.offset + wrong, place: "tensor \(record.name), behind its scales",
+          seen: "\(stored.byte(at: wrong) ?? 0)", allowed: "0")
+      }
+      return .codes(
+        GroupedCodes(base: codes, quantization: quantization, record: record, path: path), quantization)
     }
   }
 }

@@ -1,7 +1,7 @@
 internal import VGGBytes
 internal import VGGTensors
 
-/// The elements of a tensor that is being written, as a file stores them.
+/// The elements of a tensor that is being written, as a file stores them, but each code in a byte of its own.
 struct TensorElements: Sendable {
   private let content: Tensor.Content
   private let name: String
@@ -16,7 +16,7 @@ struct TensorElements: Sendable {
   init(_ tensor: Tensor, path: String) {
     content = tensor.content
     name = tensor.name
-    byteCount = tensor.elementType.byteCount
+    byteCount = tensor.elementType.unitByteCount
     count = tensor.count
     rowLength = tensor.shape.last ?? 1
     self.path = path
@@ -92,7 +92,8 @@ struct TensorElements: Sendable {
       case .codes(_, let quantization):
         let codes = UnsafeBufferPointer(
           start: elements.assumingMemoryBound(to: Int8.self), count: range.count)
-        quantization.dequantize(codes, firstIndex: range.lowerBound, into: values)
+        quantization.dequantize(
+          codes, firstIndex: range.lowerBound, rowLength: rowLength, into: values)
       }
       return Digest(of: UnsafeRawBufferPointer(values))
     }

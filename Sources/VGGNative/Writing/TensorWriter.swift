@@ -19,27 +19,41 @@ struct TensorWriter {
   func write(to output: AtomicFile, at offset: Int, folder: String) throws(FileError) -> TensorRecord {
     let digests: (stored: [Digest], values: [Digest])
     let storedBytes: Int
+    if parameterByteCount > 0 { try checkStoredParameters() }
     switch tensor.storage {
     case .raw:
-      storedBytes = elements.count * elements.byteCount
+      storedBytes = parameterByteCount + tensor.elementType.byteCount(of: tensor.count)
       try output.reserve(offset + storedBytes)
-      digests = try writeRaw(to: output, at: offset..<offset + storedBytes)
+      digests = try writeRaw(to: output, at: offset..<offset + storedBytes, folder: folder)
     case .sparse:
       (storedBytes, digests) = try writeSparse(to: output, at: offset, folder: folder)
     }
     return TensorRecord(
       name: tensor.name, role: tensor.role, shape: tensor.shape, layout: tensor.layout,
-      elementType: tensor.elementType, storage: tensor.storage, scales: tensor.quantization?.scales ?? [],
-      offset: offset, storedBytes: storedBytes, blockDigests: digests.stored,
+      elementType: tensor.elementType, storage: tensor.storage,
+      parameters: tensor.quantization.map(CodeParameters.init), offset: offset, storedBytes: storedBytes,
+      blockDigests: digests.stored,
       valuesDigest: BlockDigest.combine(digests.values))
   }
 
   private var elements: TensorElements { TensorElements(tensor, path: path) }
 
+  /// The number of bytes of scales and zero points in front of the elements.
+  private var parameterByteCount: Int {
+    tensor.quantization.map { CodeParameters($0).storedByteCount } ?? 0
+  }
+
+  /// Writes scales and zero points that do not stand in the manifest; returns where the elements go.
+  private func writeParameters(to base: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+    let count = parameterByteCount
+    if count > 0 { tensor.quantization?.writeParameters(to: base) }
+    return base + count
+  }
+
   // MARK: All elements
 
   private func writeRaw(
-    to output: AtomicFile, at range: Range<Int>
+    to output: AtomicFile, at range: Range<Int>, folder: String
   ) throws(FileError) -> (stored: [Digest], values: [Digest]) {
     let isFloat32 = tensor.elementType == .real(.float32)
     if isFloat32, let source = tensor.values.inMemory {
@@ -49,9 +63,18 @@ struct TensorWriter {
     // Straight into the file's pages: where the source has another order, from many places at a time.
     let mapping = try output.map(range)
     guard let base = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
-    try elements.write(to: base)
+    let first = writeParameters(to: base)
+    if isPacked {
+      let staged = try StagedElements(elements, folder: folder, path: path)
+      let values = try staged.withBytes { staged throws(FileError) in
+        try pack(staged, into: first)
+        return elements.valueDigests(staged, progress: progress)
+      }
+      return (BlockDigest.blocks(of: mapping.bytes), values)
+    }
+    try elements.write(to: first)
     if range.count >= TensorWriter.syncLength { output.startSync() }
-    let values = elements.valueDigests(base, progress: progress)
+    let values = elements.valueDigests(first, progress: progress)
     return (isFloat32 ? values : BlockDigest.blocks(of: mapping.bytes), values)
   }
 
@@ -81,19 +104,34 @@ struct TensorWriter {
     return try staged.withBytes { staged throws(FileError) in
       let values = elements.valueDigests(staged, progress: progress)
       let stored: (count: Int, digests: [Digest])
+      if isPacked {
+        let byteCount = tensor.elementType.byteCount(of: tensor.count)
+        let packed = try ScratchFile(byteCount: byteCount, in: folder, for: path)
+        if let base = packed.mutableBytes.baseAddress { try pack(staged, into: base) }
+        stored = try packed.bytes.withBytes { packed throws(FileError) in
+          try writeSparse(packed.bindMemory(to: UInt8.self), to: output, at: offset)
+        }
+        return (stored.count, (stored.digests, values))
+      }
       switch elements.byteCount {
-      case 1: stored = try writeSparse(staged.assumingMemoryBound(to: UInt8.self), to: output, at: offset)
-      case 2: stored = try writeSparse(staged.assumingMemoryBound(to: UInt16.self), to: output, at: offset)
-      default: stored = try writeSparse(staged.assumingMemoryBound(to: UInt32.self), to: output, at: offset)
+      case 1: stored = try writeSparse(patterns(staged, UInt8.self), to: output, at: offset)
+      case 2: stored = try writeSparse(patterns(staged, UInt16.self), to: output, at: offset)
+      default: stored = try writeSparse(patterns(staged, UInt32.self), to: output, at: offset)
       }
       return (stored.count, (stored.digests, values))
     }
   }
 
+  private func patterns<Pattern>(
+    _ memory: UnsafeRawPointer, _ type: Pattern.Type
+  ) -> UnsafeBufferPointer<Pattern> {
+    UnsafeBufferPointer(start: memory.assumingMemoryBound(to: type), count: elements.count)
+  }
+
   private func writeSparse<Pattern: FixedWidthInteger & Sendable>(
-    _ patterns: UnsafePointer<Pattern>, to output: AtomicFile, at offset: Int
+    _ patterns: UnsafeBufferPointer<Pattern>, to output: AtomicFile, at offset: Int
   ) throws(FileError) -> (count: Int, digests: [Digest]) {
-    let layout = SparseLayout(count: elements.count, elementByteCount: elements.byteCount)
+    let layout = SparseLayout(count: patterns.count, elementByteCount: elements.byteCount)
     let blocks = SparseBlocks(patterns: patterns, layout: layout)
     let counts = Workers.current.map(layout.blockCount) { SparseLayout.nonzeroCount(blocks[$0]) }
     var (starts, total): ([Int], Int) = ([], 0)
@@ -101,11 +139,11 @@ struct TensorWriter {
       starts.append(total)
       total += count
     }
-    let storedBytes = layout.byteCount(storing: total)
+    let storedBytes = parameterByteCount + layout.byteCount(storing: total)
     try output.reserve(offset + storedBytes)
     let mapping = try output.map(offset..<offset + storedBytes)
     if let base = mapping.bytes.baseAddress {
-      nonisolated(unsafe) let base = base
+      nonisolated(unsafe) let base = writeParameters(to: base)
       let starts = starts
       _ = Workers.current.map(layout.blockCount) { index in
         base.storeBytes(of: UInt64(starts[index]).littleEndian, toByteOffset: index * 8, as: UInt64.self)
@@ -122,11 +160,11 @@ struct TensorWriter {
 /// All elements of a tensor, by the blocks of its sparse form.
 private struct SparseBlocks<Pattern: FixedWidthInteger & Sendable>: @unchecked Sendable {
   // Safe to share: nobody writes the elements while there are blocks of them.
-  let patterns: UnsafePointer<Pattern>
+  let patterns: UnsafeBufferPointer<Pattern>
   let layout: SparseLayout
 
   subscript(index: Int) -> UnsafeBufferPointer<Pattern> {
     let block = layout.block(index)
-    return UnsafeBufferPointer(start: patterns + block.lowerBound, count: block.count)
+    return UnsafeBufferPointer(rebasing: patterns[block])
   }
 }

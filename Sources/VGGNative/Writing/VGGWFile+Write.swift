@@ -80,7 +80,7 @@ public enum VGGWFile {
   /// The end of the data area, sparse tensors left out: their size is known only when they have been read.
   private static func leastDataEnd(_ model: Model) -> Int {
     model.tensors.filter { $0.storage == .raw }.reduce(Header.byteCount) {
-      $0 + $1.count * $1.elementType.byteCount
+      $0 + $1.elementType.byteCount(of: $1.count)
     }
   }
 

@@ -13,8 +13,8 @@ struct DeclaredTensor: Sendable {
   private(set) var elementType: ElementType
   /// Which elements the model must store.
   private(set) var storage: Storage
-  /// The scales that codes must have; none where the model must not have codes.
-  private(set) var scales: [Float]
+  /// What codes must stand for; nil where the model must not have codes.
+  private(set) var quantization: Quantization?
   /// What is done to each value, in order.
   private(set) var steps: [DeclaredStep] = []
 
@@ -23,7 +23,7 @@ struct DeclaredTensor: Sendable {
     self.original = original
     elementType = original.elementType
     storage = original.storage
-    scales = original.quantization?.scales ?? []
+    quantization = original.quantization
   }
 
   /// Whether the values are the source's.
@@ -42,20 +42,20 @@ struct DeclaredTensor: Sendable {
   /// Rounds the values to a precision.
   mutating func quantize(to precision: Precision) throws(FileError) {
     switch precision {
-    case .fp32: (elementType, scales) = (.real(.float32), [])
+    case .fp32: (elementType, quantization) = (.real(.float32), nil)
     case .fp16:
       steps.append(.roundedToHalf)
-      (elementType, scales) = (.real(.float16), [])
+      (elementType, quantization) = (.real(.float16), nil)
     case .bf16:
       steps.append(.roundedToBFloat16)
-      (elementType, scales) = (.real(.bfloat16), [])
+      (elementType, quantization) = (.real(.bfloat16), nil)
     case .int8:
-      scales = try largestMagnitudes().map { magnitude in
+      let scales = try largestMagnitudes().map { magnitude in
         let scale = Float(bitPattern: magnitude) / 127
         return scale >= .leastNormalMagnitude ? scale : 1
       }
       steps.append(.quantized(scales: scales))
-      elementType = .code(.int8)
+      (elementType, quantization) = (.code(.int8), Quantization(scales: scales))
     }
   }
 

@@ -158,7 +158,9 @@ public enum LayerChange: Equatable, Sendable {
       let scales = (0..<outputs).map { wanted == nil || wanted == $0 ? factor : 1 }
       return tensor.scaling(by: scales)
     case .exchangedScales(let first, let second) where first < outputs && second < outputs:
-      guard case .codes(let codes, var quantization) = tensor.content else { return nil }
+      guard case .codes(let codes, var quantization) = tensor.content,
+        quantization.grouping == .outputChannel
+      else { return nil }
       quantization.scales.swapAt(first, second)
       return tensor.replacing(.codes(codes, quantization))
     case .saturated: return try tensor.saturated
@@ -211,8 +213,15 @@ extension Tensor {
   fileprivate func permutingOutputs(_ order: [Int]) -> Tensor {
     let count = order.count
     let tensor = rearranged { $0 / count * count + order[$0 % count] }
-    guard case .codes(let codes, var quantization) = tensor.content else { return tensor }
-    quantization.scales = order.map { quantization.scales[$0] }
+    guard case .codes(let codes, var quantization) = tensor.content, quantization.grouping != .tensor else {
+      return tensor
+    }
+    // In each row of groups the channels change places.
+    func permuted<Parameter>(_ parameters: [Parameter]) -> [Parameter] {
+      parameters.indices.map { parameters[$0 / count * count + order[$0 % count]] }
+    }
+    quantization.scales = permuted(quantization.scales)
+    quantization.zeroPoints = permuted(quantization.zeroPoints)
     return replacing(.codes(codes, quantization))
   }
 
@@ -221,7 +230,12 @@ extension Tensor {
     switch content {
     case .real: return overwriting(0..<count) { value, channel in value * factors[channel] }
     case .codes(let codes, var quantization):
-      quantization.scales = zip(quantization.scales, factors).map { $0 * $1 }
+      if quantization.grouping == .tensor {
+        quantization = Quantization(
+          quantization.type, scales: factors.flatMap { _ in quantization.scales },
+          zeroPoints: factors.flatMap { _ in quantization.zeroPoints })
+      }
+      quantization.scales = quantization.scales.enumerated().map { $1 * factors[$0 % factors.count] }
       return replacing(.codes(codes, quantization))
     }
   }
@@ -233,9 +247,10 @@ extension Tensor {
     case .codes(let codes, let quantization):
       replacing(
         .codes(
-          OverwrittenCodes(base: codes, range: index..<index + 1, outputs: quantization.scales.count) {
-            code, _ in
-            Int8(bitPattern: UInt8(bitPattern: code) ^ (1 << UInt8(bit % 8)))
+          OverwrittenCodes(base: codes, range: index..<index + 1) { code, _ in
+            let unused = 8 - elementType.bitCount
+            let flipped = UInt8(bitPattern: code) ^ (1 << UInt8(bit % elementType.bitCount))
+            return Int8(bitPattern: flipped << unused) >> unused
           }, quantization))
     }
   }
@@ -288,9 +303,13 @@ extension Tensor {
         .real(OverwrittenValues(base: values, range: range, outputs: outputs, transform: transform), as: type)
       )
     case .codes(let codes, let quantization):
-      let changed = OverwrittenCodes(base: codes, range: range, outputs: outputs) { code, channel in
-        let scale = quantization.scales[channel]
-        return Int8(max(-128, min(127, (transform(Float(code) * scale, channel) / scale).rounded())))
+      let (least, most) = (
+        Float(quantization.type.codes.lowerBound), Float(quantization.type.codes.upperBound)
+      )
+      let changed = OverwrittenCodes(base: codes, range: range) { code, index in
+        let (scale, zeroPoint) = quantization.parameters(ofElement: index, rowLength: outputs)
+        let value = transform(Float(Int(code) - Int(zeroPoint)) * scale, index % outputs)
+        return Int8(max(least, min(most, (value / scale).rounded() + Float(zeroPoint))))
       }
       return replacing(.codes(changed, quantization))
     }

@@ -136,8 +136,7 @@ struct RearrangedCodes: TensorCodes {
 struct OverwrittenCodes: TensorCodes {
   let base: any TensorCodes
   let range: Range<Int>
-  let outputs: Int
-  /// Gets a code and its output channel.
+  /// Gets a code and its index.
   let transform: @Sendable (Int8, Int) -> Int8
 
   var count: Int { base.count }
@@ -146,7 +145,7 @@ struct OverwrittenCodes: TensorCodes {
     try base.read(range, into: destination)
     for index in range.clamped(to: self.range) {
       destination[index - range.lowerBound] = transform(
-        destination[index - range.lowerBound], index % outputs)
+        destination[index - range.lowerBound], index)
     }
   }
 }

@@ -286,12 +286,16 @@ extension DeclaredTensor {
       return "is stored as \(text(tensor.elementType, tensor.storage)), "
         + "but the passes make it \(text(elementType, storage))"
     }
-    let own = tensor.quantization?.scales ?? []
-    guard own.count == scales.count else { return "has \(own.count) scales for \(scales.count) channels" }
+    let (own, scales) = (tensor.quantization?.scales ?? [], quantization?.scales ?? [])
+    let unit = quantization.map { $0.grouping == .outputChannel } ?? true ? "channel" : "group"
+    guard own.count == scales.count else { return "has \(own.count) scales for \(scales.count) \(unit)s" }
+    guard tensor.quantization?.grouping == quantization?.grouping,
+      tensor.quantization?.zeroPoints == quantization?.zeroPoints
+    else { return "has other groups of scales, or other zero points" }
     let wrong = scales.indices.filter { own[$0].bitPattern != scales[$0].bitPattern }
     guard let first = wrong.first else { return nil }
     return
-      "\(wrong.count) of \(scales.count) scales do not follow from the source, the first that of channel "
+      "\(wrong.count) of \(scales.count) scales do not follow from the source, the first that of \(unit) "
       + "\(first): \(own[first]) instead of \(scales[first])"
   }
 

@@ -62,7 +62,7 @@ import VGGTensors
       (.init(type: .int4, grouping: .inputGroups(length: 32)), Header.int4 | Header.groups),
     ] {
       var generator = SeededGenerator(seed: 1)
-      let model = try TestModels.model(TestModels.network()).mappingTensors(pass: nil) { tensor in
+      let model = try TestModels.model(TestModels.network()).mappingTensors { tensor in
         guard tensor.name == "conv1_1/weight" else { return tensor }
         return CodedModels.tensor(
           tensor.name, tensor.role, tensor.shape, encoding, using: &generator)
@@ -81,7 +81,7 @@ import VGGTensors
     -> [UInt8]
   {
     var generator = SeededGenerator(seed: 2)
-    let model = try TestModels.model(Self.network.get()).mappingTensors(pass: nil) { tensor in
+    let model = try TestModels.model(Self.network.get()).mappingTensors { tensor in
       guard tensor.name.hasPrefix("conv1_1/") else { return tensor }
       let encoding = CodedModels.Encoding(type: type, grouping: grouping, isSymmetric: isSymmetric)
       return CodedModels.tensor(
@@ -202,7 +202,7 @@ import VGGTensors
 
   @Test func whatNoReaderAcceptsIsNotWritten() throws {
     for (codes, scale) in [([1, 8], 1), ([1, -9], 1), ([0, 0], Float.nan)] as [([Int8], Float)] {
-      let model = try TestModels.model(Self.network.get()).mappingTensors(pass: nil) { tensor in
+      let model = try TestModels.model(Self.network.get()).mappingTensors { tensor in
         guard tensor.name == "conv1_1/bias" else { return tensor }
         let quantization = Quantization(.int4, by: .inputGroups(length: 32), scales: [1, scale])
         return tensor.replacing(.codes(MemoryCodes(codes), quantization), storage: .raw)

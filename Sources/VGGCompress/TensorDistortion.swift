@@ -39,13 +39,9 @@ public struct TensorDistortion: Sendable {
     let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
       var part = TensorDistortion()
       try old.forEachBlock(of: tiles[index], rowLength: outputs) { block, old throws(FileError) in
-        // Whole rows that are neighbours are compared at once.
-        let columns = block.columns.count
-        let runLength = block.rows != nil && columns == outputs ? old.count : columns
-        for start in stride(from: 0, to: old.count, by: runLength) {
-          let place = block.row(start / columns) * outputs + block.columns.lowerBound
-          try new.withValues(place..<place + runLength) { new throws(FileError) in
-            let old = UnsafeBufferPointer(rebasing: old[start..<start + runLength])
+        try block.forEachRun(rowLength: outputs) { place, run throws(FileError) in
+          try new.withValues(place..<place + run.count) { new throws(FileError) in
+            let old = UnsafeBufferPointer(rebasing: old[run])
             part.add(TensorDistortion(from: old, to: new, smallestNormal: smallestNormal))
           }
         }

@@ -5,7 +5,11 @@ public protocol PointwiseValues: TensorValues {
   /// What they are computed from.
   var base: any TensorValues { get }
   /// Computes values in the place of those that they are computed from.
-  func transform(_ run: UnsafeMutableBufferPointer<Float>)
+  ///
+  /// - Parameters:
+  ///   - run: Values that are neighbours in the tensor.
+  ///   - firstIndex: The index of the first of them.
+  func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int)
 }
 
 extension PointwiseValues {
@@ -19,7 +23,7 @@ extension PointwiseValues {
     _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>
   ) throws(FileError) {
     try base.read(range, into: destination)
-    transform(destination)
+    transform(destination, firstIndex: range.lowerBound)
   }
 
   /// Reads and transforms a tile.
@@ -27,11 +31,10 @@ extension PointwiseValues {
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
   ) throws(FileError) {
     try base.read(tile, rowLength: rowLength, into: destination, rowStride: rowStride)
-    guard rowStride != tile.columns.count else {
-      return transform(UnsafeMutableBufferPointer(start: destination, count: tile.count))
-    }
-    for row in 0..<tile.rows.count {
-      transform(UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count))
+    tile.forEachRange(rowLength: rowLength, rowStride: rowStride) { range, place in
+      transform(
+        UnsafeMutableBufferPointer(start: destination + place, count: range.count),
+        firstIndex: range.lowerBound)
     }
   }
 
@@ -43,7 +46,9 @@ extension PointwiseValues {
       let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
       defer { copy.deallocate() }
       _ = copy.initialize(from: values)
-      transform(copy)
+      block.forEachRun(rowLength: rowLength) { place, run in
+        transform(UnsafeMutableBufferPointer(rebasing: copy[run]), firstIndex: place)
+      }
       try body(block, UnsafeBufferPointer(copy))
     }
   }

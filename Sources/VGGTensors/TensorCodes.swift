@@ -40,15 +40,8 @@ extension TensorCodes {
   public func read(
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Int8>, rowStride: Int
   ) throws(FileError) {
-    if tile.columns == 0..<rowLength, rowStride == rowLength {
-      let range = tile.rows.lowerBound * rowLength..<tile.rows.upperBound * rowLength
-      return try read(range, into: UnsafeMutableBufferPointer(start: destination, count: range.count))
-    }
-    for (index, row) in tile.rows.enumerated() {
-      let start = row * rowLength
-      try read(
-        start + tile.columns.lowerBound..<start + tile.columns.upperBound,
-        into: UnsafeMutableBufferPointer(start: destination + index * rowStride, count: tile.columns.count))
+    try tile.forEachRange(rowLength: rowLength, rowStride: rowStride) { range, place throws(FileError) in
+      try read(range, into: UnsafeMutableBufferPointer(start: destination + place, count: range.count))
     }
   }
 

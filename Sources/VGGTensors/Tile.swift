@@ -38,6 +38,20 @@ public struct Tile: Equatable, Sendable {
     }
   }
 
+  /// Calls a body for each range of the tensor's elements that the tile is made of, and where it goes in memory whose rows
+  /// have a stride: the tile as a whole where that is one range both here and there.
+  func forEachRange<Failure: Error>(
+    rowLength: Int, rowStride: Int, _ body: (_ range: Range<Int>, _ place: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    if columns == 0..<rowLength, rowStride == rowLength {
+      return try body(rows.lowerBound * rowLength..<rows.upperBound * rowLength, 0)
+    }
+    for (index, row) in rows.enumerated() {
+      let start = row * rowLength
+      try body(start + columns.lowerBound..<start + columns.upperBound, index * rowStride)
+    }
+  }
+
   /// The tile cut into blocks of whole rows with a limited number of elements.
   func blocks(of most: Int = 1 << 16) -> [Tile] {
     let rowsAtOnce = max(1, most / max(1, columns.count))
@@ -75,6 +89,23 @@ public struct Block: Sendable {
 
   /// The rows where they follow each other; nil where they do not.
   public var rows: Range<Int>? { steps == nil ? firstRow..<firstRow + rowCount : nil }
+
+  /// Calls a body for each run of the block's elements that are neighbours in the tensor.
+  ///
+  /// - Parameters:
+  ///   - rowLength: The number of output channels.
+  ///   - body: Gets the index of the run's first element in the tensor, and the run in the block, row by row.
+  public func forEachRun<Failure: Error>(
+    rowLength: Int, _ body: (_ place: Int, _ run: Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
+    if let rows, columns == 0..<rowLength {
+      return try body(rows.lowerBound * rowLength, 0..<rowCount * rowLength)
+    }
+    for index in 0..<rowCount {
+      let run = index * columns.count..<(index + 1) * columns.count
+      try body(row(index) * rowLength + columns.lowerBound, run)
+    }
+  }
 }
 
 extension TensorValues {
@@ -121,15 +152,8 @@ extension TensorValues {
   public func read(
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
   ) throws(FileError) {
-    if tile.columns == 0..<rowLength, rowStride == rowLength {
-      let range = tile.rows.lowerBound * rowLength..<tile.rows.upperBound * rowLength
-      return try read(range, into: UnsafeMutableBufferPointer(start: destination, count: range.count))
-    }
-    for (index, row) in tile.rows.enumerated() {
-      let start = row * rowLength
-      try read(
-        start + tile.columns.lowerBound..<start + tile.columns.upperBound,
-        into: UnsafeMutableBufferPointer(start: destination + index * rowStride, count: tile.columns.count))
+    try tile.forEachRange(rowLength: rowLength, rowStride: rowStride) { range, place throws(FileError) in
+      try read(range, into: UnsafeMutableBufferPointer(start: destination + place, count: range.count))
     }
   }
 }

@@ -129,7 +129,7 @@ import VGGTensors
     let base: any TensorValues
     let factor: Float
 
-    func transform(_ run: UnsafeMutableBufferPointer<Float>) {
+    func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
       for index in run.indices { run[index] *= factor }
     }
   }

@@ -89,7 +89,7 @@ private struct RoundedValues: PointwiseValues {
   let base: any TensorValues
   let type: RealType
 
-  func transform(_ run: UnsafeMutableBufferPointer<Float>) {
+  func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
     guard let values = run.baseAddress else { return }
     let isa = vgk_best_isa()
     var narrowing = VGKNarrowing()

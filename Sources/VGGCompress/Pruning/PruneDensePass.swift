@@ -42,7 +42,7 @@ private struct PrunedValues: PointwiseValues {
   /// The bit pattern of the smallest magnitude that is kept.
   let keptFrom: UInt32
 
-  func transform(_ run: UnsafeMutableBufferPointer<Float>) {
+  func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
     let keptFrom = max(keptFrom, 1)  // a zero is never kept, whatever its sign
     for index in run.indices where run[index].magnitudeBits < keptFrom { run[index] = 0 }
   }

@@ -13,7 +13,7 @@ extension TensorWriter {
     let pieces = PieceLayout(elementCount: tensor.count)
     nonisolated(unsafe) let codes = codes.assumingMemoryBound(to: Int8.self)
     nonisolated(unsafe) let bytes = output.assumingMemoryBound(to: UInt8.self)
-    _ = try Workers.current.map(pieces.count) { index throws(FileError) in
+    try Workers.current.perform(pieces.count) { (index) throws(FileError) in
       let range = pieces.range(index)
       if let wrong = range.first(where: { !CodeType.int4.codes.contains(codes[$0]) }) {
         throw FileError(

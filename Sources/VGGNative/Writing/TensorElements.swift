@@ -33,7 +33,7 @@ struct TensorElements: Sendable {
       case .real(let values, _): values.tiles(rowLength: rowLength)
       case .codes(let codes, _): codes.tiles(rowLength: rowLength)
       }
-    _ = try Workers.current.map(tiles.count) { index throws(FileError) in
+    try Workers.current.perform(tiles.count) { (index) throws(FileError) in
       let tile = tiles[index]
       let first = memory + (tile.rows.lowerBound * rowLength + tile.columns.lowerBound) * byteCount
       switch content {
@@ -55,13 +55,9 @@ struct TensorElements: Sendable {
     _ values: UnsafeBufferPointer<Float>, of block: Block, as type: RealType,
     into memory: UnsafeMutableRawPointer
   ) throws(FileError) {
-    // Whole rows that are neighbours in the tensor are encoded at once.
-    let columns = block.columns.count
-    let runLength = block.rows != nil && columns == rowLength ? values.count : columns
-    for start in stride(from: 0, to: values.count, by: runLength) {
-      let place = block.row(start / columns) * rowLength + block.columns.lowerBound
-      let numbers = UnsafeBufferPointer(rebasing: values[start..<start + runLength])
-      guard let wrong = type.encode(numbers, into: memory + place * byteCount) else { continue }
+    try block.forEachRun(rowLength: rowLength) { place, run throws(FileError) in
+      let numbers = UnsafeBufferPointer(rebasing: values[run])
+      guard let wrong = type.encode(numbers, into: memory + place * byteCount) else { return }
       throw FileError(
         .fault, code: "vggw.encode.inexact", file: path,
         "was to hold a value that its encoding cannot represent",

@@ -145,7 +145,7 @@ struct TensorWriter {
     if let base = mapping.bytes.baseAddress {
       nonisolated(unsafe) let base = writeParameters(to: base)
       let starts = starts
-      _ = Workers.current.map(layout.blockCount) { index in
+      Workers.current.perform(layout.blockCount) { index in
         base.storeBytes(of: UInt64(starts[index]).littleEndian, toByteOffset: index * 8, as: UInt64.self)
         let words = (base + layout.bitMapOffset + layout.block(index).lowerBound / 8)
         SparseLayout.compact(

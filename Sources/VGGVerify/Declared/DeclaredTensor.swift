@@ -31,7 +31,7 @@ struct DeclaredTensor: Sendable {
 
   /// The values that the model must have.
   var values: any TensorValues {
-    isUnchanged ? original.values : DeclaredValues(original: original.values, outputs: outputs, steps: steps)
+    isUnchanged ? original.values : DeclaredValues(base: original.values, outputs: outputs, steps: steps)
   }
 
   /// The values that the model must have, as a tensor to compute with.
@@ -168,43 +168,13 @@ enum DeclaredStep: Equatable, Sendable {
 }
 
 /// The values of a tensor of the source after the declared passes.
-struct DeclaredValues: TensorValues {
-  let original: any TensorValues
+struct DeclaredValues: PointwiseValues {
+  let base: any TensorValues
   let outputs: Int
   let steps: [DeclaredStep]
 
-  var count: Int { original.count }
-  var isTransposed: Bool { original.isTransposed }
-
-  func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
-    try original.read(range, into: destination)
-    for step in steps { step.apply(to: destination, firstChannel: range.lowerBound % outputs) }
-  }
-
-  func read(
-    _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int
-  ) throws(FileError) {
-    try original.read(tile, rowLength: rowLength, into: destination, rowStride: rowStride)
-    for row in 0..<tile.rows.count {
-      let values = UnsafeMutableBufferPointer(start: destination + row * rowStride, count: tile.columns.count)
-      for step in steps { step.apply(to: values, firstChannel: tile.columns.lowerBound) }
-    }
-  }
-
-  func forEachBlock(
-    of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
-  ) throws(FileError) {
-    try original.forEachBlock(of: tile, rowLength: rowLength) { block, source throws(FileError) in
-      let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.count)
-      defer { copy.deallocate() }
-      _ = copy.initialize(from: source)
-      let columns = block.columns.count
-      for row in 0..<block.rowCount {
-        let values = UnsafeMutableBufferPointer(rebasing: copy[row * columns..<(row + 1) * columns])
-        for step in steps { step.apply(to: values, firstChannel: tile.columns.lowerBound) }
-      }
-      try body(block, UnsafeBufferPointer(copy))
-    }
+  func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
+    for step in steps { step.apply(to: run, firstChannel: firstIndex % outputs) }
   }
 }
 

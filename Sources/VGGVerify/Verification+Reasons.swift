@@ -73,7 +73,11 @@ extension Verification {
         continue
       }
       if let problem = check.encodingProblem { reasons.append("\(check.tensor): \(problem)") }
-      guard check.wrongCount > 0 || check.comparedCount == 0 else { continue }
+      if !check.isComplete {
+        reasons.append(
+          "\(check.tensor): only \(check.comparedCount) of \(check.valueCount) values could be compared")
+      }
+      guard check.wrongCount > 0 else { continue }
       let rule = check.requirement == .exact ? "the source's" : "what the passes make of the source's"
       var reason =
         "\(check.tensor): \(check.wrongCount) of \(check.comparedCount) values are not \(rule)"

@@ -1,6 +1,8 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGBytes
+import VGGModel
 import VGGNative
 import VGGTensors
 
@@ -100,5 +102,48 @@ import VGGTensors
         ["verify", fixture("keras/vgg_d_digits.h5"), model, "--no-check"], in: folder)
       #expect(verified.status == 1)
     }
+  }
+
+  /// A model whose digests all fit each other, but are the identity of other weights.
+  @Test(arguments: [[], ["--to", "int8"], ["--to", "fp16"], ["--to", "int8", "--prune-fc", "0.5"]])
+  func anIdentityOfOtherWeightsIsFound(_ options: [String]) throws {
+    try withModel("keras/vgg_d_digits.h5", options) { model, folder in
+      try forgeIdentity(of: model, tensor: "fc7/weight")
+      let list = "\(folder)/SUMS"
+      let sums = try CommandProcess.run("/bin/sh", ["-c", "sha256sum \(model)"], in: folder)
+      try sums.output.write(toFile: list, atomically: true, encoding: .utf8)
+      for command in [["checksum", model], ["verify", fixture("keras/vgg_d_digits.h5"), model]] {
+        let process = try CommandProcess.run(command)
+        #expect(process.status == 65 && process.output.isEmpty, "\(command): \(process.output)")
+        #expect(process.errors.contains("fc7/weight"), "\(process.errors)")
+      }
+      let checked = try CommandProcess.run(["checksum", "--check", list])
+      #expect(checked.status == 1 && checked.output.contains("FAILED"), "\(checked.output)")
+    }
+  }
+
+  /// Replaces the digest of a tensor's values by another one, and makes all digests fit that are made of it.
+  private func forgeIdentity(of path: String, tensor name: String) throws {
+    let file = try VGGWFile.open(path: path)
+    let record = try #require(file.tensorRecords.first { $0.name == name })
+    let other = sha256(of: ByteRegion(copying: [1]))
+    var message: [UInt8] = []
+    for needed in file.model.network.tensorRequirements {
+      let record = try #require(file.tensorRecords.first { $0.name == needed.name })
+      message += Array(record.name.utf8) + [0]
+      message += withUnsafeBytes(of: UInt32(record.shape.count).littleEndian) { Array($0) }
+      for axis in record.shape { message += withUnsafeBytes(of: UInt64(axis).littleEndian) { Array($0) } }
+      message += record.name == name ? other.bytes : record.valuesDigest.bytes
+    }
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    let start = bytes[32..<40].reversed().reduce(0) { $0 << 8 | Int($1) }
+    // The last place of the digest in the message: of raw float32 it is the stored bytes' too.
+    let values = try #require(bytes[start...].range(of: Data(record.valuesDigest.bytes), options: .backwards))
+    bytes.replaceSubrange(values, with: other.bytes)
+    let identity = try #require(bytes[start...].range(of: Data(file.weightsDigest.bytes)))
+    bytes.replaceSubrange(identity, with: sha256(of: ByteRegion(copying: message)).bytes)
+    let digested = Array(bytes[..<64]) + Array(bytes[start...])
+    bytes.replaceSubrange(64..<96, with: sha256(of: ByteRegion(copying: digested)).bytes)
+    try bytes.write(to: URL(filePath: path))
   }
 }

@@ -114,6 +114,34 @@ import VGGTensors
     #expect(accepted < 1000)
   }
 
+  /// Digests that fit each other, but not the values: the identity of other weights.
+  @Test(arguments: ["fc6/weight", "conv1_1/bias", "conv3_2/weight"])
+  func anIdentityOfOtherWeightsIsRefused(_ name: String) throws {
+    let file = try open(Self.file)
+    var manifest = try Manifest(
+      unpacking: ByteRegion(copying: Array(Self.file[Self.manifestOffset...])), path: "x.vggw", offset: 0)
+    let index = try #require(manifest.tensors.firstIndex { $0.name == name })
+    let record = manifest.tensors[index]
+    manifest.tensors[index] = TensorRecord(
+      name: record.name, role: record.role, shape: record.shape, layout: record.layout,
+      elementType: record.elementType, storage: record.storage, parameters: record.parameters,
+      offset: record.offset, storedBytes: record.storedBytes, blockDigests: record.blockDigests,
+      valuesDigest: Digest(of: [1]))
+    let packed = manifest.packed
+    let header = Header(
+      manifestOffset: Self.manifestOffset, manifest: packed, minorVersion: file.formatVersion.minor,
+      requiredFeatures: manifest.requiredFeatures)
+    let bytes = header.bytes + Self.file[Header.byteCount..<Self.manifestOffset] + packed
+    let error = #expect(throws: FileError.self) {
+      let forged = try open(bytes)
+      #expect(record.isEncoded)
+      try forged.checkStoredBytes()
+      try forged.checkValues()
+    }
+    #expect(error?.kind == .malformed, "\(String(describing: error))")
+    #expect(error?.code == (record.isEncoded ? "vggw.tensor.values" : "vggw.manifest.values_digest"))
+  }
+
   /// A claim of very many messages in few bytes must not cost memory out of proportion.
   @Test func expandingManifestsAreRefused() {
     let layers: [UInt8] = (0..<4_000_000).map { $0 % 2 == 0 ? 0x2A : 0 }

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VGGBytes
 import VGGCompress
 import VGGEngine
 import VGGModel
@@ -90,6 +91,32 @@ import VGGTensors
     // The other way round it was made of something else.
     let reversed = try Verification(of: int8, against: pruned, inputs: inputs)
     #expect(reversed.verdict == .different && reversed.differences.contains { $0.subject == .passes })
+  }
+
+  /// A comparison that leaves values out proves nothing of them.
+  @Test func valuesThatWereNotComparedAreNotRight() throws {
+    /// Values of which only the first ones are lent to loops over all of them.
+    struct HalfLent: TensorValues {
+      let base: any TensorValues
+      var count: Int { base.count }
+      func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+        try base.read(range, into: destination)
+      }
+      func forEachBlock(
+        of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
+      ) throws(FileError) {
+        let half = Tile(rows: tile.rows.prefix((tile.rows.count + 1) / 2), columns: tile.columns)
+        try base.forEachBlock(of: half, rowLength: rowLength, body)
+      }
+    }
+    let sample = try Sample(seed: 8)
+    let model = try sample.native()
+    let source = model.mappingTensors { tensor in
+      tensor.name == "fc7/weight" ? tensor.replacing(values: HalfLent(base: tensor.values)) : tensor
+    }
+    let verification = try Verification(of: model, against: source, inputs: [sample.inputs()])
+    #expect(verification.verdict == .different && !verification.isUnchanged)
+    #expect(verification.faults.contains { $0.hasPrefix("fc7/weight: only ") }, "\(verification.faults)")
   }
 }
 

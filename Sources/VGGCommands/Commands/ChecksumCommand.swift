@@ -2,6 +2,7 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
 internal import VGGConv
+internal import VGGModel
 internal import VGGNative
 internal import VGGZoo
 
@@ -50,9 +51,12 @@ private func checksum(of path: String, _ console: Console) throws(FileError) -> 
   let file = try MappedFile(path: path)
   let kind = FileKind(of: file.bytes)
   if kind == .native || kind == .damagedNative {
-    let progress = console.progress("checking", total: file.bytes.count)
+    let native = try VGGWFile.open(file.bytes, path: path)
+    let valueBytes = native.model.parameterCount * MemoryLayout<Float>.size
+    let progress = console.progress("checking", total: file.bytes.count + valueBytes)
     defer { progress.finish() }
-    try VGGWFile.open(file.bytes, path: path).checkStoredBytes { progress.advance(by: $0) }
+    try native.checkStoredBytes { progress.advance(by: $0) }
+    try native.checkValues { progress.advance(by: $0) }
   }
   return sha256(of: file.bytes)
 }

@@ -37,6 +37,7 @@ extension OpenedModel {
     against source: OpenedModel, judging: JudgingOptions = JudgingOptions(), recording: String? = nil,
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> SourceVerification {
+    try checkValues(progress: progress)
     let inputs = try JudgementInputs(for: source, judging, file: path)
     let recorded = try recording.map { file throws(FileError) in
       try RecordedActivations(

@@ -50,6 +50,14 @@ public struct OpenedModel: Sendable {
     try native.checkStoredBytes { meter?.advance(by: $0) }
   }
 
+  /// Compares the values that a native file's stored bytes stand for with the digests that its identity is made of.
+  func checkValues(progress: (any ProgressMonitor)?) throws(FileError) {
+    guard let native, options.checksDigests else { return }
+    let meter = progress?.begin(.checking, total: model.parameterCount * MemoryLayout<Float>.size)
+    defer { meter?.finish() }
+    try native.checkValues { meter?.advance(by: $0) }
+  }
+
   private init(_ path: String, _ content: Content, options: OpenOptions) {
     (self.path, self.options) = (path, options)
     (file, companions, native) = (content.file, content.companions, content.native)

@@ -112,6 +112,12 @@ extension TensorRecord {
         "stored_digest", "is not the digest of the block digests", seen: stated.description,
         allowed: storedDigest.description)
     }
+    // Then values and stored bytes are the same.
+    guard isEncoded || valuesDigest == storedDigest else {
+      throw reader.failure(
+        "values_digest", "is not that of the stored values", seen: valuesDigest.description,
+        allowed: storedDigest.description)
+    }
   }
 
   private static func blockDigests(

@@ -30,6 +30,9 @@ public struct TensorRecord: Equatable, Sendable {
   /// The number of values.
   public var count: Int { shape.reduce(1, *) }
 
+  /// Whether the stored bytes are another thing than the values.
+  var isEncoded: Bool { elementType != .real(.float32) || storage != .raw }
+
   /// Creates a record; the digest of the stored bytes follows from those of their blocks.
   init(
     name: String, role: Tensor.Role, shape: [Int], layout: Tensor.Layout,

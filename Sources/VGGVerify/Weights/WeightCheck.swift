@@ -14,6 +14,8 @@ public struct WeightCheck: Sendable {
   public var hasSourcesShape = true
   /// What is wrong with the way in which the tensor is stored, such as a scale that does not follow from the source.
   public var encodingProblem: String?
+  /// The number of values that there are.
+  public private(set) var valueCount = 0
   /// The number of values compared.
   public var comparedCount = 0
   /// The number of values that are not what is required.
@@ -39,11 +41,14 @@ public struct WeightCheck: Sendable {
     case quantized
   }
 
-  /// Whether all values and the way they are stored are right, and there were any.
-  public var passes: Bool { wrongCount == 0 && encodingProblem == nil && comparedCount > 0 }
+  /// Whether every value was compared, and there were any.
+  public var isComplete: Bool { comparedCount == valueCount && comparedCount > 0 }
+
+  /// Whether all values and the way they are stored are right.
+  public var passes: Bool { wrongCount == 0 && encodingProblem == nil && isComplete }
 
   /// Whether every value is the source's, bit for bit.
-  public var isUnchanged: Bool { changedCount == 0 }
+  public var isUnchanged: Bool { changedCount == 0 && isComplete }
 }
 
 extension WeightCheck {
@@ -56,6 +61,7 @@ extension WeightCheck {
     self.init(
       tensor: tensor.name, sourceName: original.source?.name ?? original.name,
       requirement: declared.requirement)
+    valueCount = tensor.count
     guard tensor.shape == original.shape else {
       hasSourcesShape = false
       (comparedCount, wrongCount, changedCount) = (tensor.count, tensor.count, tensor.count)
@@ -155,25 +161,22 @@ extension WeightCheck {
     in block: Block,
     rowLength: Int
   ) throws(FileError) {
-    let columns = block.columns.count
-    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.count + columns)
+    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * source.count)
     defer { memory.deallocate() }
-    guard let start = memory.baseAddress else { return }
-    let expected = UnsafeMutableBufferPointer(start: start, count: source.count)
-    let seen = UnsafeMutableBufferPointer(start: start + source.count, count: columns)
-    _ = expected.initialize(from: source)
-    for index in 0..<block.rowCount {
-      let row = index * columns..<(index + 1) * columns
-      let values = UnsafeMutableBufferPointer(rebasing: expected[row])
-      for step in steps { step.apply(to: values, firstChannel: block.columns.lowerBound) }
-      let first = block.row(index) * rowLength + block.columns.lowerBound
-      try model.read(first..<first + columns, into: seen)
-      let own = UnsafeBufferPointer(rebasing: source[row])
-      if memcmp(start + row.lowerBound, start + source.count, columns * MemoryLayout<Float>.size) == 0 {
-        noteRight(UnsafeBufferPointer(seen), source: own)
+    guard let expected = memory.baseAddress else { return }
+    let seen = expected + source.count
+    _ = memory.initialize(from: source)
+    try block.forEachRun(rowLength: rowLength) { place, run throws(FileError) in
+      let right = UnsafeMutableBufferPointer(start: expected + run.lowerBound, count: run.count)
+      for step in steps { step.apply(to: right, firstChannel: place % rowLength) }
+      let found = UnsafeMutableBufferPointer(start: seen + run.lowerBound, count: run.count)
+      try model.read(place..<place + run.count, into: found)
+      let own = UnsafeBufferPointer(rebasing: source[run])
+      if memcmp(expected + run.lowerBound, seen + run.lowerBound, run.count * MemoryLayout<Float>.size) == 0 {
+        noteRight(UnsafeBufferPointer(found), source: own)
       } else {
-        for column in 0..<columns {
-          note(seen[column], expected: values[column], source: own[column], at: first + column)
+        for index in 0..<run.count {
+          note(found[index], expected: right[index], source: own[index], at: place + index)
         }
       }
     }

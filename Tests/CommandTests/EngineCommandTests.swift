@@ -118,6 +118,27 @@ import VGGInterchange
     }
   }
 
+  /// Nothing that is run or judged with no pictures has been run or judged.
+  @Test func arraysOfNoPicturesAreRefused() throws {
+    try withModel("keras/vgg_d_digits.h5") { model, folder in
+      let input = "\(folder)/none.npz"
+      try NumPyArchive.write(
+        [NamedArray(name: "input", shape: [0, 64, 64, 3], values: [])], to: input, overwrite: false)
+      let source = fixture("keras/vgg_d_digits.h5")
+      for command in [
+        ["run", model, input], ["verify", source, model, "--inputs", input],
+        ["import", source, "--to", "int8", "--inputs", input, "-o", "\(folder)/new.vggw"],
+      ] {
+        let process = try run(command)
+        #expect(
+          process.status == 65 && process.errorLines.last?.contains("holds no pictures") == true, "\(command)"
+        )
+        #expect(!process.output.contains("EXACT") && !process.output.contains("verified"))
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/new.vggw"))
+    }
+  }
+
   @Test func wholePicturesHaveScoreMaps() throws {
     let (model, picture) = (fixture("keras/vgg_d_digits.h5"), fixture("pictures/digit_7.png"))
     let process = try run(["run", model, picture, "--whole", "160", "--json"])

@@ -145,6 +145,11 @@ struct InputReader {
           ? "[N, \(model.network.inputChannels), H, W]" : "[N, H, W, \(model.network.inputChannels)]",
         advice: "state the order of the axes with --layout")
     }
+    guard shape[0] > 0 else {
+      throw FileError(
+        .malformed, code: "input.empty", file: path, "holds no pictures", seen: "\(array.shape)",
+        allowed: "one picture or more")
+    }
     var values = try array.values()
     let order = isChannelsFirst ? (row: 2, column: 3, channel: 1) : (row: 1, column: 2, channel: 3)
     let map = FeatureShape(

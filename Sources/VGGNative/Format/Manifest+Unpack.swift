@@ -115,7 +115,8 @@ extension TensorRecord {
     // Then values and stored bytes are the same.
     guard isEncoded || valuesDigest == storedDigest else {
       throw reader.failure(
-        "values_digest", "is not that of the stored values", seen: valuesDigest.description,
+        "values_digest", "has a digest of values that is not that of the stored ones",
+        seen: valuesDigest.description,
         allowed: storedDigest.description)
     }
   }

@@ -457,6 +457,96 @@ void   vggw__tensor__free_unpacked
   assert(message->base.descriptor == &vggw__tensor__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__integer_arithmetic__init
+                     (Vggw__IntegerArithmetic         *message)
+{
+  static const Vggw__IntegerArithmetic init_value = VGGW__INTEGER_ARITHMETIC__INIT;
+  *message = init_value;
+}
+size_t vggw__integer_arithmetic__get_packed_size
+                     (const Vggw__IntegerArithmetic *message)
+{
+  assert(message->base.descriptor == &vggw__integer_arithmetic__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__integer_arithmetic__pack
+                     (const Vggw__IntegerArithmetic *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__integer_arithmetic__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__integer_arithmetic__pack_to_buffer
+                     (const Vggw__IntegerArithmetic *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__integer_arithmetic__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__IntegerArithmetic *
+       vggw__integer_arithmetic__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__IntegerArithmetic *)
+     protobuf_c_message_unpack (&vggw__integer_arithmetic__descriptor,
+                                allocator, len, data);
+}
+void   vggw__integer_arithmetic__free_unpacked
+                     (Vggw__IntegerArithmetic *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__integer_arithmetic__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__activation_codes__init
+                     (Vggw__ActivationCodes         *message)
+{
+  static const Vggw__ActivationCodes init_value = VGGW__ACTIVATION_CODES__INIT;
+  *message = init_value;
+}
+size_t vggw__activation_codes__get_packed_size
+                     (const Vggw__ActivationCodes *message)
+{
+  assert(message->base.descriptor == &vggw__activation_codes__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__activation_codes__pack
+                     (const Vggw__ActivationCodes *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__activation_codes__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__activation_codes__pack_to_buffer
+                     (const Vggw__ActivationCodes *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__activation_codes__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__ActivationCodes *
+       vggw__activation_codes__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__ActivationCodes *)
+     protobuf_c_message_unpack (&vggw__activation_codes__descriptor,
+                                allocator, len, data);
+}
+void   vggw__activation_codes__free_unpacked
+                     (Vggw__ActivationCodes *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__activation_codes__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__preprocessing__init
                      (Vggw__Preprocessing         *message)
 {
@@ -907,7 +997,7 @@ void   vggw__dropped_tensor__free_unpacked
   assert(message->base.descriptor == &vggw__dropped_tensor__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor vggw__manifest__field_descriptors[7] =
+static const ProtobufCFieldDescriptor vggw__manifest__field_descriptors[8] =
 {
   {
     "tool",
@@ -993,8 +1083,21 @@ static const ProtobufCFieldDescriptor vggw__manifest__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "integer_arithmetic",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Manifest, integer_arithmetic),
+    &vggw__integer_arithmetic__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__manifest__field_indices_by_name[] = {
+  7,   /* field[7] = integer_arithmetic */
   4,   /* field[4] = labels */
   1,   /* field[1] = network */
   3,   /* field[3] = preprocessing */
@@ -1006,7 +1109,7 @@ static const unsigned vggw__manifest__field_indices_by_name[] = {
 static const ProtobufCIntRange vggw__manifest__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor vggw__manifest__descriptor =
 {
@@ -1016,7 +1119,7 @@ const ProtobufCMessageDescriptor vggw__manifest__descriptor =
   "Vggw__Manifest",
   "vggw",
   sizeof(Vggw__Manifest),
-  7,
+  8,
   vggw__manifest__field_descriptors,
   vggw__manifest__field_indices_by_name,
   1,  vggw__manifest__number_ranges,
@@ -2001,6 +2104,121 @@ const ProtobufCMessageDescriptor vggw__tensor__descriptor =
   (ProtobufCMessageInit) vggw__tensor__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor vggw__integer_arithmetic__field_descriptors[3] =
+{
+  {
+    "requantization",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__IntegerArithmetic, requantization),
+    &vggw__requantization__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "input",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__IntegerArithmetic, input),
+    &vggw__activation_codes__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outputs",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__IntegerArithmetic, n_outputs),
+    offsetof(Vggw__IntegerArithmetic, outputs),
+    &vggw__activation_codes__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__integer_arithmetic__field_indices_by_name[] = {
+  1,   /* field[1] = input */
+  2,   /* field[2] = outputs */
+  0,   /* field[0] = requantization */
+};
+static const ProtobufCIntRange vggw__integer_arithmetic__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor vggw__integer_arithmetic__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.IntegerArithmetic",
+  "IntegerArithmetic",
+  "Vggw__IntegerArithmetic",
+  "vggw",
+  sizeof(Vggw__IntegerArithmetic),
+  3,
+  vggw__integer_arithmetic__field_descriptors,
+  vggw__integer_arithmetic__field_indices_by_name,
+  1,  vggw__integer_arithmetic__number_ranges,
+  (ProtobufCMessageInit) vggw__integer_arithmetic__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__activation_codes__field_descriptors[2] =
+{
+  {
+    "scale",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FLOAT,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__ActivationCodes, scale),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "zero_point",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT32,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__ActivationCodes, zero_point),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__activation_codes__field_indices_by_name[] = {
+  0,   /* field[0] = scale */
+  1,   /* field[1] = zero_point */
+};
+static const ProtobufCIntRange vggw__activation_codes__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor vggw__activation_codes__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.ActivationCodes",
+  "ActivationCodes",
+  "Vggw__ActivationCodes",
+  "vggw",
+  sizeof(Vggw__ActivationCodes),
+  2,
+  vggw__activation_codes__field_descriptors,
+  vggw__activation_codes__field_indices_by_name,
+  1,  vggw__activation_codes__number_ranges,
+  (ProtobufCMessageInit) vggw__activation_codes__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor vggw__preprocessing__field_descriptors[4] =
 {
   {
@@ -2893,7 +3111,7 @@ const ProtobufCEnumDescriptor vggw__layout__descriptor =
   vggw__layout__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue vggw__element_type__enum_values_by_number[6] =
+static const ProtobufCEnumValue vggw__element_type__enum_values_by_number[7] =
 {
   { "ELEMENT_TYPE_UNSPECIFIED", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED", 0 },
   { "ELEMENT_TYPE_FLOAT32", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT32", 1 },
@@ -2901,15 +3119,17 @@ static const ProtobufCEnumValue vggw__element_type__enum_values_by_number[6] =
   { "ELEMENT_TYPE_BFLOAT16", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16", 3 },
   { "ELEMENT_TYPE_INT8", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8", 4 },
   { "ELEMENT_TYPE_INT4", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4", 5 },
+  { "ELEMENT_TYPE_INT32", "VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT32", 6 },
 };
 static const ProtobufCIntRange vggw__element_type__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex vggw__element_type__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex vggw__element_type__enum_values_by_name[7] =
 {
   { "ELEMENT_TYPE_BFLOAT16", 3 },
   { "ELEMENT_TYPE_FLOAT16", 2 },
   { "ELEMENT_TYPE_FLOAT32", 1 },
+  { "ELEMENT_TYPE_INT32", 6 },
   { "ELEMENT_TYPE_INT4", 5 },
   { "ELEMENT_TYPE_INT8", 4 },
   { "ELEMENT_TYPE_UNSPECIFIED", 0 },
@@ -2921,9 +3141,9 @@ const ProtobufCEnumDescriptor vggw__element_type__descriptor =
   "ElementType",
   "Vggw__ElementType",
   "vggw",
-  6,
+  7,
   vggw__element_type__enum_values_by_number,
-  6,
+  7,
   vggw__element_type__enum_values_by_name,
   1,
   vggw__element_type__value_ranges,
@@ -2987,6 +3207,36 @@ const ProtobufCEnumDescriptor vggw__grouping__descriptor =
   vggw__grouping__enum_values_by_name,
   1,
   vggw__grouping__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue vggw__requantization__enum_values_by_number[3] =
+{
+  { "REQUANTIZATION_UNSPECIFIED", "VGGW__REQUANTIZATION__REQUANTIZATION_UNSPECIFIED", 0 },
+  { "REQUANTIZATION_LITERT", "VGGW__REQUANTIZATION__REQUANTIZATION_LITERT", 1 },
+  { "REQUANTIZATION_TFLM", "VGGW__REQUANTIZATION__REQUANTIZATION_TFLM", 2 },
+};
+static const ProtobufCIntRange vggw__requantization__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex vggw__requantization__enum_values_by_name[3] =
+{
+  { "REQUANTIZATION_LITERT", 1 },
+  { "REQUANTIZATION_TFLM", 2 },
+  { "REQUANTIZATION_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor vggw__requantization__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "vggw.Requantization",
+  "Requantization",
+  "Vggw__Requantization",
+  "vggw",
+  3,
+  vggw__requantization__enum_values_by_number,
+  3,
+  vggw__requantization__enum_values_by_name,
+  1,
+  vggw__requantization__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue vggw__channel_order__enum_values_by_number[4] =

@@ -89,7 +89,7 @@ enum ExportedType: String {
     switch type {
     case .real(.float16): self = .float16
     case .real(.bfloat16): self = .bfloat16
-    case .real(.float32), .code: self = .float32
+    case .real(.float32), .code, .biasCode: self = .float32
     }
   }
 

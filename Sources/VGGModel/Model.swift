@@ -10,6 +10,8 @@ public struct Model: Sendable {
   public var preprocessing: Preprocessing?
   /// The names of the classes, or none.
   public var labels: [String]
+  /// How the model computes in integers; nil where it computes with the values that its tensors stand for.
+  public let integerArithmetic: IntegerArithmetic?
   /// Where the model came from.
   public var provenance: Provenance
   /// The tensors of `provenance.folded` as they stand in the source, in the same order; none in a model that was read
@@ -20,10 +22,11 @@ public struct Model: Sendable {
 
   /// Creates a model whose tensors are exactly those that its layers need.
   ///
-  /// - Throws: Where a tensor is missing, superfluous, or has another shape than its layer needs.
+  /// - Throws: Where a tensor is missing, superfluous, or has another shape than its layer needs, or cannot take part in
+  ///   the integer arithmetic.
   public init(
     network: Network, tensors: [Tensor], preprocessing: Preprocessing?, labels: [String] = [],
-    provenance: Provenance
+    integerArithmetic: IntegerArithmetic? = nil, provenance: Provenance
   ) throws(ShapeError) {
     var byName: [String: Tensor] = [:]
     for tensor in tensors {
@@ -45,12 +48,20 @@ public struct Model: Sendable {
     if let superfluous = byName.keys.min() {
       throw ShapeError(layer: superfluous, problem: "belongs to no layer")
     }
+    let indexOfTensor = Dictionary(uniqueKeysWithValues: ordered.enumerated().map { ($1.name, $0) })
+    if let integerArithmetic {
+      try integerArithmetic.check(network) { name in indexOfTensor[name].map { ordered[$0] } }
+    } else if let bias = ordered.first(where: { $0.elementType == .biasCode }) {
+      throw ShapeError(
+        layer: bias.name, problem: "has codes of biases, but nothing says how to compute with them")
+    }
     self.network = network
     self.tensors = ordered
     self.preprocessing = preprocessing
     self.labels = labels
+    self.integerArithmetic = integerArithmetic
     self.provenance = provenance
-    indexOfTensor = Dictionary(uniqueKeysWithValues: ordered.enumerated().map { ($1.name, $0) })
+    self.indexOfTensor = indexOfTensor
   }
 
   /// The number of weights and biases.
@@ -59,7 +70,8 @@ public struct Model: Sendable {
   /// The tensor of a name.
   public func tensor(_ name: String) -> Tensor? { indexOfTensor[name].map { tensors[$0] } }
 
-  /// A model with each tensor replaced by another one of the same name and shape; its provenance does not say so.
+  /// A model with each tensor replaced by another one of the same name and shape; its provenance does not say so, and
+  /// whether tensors still fit its integer arithmetic is not checked.
   ///
   /// - Parameter transform: Makes the replacement.
   public func mappingTensors<Failure: Error>(

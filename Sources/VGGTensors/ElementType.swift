@@ -30,8 +30,10 @@ public enum ElementType: Hashable, Sendable {
   case real(RealType)
   /// A number that means something only with its ``Quantization``.
   case code(CodeType)
+  /// An integer of 32 bits in the unit of its layer's sums; see ``BiasCodes``.
+  case biasCode
 
-  /// All types.
+  /// All types of weights.
   public static let allCases =
     RealType.allCases.map(ElementType.real) + CodeType.allCases.map(ElementType.code)
 
@@ -40,6 +42,7 @@ public enum ElementType: Hashable, Sendable {
     switch self {
     case .real(let type): type.rawValue
     case .code(let type): type.rawValue
+    case .biasCode: "int32"
     }
   }
 
@@ -65,6 +68,7 @@ public enum ElementType: Hashable, Sendable {
     case .real(.bfloat16): (16, .leastNormalMagnitude)
     case .code(.int8): (8, 0)
     case .code(.int4): (4, 0)
+    case .biasCode: (32, 0)
     }
   }
 }

@@ -35,12 +35,15 @@ public struct Tensor: Sendable {
     case real(any TensorValues, as: RealType)
     /// Integers, and what they stand for.
     case codes(any TensorCodes, Quantization)
+    /// The biases of a layer that computes in integers.
+    case bias(BiasCodes)
 
     /// The number of elements.
     public var count: Int {
       switch self {
       case .real(let values, _): values.count
       case .codes(let codes, _): codes.count
+      case .bias(let bias): bias.count
       }
     }
   }
@@ -81,10 +84,11 @@ public struct Tensor: Sendable {
     case .real(let values, _): values
     case .codes(let codes, let quantization):
       DequantizedValues(codes: codes, quantization: quantization, rowLength: shape.last ?? 1)
+    case .bias(let bias): bias.values
     }
   }
 
-  /// What the codes stand for; nil where there are none.
+  /// What the codes of a weight stand for; nil where there are none.
   public var quantization: Quantization? {
     if case .codes(_, let quantization) = content { quantization } else { nil }
   }
@@ -94,6 +98,7 @@ public struct Tensor: Sendable {
     switch content {
     case .real(_, let type): .real(type)
     case .codes(_, let quantization): .code(quantization.type)
+    case .bias: .biasCode
     }
   }
 

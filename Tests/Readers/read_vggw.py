@@ -22,6 +22,7 @@ ELEMENTS = {
     "ELEMENT_TYPE_BFLOAT16": "<u2",
     "ELEMENT_TYPE_INT8": "u1",
     "ELEMENT_TYPE_INT4": "u1",  # a byte of two
+    "ELEMENT_TYPE_INT32": "<i4",
 }
 
 
@@ -49,7 +50,7 @@ def read_manifest(data, schema):
     major, _, mark, features, length, offset, count = struct.unpack_from("<HHIQQQQ", data, 8)
     require(major == 1, f"major version {major}")
     require(mark == 0x01020304, "the byte-order mark is wrong")
-    require(features & ~63 == 0, f"required features {features:#x}")
+    require(features & ~127 == 0, f"required features {features:#x}")
     require(length == len(data), f"{len(data)} bytes, not {length}")
     require(1 <= count <= 1 << 24 and offset + count == length, "the manifest is not at the end")
     require(offset >= 128 and offset % 64 == 0, "the manifest is not aligned")
@@ -61,7 +62,7 @@ def read_manifest(data, schema):
 
 
 def needed_features(manifest, schema):
-    """The bits that a model needs (FORMAT.md, section 7)."""
+    """The bits that a model needs (FORMAT.md, section 8)."""
     network, tensors = manifest.network, manifest.tensors
     kinds = {layer.name: layer.WhichOneof("operation") for layer in network.layers}
     pool6 = [layer.pooling for layer in network.layers if layer.name == "pool6"]
@@ -72,6 +73,7 @@ def needed_features(manifest, schema):
         | any(not getattr(pool, "global") for pool in pool6) << 3
         | any(t.element_type == schema.ELEMENT_TYPE_INT4 for t in tensors) << 4
         | any(t.grouping != schema.GROUPING_OUTPUT_CHANNEL or t.zero_points for t in tensors) << 5
+        | manifest.HasField("integer_arithmetic") << 6
     )
 
 
@@ -118,7 +120,7 @@ def stored_elements(tensor, stored, encoding, kind, element_type):
 
 def parameters(tensor, stored, element_type, schema):
     """The scale and zero point of each element, as matrices of rows and channels, and the stored bytes behind them."""
-    is_code = element_type in ("ELEMENT_TYPE_INT8", "ELEMENT_TYPE_INT4")
+    is_code = element_type in ("ELEMENT_TYPE_INT8", "ELEMENT_TYPE_INT4", "ELEMENT_TYPE_INT32")
     channels = tensor.shape[-1]
     rows = int(np.prod(tensor.shape)) // channels
     scales, zeros = np.array(tensor.scales, "<f4"), np.array(tensor.zero_points, "<i4")
@@ -144,6 +146,9 @@ def parameters(tensor, stored, element_type, schema):
         return None, None, stored
     require(len(zeros) in (0, len(scales)), f"{tensor.name}: wrong number of zero points")
     require(np.isfinite(scales).all() and not np.signbit(scales).any(), f"{tensor.name}: impossible scales")
+    if element_type == "ELEMENT_TYPE_INT32":
+        require(grouping == "GROUPING_OUTPUT_CHANNEL" and not len(zeros), f"{tensor.name}: groups of biases")
+        require(schema.Encoding.Name(tensor.encoding) == "ENCODING_RAW", f"{tensor.name}: a sparse bias of integers")
     least, most = (-8, 7) if element_type == "ELEMENT_TYPE_INT4" else (-128, 127)
     require(((zeros >= least) & (zeros <= most)).all(), f"{tensor.name}: impossible zero points")
     zeros = zeros if len(zeros) else np.zeros(len(scales), "<i4")
@@ -164,6 +169,8 @@ def values(tensor, elements, element_type, scales, zeros):
         return elements.view("<f2").astype("<f4")
     if element_type == "ELEMENT_TYPE_BFLOAT16":
         return (elements.astype("<u4") << np.uint32(16)).view("<f4")
+    if element_type == "ELEMENT_TYPE_INT32":
+        return (elements.astype("<f8") * scales.ravel().astype("<f8")).astype("<f4")
     codes = elements.view("i1").astype("<i4")
     if element_type == "ELEMENT_TYPE_INT4":
         nibbles = np.stack([elements & 15, elements >> 4], axis=1).ravel().astype("<i4")
@@ -173,12 +180,47 @@ def values(tensor, elements, element_type, scales, zeros):
     return ((codes.reshape(scales.shape) - zeros).astype("<f4") * scales).ravel()
 
 
+def check_integers(manifest, schema):
+    """That a model that computes in integers can do so (FORMAT.md, section 6)."""
+    tensors = {tensor.name: tensor for tensor in manifest.tensors}
+    if not manifest.HasField("integer_arithmetic"):
+        require(all(t.element_type != schema.ELEMENT_TYPE_INT32 for t in manifest.tensors), "biases of integers")
+        return
+    arithmetic, layers = manifest.integer_arithmetic, manifest.network.layers
+    require(arithmetic.requantization in (schema.REQUANTIZATION_LITERT, schema.REQUANTIZATION_TFLM), "no rounding")
+    require(len(arithmetic.outputs) == len(layers), "wrong number of outputs")
+    maps = [arithmetic.input, *arithmetic.outputs]
+    for codes in maps:
+        require(2.0**-126 <= codes.scale < float("inf"), "impossible scale of a map")
+        require(-128 <= codes.zero_point <= 127, "impossible zero point of a map")
+    for layer, before, after in zip(layers, maps, maps[1:]):
+        kind = layer.WhichOneof("operation")
+        if kind == "pooling":
+            require(before == after, f"{layer.name}: other codes")
+        elif kind in ("softmax", "sigmoid"):
+            require((after.scale, after.zero_point) == (1 / 256, -128), f"{layer.name}: wrong codes")
+        elif kind in ("convolution", "dense"):
+            weight = tensors[layer.name + "/weight"]
+            require(weight.element_type == schema.ELEMENT_TYPE_INT8, f"{layer.name}: weights are not INT8")
+            require(not weight.zero_points, f"{layer.name}: zero points of weights")
+            require(weight.grouping != schema.GROUPING_INPUT_GROUPS, f"{layer.name}: groups of weights")
+            units = np.broadcast_to(np.float32(before.scale) * np.array(weight.scales, "<f4"), weight.shape[-1:])
+            multipliers = units / np.float32(after.scale)
+            require((units >= 2.0**-126).all(), f"{layer.name}: units")
+            require(((multipliers >= 2.0**-126) & (multipliers < 256)).all(), f"{layer.name}: multipliers")
+            bias = tensors.get(layer.name + "/bias")
+            if bias is not None:
+                require(bias.element_type == schema.ELEMENT_TYPE_INT32, f"{layer.name}: bias is not INT32")
+                require((np.array(bias.scales, "<f4") == units).all(), f"{layer.name}: wrong units of the bias")
+
+
 def read(path, schema):
     with open(path, "rb") as file:
         data = file.read()
     manifest, manifest_offset = read_manifest(data, schema)
     needed = needed_tensors(manifest.network)
     require(sorted(n.encode() for n, _ in needed) == [t.name.encode() for t in manifest.tensors], "wrong tensors")
+    check_integers(manifest, schema)
     shapes, digests, end, report = dict(needed), {}, 128, []
     for tensor in manifest.tensors:
         element_type = schema.ElementType.Name(tensor.element_type)

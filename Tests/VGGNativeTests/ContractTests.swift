@@ -37,6 +37,7 @@ import VGGTensors
 
   static let golden = fixture("native/vgg_a_lrn_1.0.vggw")
   static let goldenOfGroups = fixture("native/vgg_a_lrn_1.4.vggw")
+  static let goldenOfIntegers = fixture("native/vgg_a_lrn_1.5.vggw")
 
   /// A file that was written once and for all: readers must stay able to read it, writers must not drift.
   @Test func filesOfTheFirstVersionAreRead() throws {
@@ -76,6 +77,21 @@ import VGGTensors
     }
   }
 
+  /// The same for models of integers; the file is `IntegerModels.model()` as 1.5 first wrote it.
+  @Test func filesOfIntegersAreRead() throws {
+    let file = try VGGWFile.open(path: Self.goldenOfIntegers)
+    try file.checkStoredBytes()
+    try file.checkValues()
+    #expect(file.model.network.architecture == .aLRN && file.formatVersion == (1, 5))
+    let arithmetic = try #require(file.model.integerArithmetic)
+    #expect(arithmetic == (try IntegerModels.model()).integerArithmetic)
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(file.model, to: "\(folder)/again.vggw", tool: file.tool)
+      #expect(
+        FileManager.default.contentsEqual(atPath: Self.goldenOfIntegers, andPath: "\(folder)/again.vggw"))
+    }
+  }
+
   @Test func theExampleOfTheSpecificationIsARealHeader() throws {
     let text = try String(contentsOfFile: "\(packageRoot)/schemas/FORMAT.md", encoding: .utf8)
     let header = try #require(FileManager.default.contents(atPath: Self.golden)).prefix(128)
@@ -103,16 +119,17 @@ import VGGTensors
           TestModels.model(TestModels.partialNetwork(10, .linear, Pooling())),
         ] + TestModels.encodings.indices.map(TestModels.largeModel)
         + CodedModels.firstEncodings.map { try CodedModels.model(firstEncoding: $0) }
+        + IntegerArithmetic.Rounding.allCases.map { try IntegerModels.model(.c, rounding: $0) }
         + CodedModels.largeQuantizations.map { try CodedModels.largeModel($0.type, $0.grouping, $0.storage) }
       let paths = models.indices.map { "\(folder)/\($0).vggw" }
       for (model, path) in zip(models, paths) { try VGGWFile.write(model, to: path, tool: "test \(path)") }
       let result = try run(
         [interpreter, "\(packageRoot)/Tests/Readers/read_vggw.py", folder] + paths + [
-          Self.golden, Self.goldenOfGroups,
+          Self.golden, Self.goldenOfGroups, Self.goldenOfIntegers,
         ])
       try #require(result.status == 0, "\(result.output)")
       let lines = result.output.split(separator: "\n")
-      try #require(lines.count == models.count + 2)
+      try #require(lines.count == models.count + 3)
       for (line, (model, path)) in zip(lines, zip(models, paths)) {
         let report = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         #expect(try report["weightsDigest"] as? String == VGGWFile.weightsDigest(of: model).description)

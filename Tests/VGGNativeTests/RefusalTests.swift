@@ -171,7 +171,7 @@ import VGGTensors
     Edit(offset: 0, bytes: [0x89], code: "vggw.header.magic", kind: .malformed),
     Edit(offset: 8, bytes: [2], code: "vggw.header.version", kind: .unsupported),
     Edit(offset: 12, bytes: [1, 2, 3, 4], code: "vggw.header.byte-order", kind: .malformed),
-    Edit(offset: 16, bytes: [0x40], code: "vggw.header.features", kind: .unsupported),
+    Edit(offset: 16, bytes: [0x80], code: "vggw.header.features", kind: .unsupported),
     Edit(offset: 30, bytes: [1], code: "vggw.header.length", kind: .malformed),
     Edit(
       offset: 32, bytes: Array(repeating: 0xFF, count: 8), code: "vggw.header.manifest", kind: .malformed),

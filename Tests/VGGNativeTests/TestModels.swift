@@ -62,6 +62,7 @@ enum TestModels {
           .codes(
             UnmappedCodes(base: values),
             Quantization(type, scales: Array(repeating: 1, count: requirement.shape.last ?? 1)))
+        case .biasCode: preconditionFailure("belongs to models of integers")
         }
       return Tensor(
         name: requirement.name, role: requirement.role, shape: requirement.shape, content: content,
@@ -114,6 +115,7 @@ enum TestModels {
         Float.random(in: 1e-6...1, using: &generator)
       }
       content = .codes(MemoryCodes(codes), Quantization(type, scales: scales))
+    case .biasCode: preconditionFailure("belongs to models of integers")
     }
     return Tensor(
       name: requirement.name, role: requirement.role, shape: requirement.shape, content: content,

@@ -25,6 +25,8 @@ typedef struct Vggw__Dense Vggw__Dense;
 typedef struct Vggw__Softmax Vggw__Softmax;
 typedef struct Vggw__Sigmoid Vggw__Sigmoid;
 typedef struct Vggw__Tensor Vggw__Tensor;
+typedef struct Vggw__IntegerArithmetic Vggw__IntegerArithmetic;
+typedef struct Vggw__ActivationCodes Vggw__ActivationCodes;
 typedef struct Vggw__Preprocessing Vggw__Preprocessing;
 typedef struct Vggw__Provenance Vggw__Provenance;
 typedef struct Vggw__Pass Vggw__Pass;
@@ -113,7 +115,11 @@ typedef enum _Vggw__ElementType {
   /*
    * Four bits, two elements in a byte. Since 1.4, required feature 4.
    */
-  VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4 = 5
+  VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4 = 5,
+  /*
+   * Four bytes: a bias in the unit of its layer's sums. Since 1.5, with integer_arithmetic only.
+   */
+  VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT32 = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__ELEMENT_TYPE)
 } Vggw__ElementType;
 typedef enum _Vggw__Encoding {
@@ -147,6 +153,21 @@ typedef enum _Vggw__Grouping {
   VGGW__GROUPING__GROUPING_INPUT_GROUPS = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__GROUPING)
 } Vggw__Grouping;
+/*
+ * How the product of a sum and a scale becomes a code.
+ */
+typedef enum _Vggw__Requantization {
+  VGGW__REQUANTIZATION__REQUANTIZATION_UNSPECIFIED = 0,
+  /*
+   * A float32 product, to nearest, ties to even.
+   */
+  VGGW__REQUANTIZATION__REQUANTIZATION_LITERT = 1,
+  /*
+   * Fixed point, rounded twice.
+   */
+  VGGW__REQUANTIZATION__REQUANTIZATION_TFLM = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__REQUANTIZATION)
+} Vggw__Requantization;
 typedef enum _Vggw__ChannelOrder {
   VGGW__CHANNEL_ORDER__CHANNEL_ORDER_UNSPECIFIED = 0,
   VGGW__CHANNEL_ORDER__CHANNEL_ORDER_BGR = 1,
@@ -184,10 +205,15 @@ struct  Vggw__Manifest
    * One identity of all weights, however they are stored: 32 bytes.
    */
   ProtobufCBinaryData weights_digest;
+  /*
+   * How the model computes in integers; absent where it computes with the values of its tensors. Since 1.5, required
+   * feature 6.
+   */
+  Vggw__IntegerArithmetic *integer_arithmetic;
 };
 #define VGGW__MANIFEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__manifest__descriptor) \
-    , (char *)protobuf_c_empty_string, NULL, 0,NULL, NULL, 0,NULL, NULL, {0,NULL} }
+    , (char *)protobuf_c_empty_string, NULL, 0,NULL, NULL, 0,NULL, NULL, {0,NULL}, NULL }
 
 
 struct  Vggw__Network
@@ -371,7 +397,7 @@ struct  Vggw__Tensor
   uint64_t decoded_length;
   /*
    * For int8 and int4: one for each output channel, or one for the tensor; those of groups along the input are in the data
-   * area.
+   * area. For int32: one for each output channel.
    */
   size_t n_scales;
   float *scales;
@@ -408,6 +434,36 @@ struct  Vggw__Tensor
 #define VGGW__TENSOR__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__tensor__descriptor) \
     , (char *)protobuf_c_empty_string, VGGW__ROLE__ROLE_UNSPECIFIED, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__LAYOUT__LAYOUT_UNSPECIFIED, VGGW__ENCODING__ENCODING_UNSPECIFIED, 0, 0, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL, 0, 0,NULL, 0 }
+
+
+struct  Vggw__IntegerArithmetic
+{
+  ProtobufCMessage base;
+  Vggw__Requantization requantization;
+  Vggw__ActivationCodes *input;
+  /*
+   * Of each layer's output, in the order of the layers.
+   */
+  size_t n_outputs;
+  Vggw__ActivationCodes **outputs;
+};
+#define VGGW__INTEGER_ARITHMETIC__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__integer_arithmetic__descriptor) \
+    , VGGW__REQUANTIZATION__REQUANTIZATION_UNSPECIFIED, NULL, 0,NULL }
+
+
+/*
+ * Signed bytes that stand for (code - zero_point) * scale.
+ */
+struct  Vggw__ActivationCodes
+{
+  ProtobufCMessage base;
+  float scale;
+  int32_t zero_point;
+};
+#define VGGW__ACTIVATION_CODES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__activation_codes__descriptor) \
+    , 0, 0 }
 
 
 /*
@@ -804,6 +860,44 @@ Vggw__Tensor *
 void   vggw__tensor__free_unpacked
                      (Vggw__Tensor *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__IntegerArithmetic methods */
+void   vggw__integer_arithmetic__init
+                     (Vggw__IntegerArithmetic         *message);
+size_t vggw__integer_arithmetic__get_packed_size
+                     (const Vggw__IntegerArithmetic   *message);
+size_t vggw__integer_arithmetic__pack
+                     (const Vggw__IntegerArithmetic   *message,
+                      uint8_t             *out);
+size_t vggw__integer_arithmetic__pack_to_buffer
+                     (const Vggw__IntegerArithmetic   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__IntegerArithmetic *
+       vggw__integer_arithmetic__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__integer_arithmetic__free_unpacked
+                     (Vggw__IntegerArithmetic *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__ActivationCodes methods */
+void   vggw__activation_codes__init
+                     (Vggw__ActivationCodes         *message);
+size_t vggw__activation_codes__get_packed_size
+                     (const Vggw__ActivationCodes   *message);
+size_t vggw__activation_codes__pack
+                     (const Vggw__ActivationCodes   *message,
+                      uint8_t             *out);
+size_t vggw__activation_codes__pack_to_buffer
+                     (const Vggw__ActivationCodes   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__ActivationCodes *
+       vggw__activation_codes__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__activation_codes__free_unpacked
+                     (Vggw__ActivationCodes *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__Preprocessing methods */
 void   vggw__preprocessing__init
                      (Vggw__Preprocessing         *message);
@@ -1026,6 +1120,12 @@ typedef void (*Vggw__Sigmoid_Closure)
 typedef void (*Vggw__Tensor_Closure)
                  (const Vggw__Tensor *message,
                   void *closure_data);
+typedef void (*Vggw__IntegerArithmetic_Closure)
+                 (const Vggw__IntegerArithmetic *message,
+                  void *closure_data);
+typedef void (*Vggw__ActivationCodes_Closure)
+                 (const Vggw__ActivationCodes *message,
+                  void *closure_data);
 typedef void (*Vggw__Preprocessing_Closure)
                  (const Vggw__Preprocessing *message,
                   void *closure_data);
@@ -1072,6 +1172,7 @@ extern const ProtobufCEnumDescriptor    vggw__layout__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__element_type__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__encoding__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__grouping__descriptor;
+extern const ProtobufCEnumDescriptor    vggw__requantization__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__channel_order__descriptor;
 extern const ProtobufCMessageDescriptor vggw__manifest__descriptor;
 extern const ProtobufCMessageDescriptor vggw__network__descriptor;
@@ -1083,6 +1184,8 @@ extern const ProtobufCMessageDescriptor vggw__dense__descriptor;
 extern const ProtobufCMessageDescriptor vggw__softmax__descriptor;
 extern const ProtobufCMessageDescriptor vggw__sigmoid__descriptor;
 extern const ProtobufCMessageDescriptor vggw__tensor__descriptor;
+extern const ProtobufCMessageDescriptor vggw__integer_arithmetic__descriptor;
+extern const ProtobufCMessageDescriptor vggw__activation_codes__descriptor;
 extern const ProtobufCMessageDescriptor vggw__preprocessing__descriptor;
 extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;
 extern const ProtobufCMessageDescriptor vggw__pass__descriptor;

@@ -42,6 +42,9 @@ let inspectCommand = Command(
   line("parameters", Format.grouped(model.parameterCount))
   line("weights", report.weightsDigest.description)
   if let preprocessing = model.preprocessing { line("preprocessing", preprocessing.text) }
+  if let arithmetic = model.integerArithmetic {
+    line("arithmetic", "int8 maps, sums of 32 bits, rounded as \(arithmetic.rounding.rawValue)")
+  }
   if opened.native != nil {
     line("source", "\(provenance.sourceName), \(Format.bytes(provenance.sourceByteCount))")
     line("source SHA-256", Digest(provenance.sourceSHA256)?.description ?? "")
@@ -51,7 +54,10 @@ let inspectCommand = Command(
     line("decided", "\(decision.subject): \(decision.choice) (\(decision.evidence))")
   }
   for dropped in provenance.dropped { line("left out", "\(dropped.name) (\(dropped.reason))") }
-  if arguments[tensorsSwitch] { console.print("\n" + tensorTable(opened, console)) }
+  if arguments[tensorsSwitch] {
+    console.print("\n" + tensorTable(opened, console))
+    if model.integerArithmetic != nil { console.print("\n" + model.mapTable(console)) }
+  }
   return .success
 }
 

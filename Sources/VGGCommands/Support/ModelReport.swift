@@ -52,6 +52,7 @@ struct ModelReport {
       "headActivation": network.head.map { .string($0.activation.rawValue) } ?? .null,
       "weightsDigest": .string(weightsDigest.description),
       "preprocessing": model.preprocessing.json,
+      "integerArithmetic": model.integerArithmeticJSON,
       "source": [
         "name": .string(model.provenance.sourceName),
         "bytes": .integer(Int64(model.provenance.sourceByteCount)),

@@ -8,11 +8,14 @@ struct DropDensePass: ModelPass {
 
   func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
     let features = model.network.withoutDense
+    var arithmetic = model.integerArithmetic
+    arithmetic?.outputs.removeLast(model.network.layers.count - features.layers.count)
     let needed = Set(features.tensorRequirements.map(\.name))
     do throws(ShapeError) {
       return try Model(
         network: features, tensors: model.tensors.filter { needed.contains($0.name) },
-        preprocessing: model.preprocessing, labels: [], provenance: model.provenance)
+        preprocessing: model.preprocessing, labels: [], integerArithmetic: arithmetic,
+        provenance: model.provenance)
     } catch {
       throw FileError(.fault, code: "compress.drop", file: model.provenance.sourceName, error.description)
     }

@@ -31,6 +31,7 @@ struct PruneDensePass: ModelPass {
         let pruned = PrunedCodes(
           base: codes, quantization: quantization, rowLength: tensor.shape.last ?? 1, keptFrom: cut)
         return tensor.replacing(.codes(pruned, quantization), storage: .sparse)
+      case .bias: preconditionFailure("a weight holds no codes of biases")
       }
     }
   }

@@ -22,6 +22,12 @@ extension CodeParameters {
           allowed: allowed.sorted().map(String.init).joined(separator: " or "))
       }
     }
+    if type == .biasCode {
+      try requireCount(scales.count, [shape.reduce(1, *)], "scales", "scales")
+      try requireCount(zeroPoints.count, [0], "zero_points", "zero points")
+      self.init(Quantization(scales: scales))
+      return
+    }
     guard case .code(let codeType) = type else {
       try requireCount(scales.count, [0], "scales", "scales")
       try requireCount(zeroPoints.count, [0], "zero_points", "zero points")

@@ -22,8 +22,10 @@ struct Header {
   static let int4: UInt64 = 1 << 4
   /// The feature of codes with zero points, or with another number of scales than one for each output channel.
   static let groups: UInt64 = 1 << 5
+  /// The feature of a model that computes in integers.
+  static let integers: UInt64 = 1 << 6
   /// The features that this program knows, bit by bit.
-  static let knownFeatures = globalPooling | prefix | otherHead | sixthPooling | int4 | groups
+  static let knownFeatures = globalPooling | prefix | otherHead | sixthPooling | int4 | groups | integers
   /// The longest manifest: 30 times that of a paper-sized network in int8.
   static let longestManifest = 1 << 24
 
@@ -104,7 +106,7 @@ extension Header {
       let bits = (0..<64).filter { unknown >> $0 & 1 == 1 }.map(String.init).joined(separator: ", ")
       throw failure(
         "features", "needs a feature that this program does not know", kind: .unsupported, offset: 16,
-        "required features", seen: "bits \(bits)", allowed: "0 to 5", advice: "use a newer vggconv")
+        "required features", seen: "bits \(bits)", allowed: "0 to 6", advice: "use a newer vggconv")
     }
     let length = try field(24, UInt64.self)
     guard length == UInt64(file.count) else {

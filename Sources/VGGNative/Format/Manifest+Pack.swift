@@ -14,6 +14,7 @@ extension Manifest {
       (message.n_labels, message.labels) = arena.list(labels, arena.string)
       message.provenance = arena.message(of: provenance)
       message.weights_digest = arena.bytes(weightsDigest.bytes)
+      message.integer_arithmetic = integerArithmetic.map(arena.message)
     }
     return [UInt8](unsafeUninitializedCapacity: vggw__manifest__get_packed_size(message)) { buffer, count in
       guard let start = buffer.baseAddress else { return }
@@ -191,6 +192,23 @@ extension MessageArena {
       message.grouping = VGGW__GROUPING__GROUPING_INPUT_GROUPS
       message.group_length = UInt64(clamping: length)
       message.has_group_zero_points = parameters.zeroPointCount > 0 ? 1 : 0
+    }
+  }
+
+  func message(of arithmetic: IntegerArithmetic) -> UnsafeMutablePointer<Vggw__IntegerArithmetic> {
+    make(vggw__integer_arithmetic__init) { message in
+      message.requantization = Manifest.requantizations[arithmetic.rounding]
+      message.input = self.message(of: arithmetic.input)
+      (message.n_outputs, message.outputs) = list(arithmetic.outputs, self.message)
+    }
+  }
+
+  private func message(
+    of codes: ActivationQuantization
+  ) -> UnsafeMutablePointer<Vggw__ActivationCodes> {
+    make(vggw__activation_codes__init) { message in
+      message.scale = codes.scale
+      message.zero_point = Int32(codes.zeroPoint)
     }
   }
 

@@ -44,6 +44,9 @@ extension Manifest {
         "labels", "does not name as many classes as there are", seen: "\(labels.count)",
         allowed: "none, or \(network.classCount ?? 0)")
     }
+    if let arithmetic = message.integer_arithmetic {
+      integerArithmetic = try IntegerArithmetic(arithmetic.pointee, reader.within("integer_arithmetic"))
+    }
     provenance = try Provenance(
       reader.required(message.provenance, "provenance"), reader.within("provenance"))
     let stated = try reader.digest(message.weights_digest, "weights_digest")
@@ -136,6 +139,26 @@ extension TensorRecord {
     return stride(from: 0, to: bytes.count, by: Digest.byteCount).compactMap {
       Digest(Array(bytes[$0..<$0 + Digest.byteCount]))
     }
+  }
+}
+
+extension IntegerArithmetic {
+  /// Whether all of it fits the network and its tensors is for the model to find out.
+  fileprivate init(_ message: Vggw__IntegerArithmetic, _ reader: MessageReader) throws(FileError) {
+    self.init(
+      rounding: try reader.choice(message.requantization, Manifest.requantizations, "requantization"),
+      input: try ActivationQuantization(reader.required(message.input, "input"), reader),
+      outputs: try reader.list(message.outputs, message.n_outputs, "outputs") { codes throws(FileError) in
+        try ActivationQuantization(codes, reader)
+      })
+  }
+}
+
+extension ActivationQuantization {
+  fileprivate init(_ message: Vggw__ActivationCodes, _ reader: MessageReader) throws(FileError) {
+    self.init(
+      scale: message.scale,
+      zeroPoint: Int8(try reader.number(message.zero_point, -128...127, "zero_point")))
   }
 }
 

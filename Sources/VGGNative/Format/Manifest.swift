@@ -14,6 +14,8 @@ struct Manifest: Equatable {
   var preprocessing: Preprocessing?
   /// The names of the classes.
   var labels: [String]
+  /// How the model computes in integers.
+  var integerArithmetic: IntegerArithmetic?
   /// Where the model came from.
   var provenance: Provenance
 
@@ -30,6 +32,7 @@ struct Manifest: Equatable {
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
   var minorVersion: Int {
+    if requiredFeatures & Header.integers != 0 { return 5 }
     if requiredFeatures & (Header.int4 | Header.groups) != 0 { return 4 }
     if requiredFeatures & ~Header.globalPooling != 0 || !provenance.passes.isEmpty { return 3 }
     if requiredFeatures != 0 { return 2 }
@@ -44,6 +47,7 @@ extension Manifest {
     }
     if network.cut != nil { features |= Header.prefix }
     if let head = network.head, head.activation != .softmax { features |= Header.otherHead }
+    if integerArithmetic != nil { features |= Header.integers }
     for tensor in tensors {
       if tensor.elementType == .code(.int4) { features |= Header.int4 }
       if let parameters = tensor.parameters, !parameters.isPlain { features |= Header.groups }
@@ -109,6 +113,11 @@ extension Manifest {
     (.real(.bfloat16), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16),
     (.code(.int8), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8),
     (.code(.int4), VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4),
+    (.biasCode, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT32),
+  ])
+  static let requantizations = Codes<IntegerArithmetic.Rounding, Vggw__Requantization>([
+    (.litert, VGGW__REQUANTIZATION__REQUANTIZATION_LITERT),
+    (.tflm, VGGW__REQUANTIZATION__REQUANTIZATION_TFLM),
   ])
   static let storages = Codes<Storage, Vggw__Encoding>([
     (.raw, VGGW__ENCODING__ENCODING_RAW), (.sparse, VGGW__ENCODING__ENCODING_SPARSE),

@@ -79,6 +79,9 @@ public struct CodeParameters: Equatable, Sendable {
     zeroPoints = isStored ? [] : quantization.zeroPoints
   }
 
+  /// Describes the units of biases.
+  init(_ bias: BiasCodes) { self.init(Quantization(scales: bias.scales)) }
+
   /// Describes groups whose parameters stand in the data area.
   init(groupsOf length: Int, in shape: [Int], hasZeroPoints: Bool) {
     grouping = .inputGroups(length: length)
@@ -100,6 +103,17 @@ public struct CodeParameters: Equatable, Sendable {
 
   private static func isStored(_ grouping: Quantization.Grouping) -> Bool {
     if case .inputGroups = grouping { true } else { false }
+  }
+}
+
+extension Tensor {
+  /// What a manifest says of the tensor's scales and zero points; nil where elements are no codes.
+  var codeParameters: CodeParameters? {
+    switch content {
+    case .real: nil
+    case .codes(_, let quantization): CodeParameters(quantization)
+    case .bias(let bias): CodeParameters(bias)
+    }
   }
 }
 

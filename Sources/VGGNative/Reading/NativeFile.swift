@@ -64,7 +64,8 @@ extension VGGWFile {
     do throws(ShapeError) {
       model = try Model(
         network: manifest.network, tensors: tensors, preprocessing: manifest.preprocessing,
-        labels: manifest.labels, provenance: manifest.provenance)
+        labels: manifest.labels, integerArithmetic: manifest.integerArithmetic,
+        provenance: manifest.provenance)
     } catch {
       throw FileError(
         .malformed, code: "vggw.tensor.shape", file: path, error.problem, offset: offset, place: error.layer)
@@ -95,6 +96,13 @@ extension VGGWFile {
         return .real(values, as: type)
       }
       return .real(StoredValues(elements: elements, type: type), as: type)
+    case .biasCode:
+      guard let raw = elements.raw, let parameters = record.parameters else {
+        throw elements.failure(
+          "encoding", "has biases of integers that are not stored one after the other",
+          seen: record.storage.rawValue, allowed: Storage.raw.rawValue)
+      }
+      return .bias(BiasCodes(raw, scales: parameters.scales))
     case .code(let type):
       let codes: any TensorCodes =
         switch (type, elements.raw) {

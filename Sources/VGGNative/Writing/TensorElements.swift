@@ -32,6 +32,7 @@ struct TensorElements: Sendable {
       switch content {
       case .real(let values, _): values.tiles(rowLength: rowLength)
       case .codes(let codes, _): codes.tiles(rowLength: rowLength)
+      case .bias: [Tile(rows: 0..<1, columns: 0..<count)]
       }
     try Workers.current.perform(tiles.count) { (index) throws(FileError) in
       let tile = tiles[index]
@@ -40,6 +41,11 @@ struct TensorElements: Sendable {
       case .codes(let codes, _):
         let target = first.assumingMemoryBound(to: Int8.self)
         try codes.read(tile, rowLength: rowLength, into: target, rowStride: rowLength)
+      case .bias(let bias):
+        let target = first.assumingMemoryBound(to: Int32.self)
+        bias.withCodes { codes in
+          for (place, column) in tile.columns.enumerated() { target[place] = codes[column].littleEndian }
+        }
       case .real(let values, .float32):
         let target = first.assumingMemoryBound(to: Float.self)
         try values.read(tile, rowLength: rowLength, into: target, rowStride: rowLength)
@@ -90,6 +96,7 @@ struct TensorElements: Sendable {
           start: elements.assumingMemoryBound(to: Int8.self), count: range.count)
         quantization.dequantize(
           codes, firstIndex: range.lowerBound, rowLength: rowLength, into: values)
+      case .bias(let bias): bias.dequantize(range, into: values)
       }
       return Digest(of: UnsafeRawBufferPointer(values))
     }

@@ -31,7 +31,7 @@ struct TensorWriter {
     return TensorRecord(
       name: tensor.name, role: tensor.role, shape: tensor.shape, layout: tensor.layout,
       elementType: tensor.elementType, storage: tensor.storage,
-      parameters: tensor.quantization.map(CodeParameters.init), offset: offset, storedBytes: storedBytes,
+      parameters: tensor.codeParameters, offset: offset, storedBytes: storedBytes,
       blockDigests: digests.stored,
       valuesDigest: BlockDigest.combine(digests.values))
   }

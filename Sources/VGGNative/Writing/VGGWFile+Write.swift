@@ -60,7 +60,7 @@ public enum VGGWFile {
     }
     let manifest = Manifest(
       tool: tool, network: model.network, tensors: records, preprocessing: model.preprocessing,
-      labels: model.labels, provenance: provenance)
+      labels: model.labels, integerArithmetic: model.integerArithmetic, provenance: provenance)
     let manifestOffset = try aligned(end, path)
     let packed = try manifest.packedAndChecked(path: path, offset: manifestOffset)
     // The manifest is the last to be written, and the header tells that it is there.

@@ -207,6 +207,7 @@ extension Tensor {
     case .real(let values, let type): replacing(.real(RearrangedValues(base: values, place: place), as: type))
     case .codes(let codes, let quantization):
       replacing(.codes(RearrangedCodes(base: codes, place: place), quantization))
+    case .bias(let bias): replacing(bias.mappingCodes { index, codes in codes[place(index)] })
     }
   }
 
@@ -228,7 +229,7 @@ extension Tensor {
   /// The values of each output channel multiplied: of codes it is the scales that are.
   fileprivate func scaling(by factors: [Float]) -> Tensor {
     switch content {
-    case .real: return overwriting(0..<count) { value, channel in value * factors[channel] }
+    case .real, .bias: return overwriting(0..<count) { value, channel in value * factors[channel] }
     case .codes(let codes, var quantization):
       if quantization.grouping == .tensor {
         quantization = Quantization(
@@ -252,6 +253,8 @@ extension Tensor {
             let flipped = UInt8(bitPattern: code) ^ (1 << UInt8(bit % elementType.bitCount))
             return Int8(bitPattern: flipped << unused) >> unused
           }, quantization))
+    case .bias(let bias):
+      replacing(bias.mappingCodes { $0 == index ? $1[$0] ^ 1 << Int32(bit % 32) : $1[$0] })
     }
   }
 
@@ -312,7 +315,23 @@ extension Tensor {
         return Int8(max(least, min(most, (value / scale).rounded() + Float(zeroPoint))))
       }
       return replacing(.codes(changed, quantization))
+    case .bias(let bias):
+      return replacing(
+        bias.mappingCodes { index, codes in
+          guard range.contains(index) else { return codes[index] }
+          let scale = Double(bias.scales[index])
+          let value = transform(Float(Double(codes[index]) * scale), index)
+          return Int32(clamping: Int64(max(-0x1p62, min(0x1p62, (Double(value) / scale).rounded()))))
+        })
     }
+  }
+}
+
+extension BiasCodes {
+  /// The codes that are made of an index and all codes, in the same units.
+  fileprivate func mappingCodes(_ transform: (Int, [Int32]) -> Int32) -> Tensor.Content {
+    let codes = codes
+    return .bias(BiasCodes(codes.indices.map { transform($0, codes) }, scales: scales))
   }
 }
 

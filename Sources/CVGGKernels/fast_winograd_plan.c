@@ -5,9 +5,12 @@
 /* Columns of a panel: two registers. */
 static size_t panelWidth(VGKISA isa) {
   switch (isa) {
-    case VGKISAAvx512: return 32;
-    case VGKISAAvx2: return 16;
+    case VGKISAAvx512:
+    case VGKISAAvx512Vnni: return 32;
+    case VGKISAAvx2:
+    case VGKISAAvxVnni: return 16;
     case VGKISANeon:
+    case VGKISANeonDot:
     case VGKISAPortable: return 8;
   }
   return 8;

@@ -43,7 +43,7 @@
 #pragma clang attribute pop
 
 #define VGK_SELECT(isa, name) \
-  ((isa) == VGKISAAvx512 ? name##_avx512 : (isa) == VGKISAAvx2 ? name##_avx2 : name##_portable)
+  ((isa) >= VGKISAAvx512 ? name##_avx512 : (isa) >= VGKISAAvx2 ? name##_avx2 : name##_portable)
 
 #elif defined(__aarch64__)
 
@@ -57,7 +57,7 @@
 #undef VGK_VECTORS
 #undef VGK_HALF
 
-#define VGK_SELECT(isa, name) ((isa) == VGKISANeon ? name##_neon : name##_portable)
+#define VGK_SELECT(isa, name) ((isa) >= VGKISANeon ? name##_neon : name##_portable)
 
 #else
 

@@ -16,7 +16,7 @@ done
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-sources=(-ISources/CVGGKernels/include -ISources/CVGGRules/include Sources/CVGGKernels/*.c Tests/Kernels/kernels.c -lm)
+sources=(-ISources/CVGGKernels/include -ISources/CVGGRules/include Sources/CVGGKernels/*.c Tests/Kernels/*.c -lm)
 
 clang -O1 -g -fuse-ld=lld -fsanitize=address,undefined -fno-sanitize-recover=undefined "${sources[@]}" -o "$folder/sanitized"
 "$folder/sanitized"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "CVGGKernels.h"
+#include "integers.h"
 
 static float randomNumber(void) { return (float)rand() / (float)RAND_MAX * 2 - 1; }
 
@@ -103,7 +104,7 @@ static void poolingAndNormalization(VGKISA isa, size_t channels) {
 }
 
 int main(void) {
-  for (int isa = VGKISAPortable; isa <= VGKISAAvx512; isa++) {
+  for (int isa = VGKISAPortable; isa <= VGKISAAvx512Vnni; isa++) {
     if (!vgk_isa_is_available((VGKISA)isa)) continue;
     for (int seed = 0; seed < 6; seed++) {
       convolution((VGKISA)isa, 0, false);
@@ -112,6 +113,7 @@ int main(void) {
       poolingAndNormalization((VGKISA)isa, 1 + (size_t)rand() % 60);
     }
     for (size_t rows = 1; rows <= 17; rows += 8) dense((VGKISA)isa, rows);
+    if (!integersAreRight((VGKISA)isa)) failed = true;
     printf("%s: tested\n", vgk_isa_name((VGKISA)isa));
   }
   return failed;

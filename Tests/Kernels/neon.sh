@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 objects=()
-for source in Sources/CVGGKernels/*.c Tests/Kernels/kernels.c; do
+for source in Sources/CVGGKernels/*.c Tests/Kernels/*.c; do
   object=$folder/$(basename "$source" .c).o
   clang --target=aarch64-linux-gnu -O2 -Wall -Werror -ISources/CVGGKernels/include \
     -ISources/CVGGRules/include -c "$source" -o "$object"

@@ -4,11 +4,12 @@
  *   vgk_isa.h        instruction sets: which are compiled in, which the machine has
  *   vgk_reference.h  the reference path: double accumulation in a fixed order, the yardstick of all others
  *   vgk_fast.h       the fast path: Winograd and direct convolution, dense layers, pooling, normalisation in float32
+ *   vgk_integer.h    layers of integers: int8 by int8 to int32; vgk_reference_integer.h is their yardstick
  *   vgk_probe.h      what a core can do at best, for benchmarks
  *   vgk_layout.h     matrices turned, as sources with another order of axes need it
  *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; non-finite counts
  *
- * Conventions. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out]; everything is
+ * Conventions, but for integers. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out]; everything is
  * row-major and packed. Sizes are element counts. A range is `start ..< end` and may be empty. Callers guarantee
  * that all sizes multiply without overflow and that buffers have the stated lengths: nothing is checked here,
  * nothing is allocated, there is no state, and every function may run on many threads at once. Buffers need
@@ -22,10 +23,12 @@
 #define CVGGKERNELS_H
 
 #include "vgk_fast.h"
+#include "vgk_integer.h"
 #include "vgk_isa.h"
 #include "vgk_layout.h"
 #include "vgk_precision.h"
 #include "vgk_probe.h"
 #include "vgk_reference.h"
+#include "vgk_reference_integer.h"
 
 #endif

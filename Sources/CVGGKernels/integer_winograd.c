@@ -1,0 +1,148 @@
+#include "integer_common.h"
+
+/*
+ * Winograd's F(4 x 4, 3 x 3) in whole numbers, with the points 0, 1, -1, 2, -1/2 and infinity, given as fractions p/q:
+ * Y = A' [(G w G') * (B' x B)] A, all mod 2^32.
+ *
+ * The rows of B' were multiplied by their denominators 2, 6, 6, 30, 30, 2, so that they are whole. The rows of G are multiplied by
+ * what is missing of 30: 15, 5, 5, 1, 1, 15. The result is 30^2 = 4 * 225 times too large. 225 is odd, so mod 2^32 it
+ * has an inverse; what is left is 4 y mod 2^32, and that is 4 y itself if |y| < 2^29. The sums before that may overflow as
+ * often as they like.
+ *
+ * Both operands fit 16 bits: in each row of B' the positive entries sum to at most 8 and, but for one row, to as much as the negative
+ * ones, so transformed inputs are at most 98 * 255; transformed weights are at most 225 * 128.
+ */
+static const int32_t weightFactors[6][3] = {{15, 0, 0}, {5, 5, 5}, {5, -5, 5}, {1, 2, 4}, {4, -2, 1}, {0, 0, 15}};
+
+enum { inputSize = 6, outputSize = 4, pointCount = inputSize * inputSize };
+
+/* 225 times this is 1 mod 2^32. */
+static const uint32_t inverseOf225 = 0x87654321;
+
+typedef struct {
+  size_t image, row, column;
+} Tile;
+
+static inline Tile tileAt(const VGKIntegerWinograd *w, size_t index) {
+  const size_t perImage = w->tileRowCount * w->tileColumnCount, inImage = index % perImage;
+  return (Tile){
+    .image = index / perImage, .row = inImage / w->tileColumnCount, .column = inImage % w->tileColumnCount};
+}
+
+/* Of the positions of a tile along an axis, first ..< end lie in the image; `start` is where `first` lies there. */
+typedef struct {
+  size_t first, end, start;
+} Span;
+
+static inline Span tileSpan(size_t paddedStart, size_t padding, size_t count) {
+  const size_t first = paddedStart < padding ? smallerOf(padding - paddedStart, inputSize) : 0;
+  const size_t start = paddedStart + first - padding;
+  if (start >= count || first == inputSize) return (Span){.first = 0, .end = 0, .start = 0};
+  return (Span){.first = first, .end = smallerOf(inputSize, first + count - start), .start = start};
+}
+
+#define VGK_BODY "integer_winograd_body.h"
+#include "for_each_integer_isa.h"
+
+/* A distance in words of at least `length` that keeps rows on cache lines, but off the same set of the cache. */
+static size_t skewed(size_t length) { return (divideUp(length, 16) | 1) * 16; }
+
+VGKIntegerWinograd vgk_integer_winograd_plan(
+  VGKISA isa, const VGKConvolutionShape *s, int32_t inputZeroPoint, size_t imageCount, const VGKPoolingShape *pooling,
+  size_t threadCount) {
+  enum { targetTiles = 48 };
+  VGKIntegerWinograd w = {.isa = isa, .shape = *s, .inputZeroPoint = inputZeroPoint, .pools = pooling != NULL};
+  if (pooling) {
+    w.pooledHeight = pooling->outputHeight;
+    w.pooledWidth = pooling->outputWidth;
+  }
+  const size_t width = (size_t)VGK_SELECT(isa, panelWidth), halves = width;
+  w.tileRowCount = divideUp(s->outputHeight, outputSize);
+  w.tileColumnCount = divideUp(s->outputWidth, outputSize);
+  w.tileCount = imageCount * w.tileRowCount * w.tileColumnCount;
+  w.inputWords = divideUp(s->inputChannels, 2);
+  w.panelCount = divideUp(s->outputChannels, width);
+  w.weightBytes = w.panelCount * width * 4 * (1 + pointCount * w.inputWords);
+
+  // Few blocks are made as many as there are threads, or a multiple; fewer than that are cut by channels.
+  size_t blockCount = divideUp(w.tileCount, targetTiles);
+  if (blockCount >= threadCount && blockCount < 4 * threadCount) blockCount = roundUp(blockCount, threadCount);
+  w.blockTiles = divideUp(w.tileCount, blockCount);
+  blockCount = divideUp(w.tileCount, w.blockTiles);
+  const size_t parts = blockCount < threadCount ? divideUp(threadCount, blockCount) : 1;
+  w.blockPanels = divideUp(w.panelCount, smallerOf(parts, w.panelCount));
+  w.channelBlockCount = divideUp(w.panelCount, w.blockPanels);
+  w.unitCount = blockCount * w.channelBlockCount;
+
+  w.inputTileStride = skewed(roundUp(s->inputChannels, halves) / 2);
+  w.inputPointStride = skewed(w.blockTiles * w.inputTileStride);
+  w.scratchBytes = pointCount * (w.inputPointStride + w.blockTiles * width) * 4;
+  return w;
+}
+
+bool vgk_integer_winograd_pays(VGKISA isa, const VGKConvolutionShape *s) {
+  (void)isa;
+  return s->kernelHeight == 3 && s->kernelWidth == 3 && s->strideHeight == 1 && s->strideWidth == 1 &&
+         s->dilationHeight == 1 && s->dilationWidth == 1 && s->inputChannels >= 16;
+}
+
+bool vgk_integer_winograd_is_exact(const VGKConvolutionShape *s, int32_t inputZeroPoint, const int8_t *weights) {
+  const int64_t limit = (int64_t)1 << 29, least = -128 - inputZeroPoint, most = 127 - inputZeroPoint;
+  const size_t count = s->kernelHeight * s->kernelWidth * s->inputChannels;
+  for (size_t channel = 0; channel < s->outputChannels; channel++) {
+    int64_t positive = 0, negative = 0;
+    for (size_t i = 0; i < count; i++) {
+      const int8_t weight = weights[i * s->outputChannels + channel];
+      if (weight > 0) positive += weight;
+      else negative += weight;
+    }
+    if (most * positive + least * negative >= limit || least * positive + most * negative <= -limit) return false;
+  }
+  return true;
+}
+
+/* G w G' of one pair of channels: [6 * 6]. */
+static void transformWeights(const int8_t *weights, size_t tapStride, int16_t *transformed) {
+  int32_t half[inputSize][3];
+  for (size_t i = 0; i < inputSize; i++)
+    for (size_t x = 0; x < 3; x++) {
+      half[i][x] = 0;
+      for (size_t y = 0; y < 3; y++) half[i][x] += weightFactors[i][y] * weights[(y * 3 + x) * tapStride];
+    }
+  for (size_t i = 0; i < inputSize; i++)
+    for (size_t j = 0; j < inputSize; j++) {
+      int32_t sum = 0;
+      for (size_t x = 0; x < 3; x++) sum += weightFactors[j][x] * half[i][x];
+      transformed[i * inputSize + j] = (int16_t)sum;
+    }
+}
+
+void vgk_integer_winograd_weights(
+  const VGKIntegerWinograd *w, const int8_t *weights, const int32_t *bias, void *prepared, size_t panelStart,
+  size_t panelEnd) {
+  const VGKConvolutionShape *s = &w->shape;
+  const size_t width = (size_t)VGK_SELECT(w->isa, panelWidth);
+  int32_t *biases = prepared;
+  int16_t *panels = (int16_t *)(biases + w->panelCount * width);
+  for (size_t panel = panelStart; panel < panelEnd; panel++) {
+    int16_t *target = panels + panel * pointCount * w->inputWords * width * 2;
+    memset(target, 0, pointCount * w->inputWords * width * 4);
+    for (size_t column = 0; column < width; column++) {
+      const size_t channel = panel * width + column;
+      const bool exists = channel < s->outputChannels;
+      biases[channel] = exists && bias ? bias[channel] : 0;
+      for (size_t i = 0; exists && i < s->inputChannels; i++) {
+        int16_t transformed[pointCount];
+        transformWeights(weights + i * s->outputChannels + channel, s->inputChannels * s->outputChannels, transformed);
+        for (size_t point = 0; point < pointCount; point++)
+          target[(point * w->inputWords + i / 2) * width * 2 + pairPlace(w->isa, column, i % 2)] = transformed[point];
+      }
+    }
+  }
+}
+
+void vgk_integer_winograd(
+  const VGKIntegerWinograd *w, const int8_t *input, const void *prepared, const VGKRequantization *requantization,
+  int8_t *output, void *scratch, size_t unitStart, size_t unitEnd) {
+  VGK_SELECT(w->isa, winograd)(w, input, prepared, requantization, output, scratch, unitStart, unitEnd);
+}

@@ -116,13 +116,6 @@ extension MapLayout {
   fileprivate var packed: MapLayout { MapLayout(count: count, shape: shape, .packed) }
 }
 
-extension Scratch {
-  /// Room for a map.
-  fileprivate mutating func take(_ layout: MapLayout) -> MapView {
-    MapView(layout: layout, base: UnsafeMutableRawPointer(take(layout.byteCount, of: UInt8.self)))
-  }
-}
-
 extension Convolution {
   fileprivate func directPlan(
     _ input: Extent, _ output: Extent, stride: Int, _ instructionSet: VGKISA

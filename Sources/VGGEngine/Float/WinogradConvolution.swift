@@ -76,11 +76,7 @@ struct WinogradConvolution: LayerMethod {
       var shape = convolution.kernelShape(input.shape.extent, output.shape.extent)
       return vgk_fast_winograd_plan(instructionSet, tile, &shape, input.count, nil, threadCount)
     }
-    let sums = FeatureShape(
-      extent: Extent(
-        height: input.shape.extent.height + 2 * convolution.padding.height - 2,
-        width: input.shape.extent.width + 2 * convolution.padding.width - 2),
-      channels: convolution.outputChannels)
+    let sums = convolution.sumShape(for: input.shape.extent)
     var shape = convolution.kernelShape(input.shape.extent, sums.extent)
     var pooled = pooling.kernelShape(sums, output.shape.extent)
     return vgk_fast_winograd_plan(instructionSet, tile, &shape, input.count, &pooled, threadCount)

@@ -55,6 +55,11 @@ struct Scratch {
     return start
   }
 
+  /// Room for a map.
+  mutating func take(_ layout: MapLayout) -> MapView {
+    MapView(layout: layout, base: UnsafeMutableRawPointer(take(layout.byteCount, of: UInt8.self)))
+  }
+
   /// The bytes that room for so many numbers takes.
   static func byteCount<Element: BitwiseCopyable>(_ count: Int, of type: Element.Type) -> Int {
     (count * MemoryLayout<Element>.stride + 63) & ~63

@@ -2,11 +2,18 @@ internal import CVGGKernels
 internal import VGGModel
 internal import VGGTensors
 
-/// How a map stores one value. An integer would be a case with the scale and the zero point that give it its meaning.
+/// How a map stores one value.
 enum MapElement: Equatable, Sendable {
   case float32
+  /// A signed byte, and what it stands for.
+  case code(ActivationQuantization)
 
-  var byteCount: Int { MemoryLayout<Float>.size }
+  var byteCount: Int {
+    switch self {
+    case .float32: MemoryLayout<Float>.size
+    case .code: 1
+    }
+  }
 }
 
 /// In which form a method reads or writes the pixels of maps, whatever their shape.
@@ -19,6 +26,11 @@ struct MapFormat: Equatable, Sendable {
   static let packed = MapFormat(channelMultiple: 1)
   /// Pixels that begin where vectors do.
   static let padded = MapFormat(channelMultiple: VGKChannelMultiple)
+
+  /// Codes, pixels side by side.
+  static func codes(_ quantization: ActivationQuantization) -> MapFormat {
+    MapFormat(element: .code(quantization), channelMultiple: 1)
+  }
 
   /// Values from one pixel to the next.
   func stride(channels: Int) -> Int {
@@ -63,6 +75,11 @@ struct MapView {
     base.bindMemory(to: Float.self, capacity: layout.pixelCount * layout.stride)
   }
 
+  /// - Precondition: The elements are codes.
+  var codes: UnsafeMutablePointer<Int8> {
+    base.bindMemory(to: Int8.self, capacity: layout.pixelCount * layout.stride)
+  }
+
   /// One of the pictures.
   func picture(_ index: Int) -> MapView {
     var picture = self
@@ -71,33 +88,60 @@ struct MapView {
     return picture
   }
 
-  /// Copies the values to a map of another form.
+  /// Copies the values to a map of another form; values become the nearest codes, and codes their values.
   ///
-  /// - Precondition: One of the two is packed, the other one packed or padded.
+  /// - Precondition: One of the two is packed, the other one packed or padded; codes are of one meaning, and packed.
   func copy(into target: MapView) {
-    let copy = layout.isPacked ? vgk_fast_pad_channels : vgk_fast_unpad_channels
-    if layout.stride == target.layout.stride {
-      target.base.copyMemory(from: base, byteCount: layout.byteCount)
-    } else {
+    let isa = vgk_best_integer_isa()
+    switch (layout.element, target.layout.element) {
+    case (.float32, .float32) where layout.stride != target.layout.stride:
+      let copy = layout.isPacked ? vgk_fast_pad_channels : vgk_fast_unpad_channels
       copy(layout.shape.channels, floats, target.floats, 0, layout.pixelCount)
+    case (.float32, .code(let codes)):
+      let (source, target) = (floats, target.codes)
+      forEachRun(strideOfTarget: layout.shape.channels) { place, targetPlace, count in
+        vgk_integer_quantize(
+          isa, source + place, count, codes.scale, Int32(codes.zeroPoint), target + targetPlace)
+      }
+    case (.code(let codes), .float32):
+      let (source, stride) = (self.codes, target.layout.stride)
+      let target = target.floats
+      if stride != layout.stride { target.update(repeating: 0, count: layout.pixelCount * stride) }
+      forEachRun(strideOfTarget: stride) { place, targetPlace, count in
+        vgk_integer_dequantize(
+          isa, source + place, count, codes.scale, Int32(codes.zeroPoint), target + targetPlace)
+      }
+    default:
+      precondition(layout.element == target.layout.element)
+      target.base.copyMemory(from: base, byteCount: layout.byteCount)
     }
+  }
+
+  /// Calls a body for the values of neighbouring pixels that lie side by side here and in a map with a stride.
+  private func forEachRun(
+    strideOfTarget stride: Int, _ body: (_ place: Int, _ targetPlace: Int, _ count: Int) -> Void
+  ) {
+    if stride == layout.stride { return body(0, 0, layout.pixelCount * stride) }
+    for pixel in 0..<layout.pixelCount { body(pixel * layout.stride, pixel * stride, layout.shape.channels) }
   }
 
   /// Copies what a window sees at some of its positions, which are counted through the batch, in order.
   func gatherWindows(
-    _ window: Extent, positions: Extent, _ rows: Range<Int>, into target: UnsafeMutablePointer<Float>
+    _ window: Extent, positions: Extent, _ rows: Range<Int>, into target: UnsafeMutableRawPointer
   ) {
     var target = target
-    let (shape, stride, floats) = (layout.shape, layout.stride, floats)
-    let lineLength = shape.extent.width * stride
+    let shape = layout.shape
+    let pixelLength = layout.stride * layout.element.byteCount
+    let copied = shape.channels * layout.element.byteCount
+    let lineLength = shape.extent.width * pixelLength
     for row in rows {
       let (picture, position) = row.quotientAndRemainder(dividingBy: positions.height * positions.width)
       let (y, x) = position.quotientAndRemainder(dividingBy: positions.width)
-      let corner = floats + (picture * shape.extent.height + y) * lineLength + x * stride
+      let corner = base + (picture * shape.extent.height + y) * lineLength + x * pixelLength
       for line in 0..<window.height {
         for column in 0..<window.width {
-          target.update(from: corner + line * lineLength + column * stride, count: shape.channels)
-          target += shape.channels
+          target.copyMemory(from: corner + line * lineLength + column * pixelLength, byteCount: copied)
+          target += copied
         }
       }
     }

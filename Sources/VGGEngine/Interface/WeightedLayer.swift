@@ -12,6 +12,8 @@ public struct WeightedLayer: Sendable {
   /// What a dense layer reads at a time: the extent in front of it for the network's own input, 1x1 for those behind
   /// the first. Nil for other layers, and where nobody can tell.
   let window: Extent?
+  /// What a layer of integers computes with instead of the values; nil for other layers.
+  let integers: IntegerLayer?
 
   /// Takes a layer with its weights.
   ///
@@ -20,9 +22,11 @@ public struct WeightedLayer: Sendable {
   ///   - weight: The values of its weight in the native layout, where it has one.
   ///   - bias: Its bias, where it has one.
   ///   - window: What a dense layer reads at a time of a map that is larger than its input; nil: it reads no such maps.
+  ///   - integers: The codes that it computes with, if it does not compute with values.
   /// - Throws: `shape` where the numbers of values are not those that the layer needs.
   public init(
-    _ layer: Layer, weight: (any TensorValues)? = nil, bias: [Float]? = nil, window: Extent? = nil
+    _ layer: Layer, weight: (any TensorValues)? = nil, bias: [Float]? = nil, window: Extent? = nil,
+    integers: IntegerLayer? = nil
   ) throws(EngineError) {
     for needed in layer.tensorRequirements {
       let count = needed.role == .weight ? weight?.count : bias?.count
@@ -36,6 +40,7 @@ public struct WeightedLayer: Sendable {
     self.weight = weight ?? MemoryValues([])
     self.bias = bias
     self.window = layer.isDense ? window : nil
+    self.integers = integers
   }
 
   /// The output shape for an input shape. A dense layer slides over an input that is larger than its window.
@@ -65,7 +70,9 @@ extension Model {
         throw .weights(error)
       }
       layers.append(
-        try WeightedLayer(layer, weight: tensor(layer.weightName)?.values, bias: bias, window: window))
+        try WeightedLayer(
+          layer, weight: tensor(layer.weightName)?.values, bias: bias, window: window,
+          integers: IntegerLayer(index, of: self)))
     }
     return layers
   }

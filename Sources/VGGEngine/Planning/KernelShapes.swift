@@ -15,6 +15,16 @@ extension Convolution {
   }
 }
 
+extension Convolution {
+  /// The shape of the output of a 3x3 kernel with stride and dilation 1.
+  func sumShape(for input: Extent) -> FeatureShape {
+    FeatureShape(
+      extent: Extent(
+        height: input.height + 2 * padding.height - 2, width: input.width + 2 * padding.width - 2),
+      channels: outputChannels)
+  }
+}
+
 extension Pooling {
   func kernelShape(_ input: FeatureShape, _ output: Extent) -> VGKPoolingShape {
     let kernel = isGlobal ? input.extent : kernel

@@ -49,12 +49,16 @@ struct Preparation {
     let shapes = (try? layers.outputShapes(for: input)) ?? []
     var prepared: [PreparedLayer] = []
     for (index, layer) in layers.enumerated() {
+      let extents =
+        shapes.isEmpty ? nil : (index == 0 ? input.extent : shapes[index - 1].extent, shapes[index].extent)
+      let next = index + 1 < layers.count ? layers[index + 1].layer.operation : nil
+      if let integers = layer.integers {
+        prepared.append(try integerLayer(layer, integers, extents: extents, next: next))
+        continue
+      }
       switch options.kind {
       case .reference: prepared.append(PreparedLayer(source: layer, method: referenceMethod(for: layer)))
       case .fast:
-        let extents =
-          shapes.isEmpty ? nil : (index == 0 ? input.extent : shapes[index - 1].extent, shapes[index].extent)
-        let next = index + 1 < layers.count ? layers[index + 1].layer.operation : nil
         prepared.append(try fastLayer(layer, isFirst: index == 0, extents: extents, next: next))
       }
     }

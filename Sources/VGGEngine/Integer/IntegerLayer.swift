@@ -1,0 +1,176 @@
+internal import CVGGKernels
+internal import VGGBytes
+public import VGGModel
+internal import VGGTensors
+
+/// What a layer computes with whose maps are codes: the codes of its weights, and what all codes stand for.
+public struct IntegerLayer: Sendable {
+  /// The meaning of the codes that it reads.
+  let input: ActivationQuantization
+  /// The meaning of those that it gives.
+  let output: ActivationQuantization
+  /// The codes of its weight in the native layout; none for a layer without one.
+  let weight: any TensorCodes
+  /// Its bias in units of its sums.
+  let bias: [Int32]?
+  private let rounding: IntegerArithmetic.Rounding
+  /// The scale of the weights of each output channel.
+  private let weightScales: [Float]
+
+  /// Takes a layer of a model; nil where the model does not compute in integers.
+  ///
+  /// - Precondition: The model has such a layer.
+  public init?(_ index: Int, of model: Model) {
+    guard let arithmetic = model.integerArithmetic else { return nil }
+    let layer = model.network.layers[index]
+    rounding = arithmetic.rounding
+    (input, output) = (arithmetic.input(ofLayer: index), arithmetic.outputs[index])
+    let biasContent = model.tensor(layer.biasName)?.content
+    if case .bias(let codes)? = biasContent { bias = codes.codes } else { bias = nil }
+    guard let tensor = model.tensor(layer.weightName),
+      case .codes(let codes, let quantization) = tensor.content
+    else {
+      weight = MemoryCodes([])
+      weightScales = []
+      return
+    }
+    weight = codes
+    let scales = quantization.scales
+    let outputs = tensor.shape.last ?? 1
+    weightScales = quantization.grouping == .tensor ? Array(repeating: scales[0], count: outputs) : scales
+  }
+
+  /// How sums become codes.
+  func requantization(_ activation: Activation) -> Requantization {
+    Requantization(
+      rounding, input: input, weightScales: weightScales, output: output, clipsBelowZero: activation == .relu)
+  }
+
+  /// The same, of the layer's own weight, on all threads.
+  func requireSumsThatFit(outputs: Int, layer name: String, _ threads: Workers) throws(EngineError) {
+    let codes = try DecodedCodes(weight, rowLength: outputs, threads)
+    try codes.withCodes { (codes) throws(EngineError) in
+      try requireSumsThatFit(codes, outputs: outputs, layer: name)
+    }
+  }
+
+  /// Requires that no sum of products and bias can reach 2^31, whatever the codes of the input.
+  ///
+  /// - Parameters:
+  ///   - weights: The codes, a row of outputs for each input.
+  ///   - layer: The name of the layer, for the error.
+  func requireSumsThatFit(
+    _ weights: UnsafeBufferPointer<Int8>, outputs: Int, layer: String
+  ) throws(EngineError) {
+    let largestBias = bias?.map(\.magnitude).max() ?? 0
+    let (least, most) = (-128 - Int(input.zeroPoint), 127 - Int(input.zeroPoint))
+    let terms = weights.count / max(1, outputs)
+    // Most layers cannot come near, whatever their weights.
+    if terms * max(-least, most) * 128 + Int(largestBias) <= Int(Int32.max) { return }
+    var positive = [Int](repeating: 0, count: outputs)
+    var negative = positive
+    for (index, weight) in weights.enumerated() {
+      let channel = index % outputs
+      if weight > 0 { positive[channel] += Int(weight) } else { negative[channel] -= Int(weight) }
+    }
+    for channel in 0..<outputs {
+      let bias = Int(bias?[channel] ?? 0)
+      let high = bias + positive[channel] * most - negative[channel] * least
+      let low = bias + positive[channel] * least - negative[channel] * most
+      guard high <= Int(Int32.max), low >= Int(Int32.min) else {
+        throw .shape(
+          ShapeError(
+            layer: layer, problem: "has sums that may not fit into 32 bits, of output channel \(channel)"))
+      }
+    }
+  }
+}
+
+/// How the sums of a layer become codes.
+struct Requantization: Sendable {
+  private let rounding: VGKRounding
+  private let scales: [Float]
+  private let multipliers: [VGRMultiplier]
+  private let output: ActivationQuantization
+  private let clipsBelowZero: Bool
+
+  /// Computes the factor of each output channel.
+  ///
+  /// - Parameters:
+  ///   - weightScales: The scale of the weights of each output channel.
+  ///   - clipsBelowZero: Whether a rectifier follows.
+  init(
+    _ rounding: IntegerArithmetic.Rounding, input: ActivationQuantization, weightScales: [Float],
+    output: ActivationQuantization, clipsBelowZero: Bool
+  ) {
+    (self.output, self.clipsBelowZero) = (output, clipsBelowZero)
+    switch rounding {
+    case .litert:
+      self.rounding = .litert
+      scales = weightScales.map { input.scale * $0 / output.scale }
+      multipliers = []
+    case .tflm:
+      self.rounding = .tflm
+      scales = []
+      multipliers = weightScales.map {
+        vgr_tflm_multiplier(Double(input.scale) * Double($0) / Double(output.scale))
+      }
+    }
+  }
+
+  /// Lends the rule in the form of the kernels.
+  func withKernelValue<Result>(_ body: (UnsafePointer<VGKRequantization>) -> Result) -> Result {
+    scales.withUnsafeBufferPointer { scales in
+      multipliers.withUnsafeBufferPointer { multipliers in
+        let zeroPoint = Int32(output.zeroPoint)
+        let value = VGKRequantization(
+          rounding: rounding, scales: scales.baseAddress, multipliers: multipliers.baseAddress,
+          zeroPoint: zeroPoint, low: clipsBelowZero ? zeroPoint : -128, high: 127)
+        return withUnsafePointer(to: value, body)
+      }
+    }
+  }
+}
+
+/// The codes of a weight in memory: lent where they lie there already, decoded otherwise.
+enum DecodedCodes {
+  case lent(ByteRegion)
+  case decoded(AlignedMemory<Int8>)
+
+  /// Gets all codes; they are decoded on all threads.
+  init(_ codes: any TensorCodes, rowLength: Int, _ threads: Workers) throws(EngineError) {
+    if let region = codes.inMemory {
+      self = .lent(region)
+      return
+    }
+    let memory = try AlignedMemory<Int8>(count: codes.count)
+    let tiles = codes.tiles(rowLength: rowLength)
+    do throws(FileError) {
+      try threads.perform(tiles.count) { (index) throws(FileError) in
+        guard let start = memory.buffer.baseAddress else { return }
+        let tile = tiles[index]
+        try codes.read(
+          tile, rowLength: rowLength,
+          into: start + tile.rows.lowerBound * rowLength + tile.columns.lowerBound, rowStride: rowLength)
+      }
+    } catch {
+      throw .weights(error)
+    }
+    self = .decoded(memory)
+  }
+
+  /// Lends the codes for the time of the call.
+  func withCodes<Result, Failure: Error>(
+    _ body: (UnsafeBufferPointer<Int8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    switch self {
+    case .lent(let region):
+      return try region.withBytes { (bytes) throws(Failure) in
+        try body(bytes.assumingMemoryBound(to: Int8.self))
+      }
+    case .decoded(let memory):
+      defer { withExtendedLifetime(memory) {} }
+      return try body(UnsafeBufferPointer(memory.buffer))
+    }
+  }
+}

@@ -23,18 +23,15 @@ extension OpenedModel {
   func convert(
     to output: String, applying passes: [Pass], by arguments: Arguments, _ console: Console
   ) throws -> Conversion {
-    do throws(FileError) {
-      var passes = passes
-      if case .auto = arguments[ModelOptions.kept] { passes = try model.sparingHarmedLayers(in: passes) }
-      return try convert(
-        to: output, applying: passes,
-        judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
-        overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
-    } catch {
-      guard error.code == "quantize.layer", let name = error.seen, let known = error.allowed else {
-        throw error
-      }
-      throw UsageError("--keep names '\(name)'; layers with weights: \(known)")
+    do throws(UnknownLayer) { try requireLayers(keptBy: passes) } catch {
+      throw UsageError(
+        "--keep names '\(error.name)'; layers with weights: \(error.known.joined(separator: ", "))")
     }
+    var passes = passes
+    if case .auto = arguments[ModelOptions.kept] { passes = try model.sparingHarmedLayers(in: passes) }
+    return try convert(
+      to: output, applying: passes,
+      judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
+      overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
   }
 }

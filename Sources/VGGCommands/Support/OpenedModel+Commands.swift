@@ -1,6 +1,5 @@
 internal import CommandLineKit
 internal import VGGBytes
-internal import VGGCompress
 internal import VGGConv
 internal import VGGModel
 
@@ -27,10 +26,9 @@ extension OpenedModel {
       throw UsageError(
         "--keep names '\(error.name)'; layers with weights: \(error.known.joined(separator: ", "))")
     }
-    var passes = passes
-    if case .auto = arguments[ModelOptions.kept] { passes = try model.sparingHarmedLayers(in: passes) }
+    let sparesHarmedLayers = if case .auto = arguments[ModelOptions.kept] { true } else { false }
     return try convert(
-      to: output, applying: passes,
+      to: output, applying: passes, sparingHarmedLayers: sparesHarmedLayers,
       judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
       overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
   }

@@ -107,9 +107,10 @@ let package = Package(
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
-    tests(
-      "VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit", "VGGModel",
-      "VGGTensors", "VGGBytes"),
+    tests("JSONKitTests", "JSONKit"),
+    tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
+    tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
       "VGGTensors", "VGGBytes", "CVGGKernels"),

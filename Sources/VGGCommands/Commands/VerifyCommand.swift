@@ -2,7 +2,6 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
 internal import VGGConv
-internal import VGGEngine
 internal import VGGVerify
 
 private let referenceOption = Option(

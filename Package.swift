@@ -33,21 +33,22 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange", "VGGPictures",
-        "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
+        "VGGConv", "VGGZoo", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ]),
   ],
   targets: [
     // The command, from the top down: a module imports only modules listed below it.
-    .executableTarget(name: "vggconv", dependencies: ["VGGCommands"], swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "vggconv", dependencies: ["VGGCommands", "CMemoryFaults"], swiftSettings: swiftSettings),
     module(
       "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine",
-      "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
-      "CMemoryFaults"),
+      "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
-      "VGGConv", "VGGVerify", "VGGCompress", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources",
-      "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGNative",
+      "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
@@ -92,7 +93,9 @@ let package = Package(
       dependencies: ["TestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGBytes"],
       path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
-    tests("VGGConvTests", "VGGConv", "VGGVerify", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGEngine", "VGGNative", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
     tests("VGGBytesTests", "VGGBytes"),
@@ -104,9 +107,10 @@ let package = Package(
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
-    tests(
-      "VGGInterchangeTests", "VGGInterchange", "VGGPictures", "VGGArchive", "JSONKit", "VGGModel",
-      "VGGTensors", "VGGBytes"),
+    tests("JSONKitTests", "JSONKit"),
+    tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
+    tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
       "VGGTensors", "VGGBytes", "CVGGKernels"),

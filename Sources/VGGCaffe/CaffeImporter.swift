@@ -7,14 +7,10 @@ internal import VGGTensors
 /// Reads the weight files of Caffe: binary `.caffemodel` of the generations V2 (`layer`), V1 and V0 (`layers`), and HDF5
 /// snapshots.
 public enum CaffeImporter {
-  /// Whether bytes without a signature look like a file of Caffe's, or like one that people take for it.
-  ///
-  /// True for networks, and for mean pictures, solver states and prototxt files, which `model` refuses by name.
-  public static func looksLikeCaffe(_ bytes: ByteRegion) -> Bool {
-    switch ProtobufFile(CaffeFile(path: "", bytes: bytes)) {
-    case .net, .mean, .solverState, .prototxt, .solver: true
-    case .onnx, .tensorFlow, .savedModel, .uff, .paddle, .coreML, .caffe2, .unknown: false
-    }
+  /// Whether bytes without a signature are of a kind that `model` knows: a network, or what it refuses by name, such as a
+  /// mean picture, a prototxt file or an ONNX model.
+  public static func recognizes(_ bytes: ByteRegion) -> Bool {
+    ProtobufFile(CaffeFile(path: "", bytes: bytes)) != .unknown
   }
 
   /// Whether an HDF5 file is one of Caffe's: a snapshot, or a solver's state, which `model` refuses by name.

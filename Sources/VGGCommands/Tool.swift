@@ -1,4 +1,3 @@
-internal import CMemoryFaults
 internal import CommandLineKit
 internal import VGGBytes
 
@@ -21,9 +20,7 @@ private let vggconv = CommandLineTool(
 /// - Parameter arguments: The words behind the program's name.
 /// - Returns: The status to exit with.
 public func run(_ arguments: [String]) -> Int32 {
-  cmf_share_one_heap()
-  cmf_report_faults("vggconv", arguments.prefix { $0 != "--" }.contains("--json"))
-  return vggconv.run(arguments, environment: .current()).rawValue
+  vggconv.run(arguments, environment: .current()).rawValue
 }
 
 /// The version of the tool; part of every model's provenance.

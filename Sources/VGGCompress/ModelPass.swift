@@ -46,9 +46,22 @@ extension Model {
   }
 
   /// The model after some declared passes, one after the other.
-  public func applying(_ passes: [Pass], in context: PassContext = PassContext()) throws(FileError) -> Model {
+  ///
+  /// - Parameters:
+  ///   - passes: The passes.
+  ///   - sparesHarmedLayers: Whether changes of precision also keep the layers that they would harm most, see
+  ///     `sparingHarmedLayers(in:_:)`.
+  ///   - context: What the passes may use.
+  public func applying(
+    _ passes: [Pass], sparingHarmedLayers sparesHarmedLayers: Bool = false,
+    in context: PassContext = PassContext()
+  ) throws(FileError) -> Model {
     var model = self
-    for pass in passes { model = try model.applying(pass, in: context) }
+    for pass in passes {
+      // Of the model as it has become, so that nothing that a pass before has found is sought again.
+      let sparing = sparesHarmedLayers ? try model.sparingHarmedLayers(in: [pass], context) : [pass]
+      for pass in sparing { model = try model.applying(pass, in: context) }
+    }
     return model
   }
 }

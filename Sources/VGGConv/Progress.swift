@@ -26,4 +26,8 @@ public enum WorkPhase: String, CaseIterable, Sendable {
   case evaluating
   /// Tensors are written for other tools; bytes.
   case exporting
+  /// A file is compared with those that were published; bytes.
+  case reading
+  /// A model is run to see how fast it is; passes.
+  case measuring
 }

@@ -23,9 +23,9 @@ public enum KerasImporter {
     var files: [KerasFile] = []
     let weights: KerasWeights
     switch source.content {
-    case .hdf5:
-      files = [try KerasFile(main.bytes, path: main.path, offset: 0)]
-      weights = try GenerationReader(files[0]).weights()
+    case .hdf5(let file):
+      files = [file]
+      weights = try GenerationReader(file).weights()
     case .archive:
       let archive = try KerasArchive(main, scratchFolder: options.scratchFolder)
       files = [try KerasFile(archive.weights, path: main.path, offset: archive.weightsOffset)]

@@ -40,11 +40,10 @@ extension Picture {
 
   private static func withoutAlpha(_ samples: [UInt8]) -> [UInt8] {
     let count = samples.count / 4
-    return [UInt8](unsafeUninitializedCapacity: count * 3) { buffer, initialized in
+    return [UInt8](capacity: count * 3) { colours in
       for pixel in 0..<count {
-        for channel in 0..<3 { buffer[pixel * 3 + channel] = samples[pixel * 4 + channel] }
+        for channel in 0..<3 { colours.append(samples[pixel * 4 + channel]) }
       }
-      initialized = count * 3
     }
   }
 }

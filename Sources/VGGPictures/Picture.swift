@@ -61,17 +61,15 @@ public struct Picture: Equatable, Sendable {
     guard stored != .upright else { return self }
     let swaps = stored.swapsSides
     let (newWidth, newHeight) = swaps ? (height, width) : (width, height)
-    let turned = [UInt8](unsafeUninitializedCapacity: pixels.count) { buffer, count in
+    let turned = [UInt8](capacity: pixels.count) { turned in
       for row in 0..<newHeight {
         for column in 0..<newWidth {
           let source = stored.position(row: row, column: column, width: width, height: height)
           for channel in 0..<3 {
-            buffer[(row * newWidth + column) * 3 + channel] =
-              pixels[(source.row * width + source.column) * 3 + channel]
+            turned.append(pixels[(source.row * width + source.column) * 3 + channel])
           }
         }
       }
-      count = pixels.count
     }
     var picture = Picture(width: newWidth, height: newHeight, pixels: turned)
     picture.storedOrientation = stored

@@ -14,3 +14,11 @@ public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throw
   defer { try? FileManager.default.removeItem(at: folder) }
   return try body(folder.path)
 }
+
+/// The bytes of a file.
+public func bytes(of path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }
+
+/// The names of everything in a folder, hidden files too.
+public func files(in folder: String) throws -> [String] {
+  try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+}

@@ -239,26 +239,25 @@ import VGGSources
   struct Foreign: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var code: String
-    var isCaffe: Bool
     var bytes: [UInt8]
   }
 
   static let foreign: [Foreign] = [
     Foreign(
-      testDescription: "mean", code: "caffe.kind.mean", isCaffe: true,
+      testDescription: "mean", code: "caffe.kind.mean",
       bytes: Message.oldBlob([1, 3, 2, 2], Array(zeros[..<12])).bytes),
     Foreign(
-      testDescription: "new mean", code: "caffe.kind.mean", isCaffe: true,
+      testDescription: "new mean", code: "caffe.kind.mean",
       bytes: Message.blob([1, 3, 2, 2], Array(zeros[..<12])).bytes),
     Foreign(
-      testDescription: "solver state", code: "caffe.kind.solverstate", isCaffe: true,
+      testDescription: "solver state", code: "caffe.kind.solverstate",
       bytes: Message {
         $0.varint(1, 1000)
         $0.text(2, "vgg_iter_1000.caffemodel")
         $0.message(3, .blob([2], [1, 2]))
       }.bytes),
     Foreign(
-      testDescription: "ONNX", code: "caffe.kind.onnx", isCaffe: false,
+      testDescription: "ONNX", code: "caffe.kind.onnx",
       bytes: Message {
         $0.varint(1, 8)
         $0.text(2, "pytorch")
@@ -266,13 +265,13 @@ import VGGSources
         $0.message(8, Message { $0.varint(2, 13) })
       }.bytes),
     Foreign(
-      testDescription: "prototxt", code: "caffe.kind.prototxt", isCaffe: true,
+      testDescription: "prototxt", code: "caffe.kind.prototxt",
       bytes: Array("name: \"VGG\"\nlayer {\n  name: \"conv1_1\"\n}\n".utf8)),
     Foreign(
-      testDescription: "solver", code: "caffe.kind.solver", isCaffe: true,
+      testDescription: "solver", code: "caffe.kind.solver",
       bytes: Array("net: \"train_val.prototxt\"\nbase_lr: 0.01\n".utf8)),
     Foreign(
-      testDescription: "frozen TensorFlow graph", code: "caffe.kind.foreign", isCaffe: false,
+      testDescription: "frozen TensorFlow graph", code: "caffe.kind.foreign",
       bytes: Message {
         $0.message(
           1,
@@ -283,14 +282,14 @@ import VGGSources
         $0.message(4, Message { $0.varint(1, 22) })
       }.bytes),
     Foreign(
-      testDescription: "Core ML", code: "caffe.kind.foreign", isCaffe: false,
+      testDescription: "Core ML", code: "caffe.kind.foreign",
       bytes: Message {
         $0.varint(1, 1)
         $0.message(2, Message { $0.message(1, Message { $0.text(1, "image") }) })
         $0.message(403, Message { $0.message(1, Message { $0.text(1, "conv1_1") }) })
       }.bytes),
     Foreign(
-      testDescription: "Caffe2", code: "caffe.kind.foreign", isCaffe: false,
+      testDescription: "Caffe2", code: "caffe.kind.foreign",
       bytes: Message {
         $0.text(1, "init")
         $0.message(
@@ -302,25 +301,25 @@ import VGGSources
           })
       }.bytes),
     Foreign(
-      testDescription: "saved TensorFlow model", code: "caffe.kind.foreign", isCaffe: false,
+      testDescription: "saved TensorFlow model", code: "caffe.kind.foreign",
       bytes: Message {
         $0.varint(1, 1)
         $0.message(2, Message { $0.message(1, Message { $0.text(4, "serve") }) })
       }.bytes),
-    Foreign(testDescription: "nothing", code: "caffe.kind.unknown", isCaffe: false, bytes: []),
+    Foreign(testDescription: "nothing", code: "caffe.kind.unknown", bytes: []),
     Foreign(
-      testDescription: "noise", code: "caffe.kind.unknown", isCaffe: false, bytes: [0xFF, 0x07, 0x13, 0x80]),
+      testDescription: "noise", code: "caffe.kind.unknown", bytes: [0xFF, 0x07, 0x13, 0x80]),
     Foreign(
-      testDescription: "text", code: "caffe.kind.unknown", isCaffe: false, bytes: Array("hello world".utf8)),
+      testDescription: "text", code: "caffe.kind.unknown", bytes: Array("hello world".utf8)),
     Foreign(
-      testDescription: "a name only", code: "caffe.noweights", isCaffe: true,
+      testDescription: "a name only", code: "caffe.noweights",
       bytes: Message { $0.text(1, "VGG") }.bytes),
   ]
 
   @Test(arguments: foreign)
   func otherFilesAreNamed(_ foreign: Foreign) {
     let bytes = ByteRegion(copying: foreign.bytes)
-    #expect(CaffeImporter.looksLikeCaffe(bytes) == foreign.isCaffe)
+    #expect(CaffeImporter.recognizes(bytes) == (foreign.code != "caffe.kind.unknown"))
     let error = #expect(throws: FileError.self) {
       try CaffeImporter.model(of: CaffeFile(path: "f", bytes: bytes))
     }
@@ -329,7 +328,7 @@ import VGGSources
 
   @Test(arguments: TestNet.Generation.allCases)
   func networksAreDetected(_ generation: TestNet.Generation) {
-    #expect(CaffeImporter.looksLikeCaffe(ByteRegion(copying: TestNet(generation).bytes)))
+    #expect(CaffeImporter.recognizes(ByteRegion(copying: TestNet(generation).bytes)))
   }
 
   /// What cannot be a serialised message, in front of a whole network.

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import VGGBytes
 import VGGCompress
@@ -82,6 +83,46 @@ import VGGTensors
     #expect(
       try model.sparingHarmedLayers(in: [narrowing, .prune(fraction: 1), narrowing])
         == [.quantize(to: .fp16, keeping: ["fc7"]), .prune(fraction: 1), narrowing])
+  }
+
+  private final class Counter: Sendable {
+    private let total = Mutex(0)
+
+    var count: Int { total.withLock { $0 } }
+    func add(_ amount: Int) { total.withLock { $0 += amount } }
+  }
+
+  /// Counts how often values are read.
+  private struct CountedValues: TensorValues {
+    let base: any TensorValues
+    let readCount: Counter
+
+    var count: Int { base.count }
+
+    func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+      readCount.add(range.count)
+      try base.read(range, into: destination)
+    }
+  }
+
+  @Test func whatAPassHasFoundIsNotSoughtAgain() throws {
+    let counter = Counter()
+    let model = try Self.modelWithOutliers().mappingTensors { tensor in
+      tensor.replacing(values: CountedValues(base: tensor.values, readCount: counter))
+    }
+    func reads(_ body: () throws -> Model) rethrows -> (count: Int, result: Model) {
+      let before = counter.count
+      let result = try body()
+      return (counter.count - before, result)
+    }
+    let (prune, narrow) = (Pass.prune(fraction: 0.5), Pass.quantize(to: .fp16))
+    let pruned = try reads { try model.applying(prune) }
+    let narrowed = try reads { try pruned.result.applying([narrow], sparingHarmedLayers: true) }
+    let both = try reads { try model.applying([prune, narrow], sparingHarmedLayers: true) }
+    #expect(pruned.count > 0 && narrowed.count > 0)
+    #expect(both.count == pruned.count + narrowed.count)
+    #expect(both.result.provenance.passes == [prune, .quantize(to: .fp16, keeping: ["fc7"])])
+    #expect(narrowed.result.provenance == both.result.provenance)
   }
 
   @Test(arguments: Precision.allCases) func keptLayersStayAsTheyAre(_ precision: Precision) throws {

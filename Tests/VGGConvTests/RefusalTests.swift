@@ -28,6 +28,7 @@ import VGGModel
     try withTemporaryFolder { folder in
       let empty = try error { () throws(FileError) in try OpenedModel(folder) }
       #expect(empty.code == "keras.folder" && empty.file == folder)
+      #expect(empty.allowed == "config.json and model.weights.h5 in it")
       try Data().write(to: URL(filePath: "\(folder)/saved_model.pb"))
       let saved = try error { () throws(FileError) in try OpenedModel(folder) }
       #expect(saved.code == "import.folder" && saved.problem == "is a TensorFlow SavedModel")
@@ -55,6 +56,9 @@ import VGGModel
       }
       #expect(refusal.code == "quantize.layer" && refusal.seen == "fc8")
       #expect(refusal.allowed?.hasSuffix("conv5_3") == true)
+      let unknown = try #require(throws: UnknownLayer.self) { try source.requireLayers(keptBy: passes) }
+      #expect(unknown.name == refusal.seen && unknown.known.joined(separator: ", ") == refusal.allowed)
+      try source.requireLayers(keptBy: [.quantize(to: .int8, keeping: ["fc8"]), .dropDense])
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
     }
   }

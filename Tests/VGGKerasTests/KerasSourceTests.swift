@@ -68,9 +68,7 @@ import VGGTensors
   }
 
   @Test(arguments: ["keras_cases/bad_folder", "keras_cases", "refs"])
-  func anotherFolderIsRefused(_ name: String) throws {
-    let error = try #require(throws: FileError.self) { try importedModel(name) }
-    #expect(error.code == "keras.folder")
-    #expect(error.allowed == "config.json and model.weights.h5 in it")
+  func anotherFolderIsNone(_ name: String) throws {
+    #expect(try KerasSource(folder: fixture(name)) == nil)
   }
 }

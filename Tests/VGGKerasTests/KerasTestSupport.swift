@@ -18,8 +18,9 @@ func importedModel(
 
 /// The files of a fixture.
 func kerasSource(_ name: String) throws(FileError) -> KerasSource {
-  if KerasSource.isFolder(fixture(name)) { return try KerasSource(folder: fixture(name)) }
-  let file = try MappedFile(path: fixture(name))
+  let path = fixture(name)
+  if KerasSource.isFolder(path), let source = try KerasSource(folder: path) { return source }
+  let file = try MappedFile(path: path)
   return try KerasSource(file)
 }
 

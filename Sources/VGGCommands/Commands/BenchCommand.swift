@@ -1,9 +1,7 @@
 internal import CommandLineKit
 internal import JSONKit
-internal import VGGBytes
 internal import VGGConv
 internal import VGGEngine
-internal import VGGModel
 internal import VGGTensors
 
 private let batchOption = Option<Int>(
@@ -27,182 +25,87 @@ let benchCommand = Command(
   positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [batchOption, repeatOption, ModelOptions.inputExtent] + ModelOptions.using + EngineArguments.all
 ) { arguments, console in
-  let path = arguments.positionals[0]
-  let options = EngineArguments.options(arguments)
-  var benchmark = Benchmark(
-    path: path, options: options, batch: arguments[batchOption] ?? 1, repeats: arguments[repeatOption] ?? 10
-  )
   var opening = ModelOptions.modelOptions(arguments)
   let checksDigests = opening.checksDigests
   opening.checksDigests = false
-  let start = Measuring.seconds()
-  let opened = try OpenedModel(path, options: opening)
-  benchmark.openSeconds = Measuring.seconds() - start
+  let (opened, openSeconds) = try Measuring.time {
+    try OpenedModel(arguments.positionals[0], options: opening)
+  }
   opened.warn(console)
   if checksDigests { try opened.checkDigests(progress: console) }
-  do throws(EngineError) {
-    try benchmark.measure(opened.model, extent: arguments[ModelOptions.inputExtent], console)
-  } catch {
-    throw FileError(error, file: path)
+  let (benchmark, prepareSeconds) = try Measuring.time {
+    try Benchmark(
+      opened, options: EngineArguments.options(arguments), extent: arguments[ModelOptions.inputExtent])
   }
-  console.print(console.isJSON ? benchmark.json.pretty : benchmark.text(console))
+  let times = try benchmark.measure(
+    batch: arguments[batchOption] ?? 1, passes: arguments[repeatOption] ?? 10, seconds: Measuring.seconds,
+    progress: console)
+  // Before the machine is measured, which takes memory of its own.
+  let memory = (Measuring.memory("RssAnon"), Measuring.memory("VmHWM"))
+  let report = BenchmarkReport(
+    path: opened.path, options: benchmark.options, extent: benchmark.extent, openSeconds: openSeconds,
+    prepareSeconds: prepareSeconds, times: times,
+    machine: try benchmark.measureMachine(seconds: Measuring.seconds),
+    anonymousBytes: memory.0, largestResidentBytes: memory.1)
+  console.print(console.isJSON ? report.json.pretty : report.text(console))
   return .success
 }
 
-/// What is measured of one layer.
-private struct LayerMeasurement {
-  let layer: Layer
-  let output: FeatureShape
-  /// The part of a dense layer's inputs that are not zero.
-  let nonzeroInputs: Double?
-  /// The shortest time for the batch.
-  var seconds = Double.infinity
-
-  /// Floating-point operations for the batch: two for each multiplication with a weight.
-  func operations(batch: Int) -> Double {
-    switch layer.operation {
-    case .convolution(let convolution):
-      2.0 * Double(batch * output.count) * Double(convolution.kernel.height * convolution.kernel.width)
-        * Double(convolution.inputChannels)
-    case .dense(let dense): 2 * Double(batch * output.count) * Double(dense.inputs)
-    case .pooling, .normalization, .softmax, .sigmoid: 0
-    }
-  }
-}
-
-/// A measurement of a model.
-private struct Benchmark {
+/// What was measured, and of what.
+private struct BenchmarkReport {
   let path: String
-  var options: EngineOptions
-  let batch: Int
-  let repeats: Int
-  var extent = Extent(side: 0)
-  var openSeconds = 0.0
-  var prepareSeconds = 0.0
-  /// The time of each pass.
-  var passes: [Double] = []
-  var layers: [LayerMeasurement] = []
-  /// Floating-point operations and bytes a second that the machine can do.
-  var peakOperations = 0.0
-  var peakBytes = 0.0
-  /// Bytes that belong to no file, and the most that was resident.
-  var anonymousBytes: Int?
-  var largestResidentBytes: Int?
-
-  init(path: String, options: EngineOptions, batch: Int, repeats: Int) {
-    self.path = path
-    self.options = options
-    self.batch = batch
-    self.repeats = repeats
-  }
-
-  var minimum: Double { passes.min() ?? 0 }
-  var median: Double { passes.isEmpty ? 0 : passes.sorted()[passes.count / 2] }
-  var operations: Double { layers.reduce(0) { $0 + $1.operations(batch: batch) } }
-
-  mutating func measure(_ model: Model, extent: Extent?, _ console: Console) throws(EngineError) {
-    let extent = extent ?? model.network.inputExtent ?? Extent(side: 224)
-    self.extent = extent
-    options.extent = extent
-    var prepared: (any Engine)?
-    prepareSeconds = try Measuring.time { () throws(EngineError) in
-      prepared = try options.engine(for: model)
-    }
-    guard let engine = prepared else { return }
-    let input = try randomInput(count: batch, channels: model.network.inputChannels)
-    let progress = console.progress("measuring", total: repeats + 2, unit: .items("passes"))
-    defer { progress.finish() }
-    // A first pass of one picture tells the shapes, the second warms up what the others use.
-    var previous = try randomInput(count: 1, channels: model.network.inputChannels)
-    var found: [LayerMeasurement] = []
-    _ = try engine.run(previous) { layer, output in
-      found.append(
-        LayerMeasurement(
-          layer: layer, output: output.shape, nonzeroInputs: layer.isDense ? previous.nonzeroPart : nil))
-      previous = output
-    }
-    layers = found
-    let indices = Dictionary(
-      layers.enumerated().map { ($1.layer.name, $0) }, uniquingKeysWith: { first, _ in first })
-    progress.advance(by: 1)
-    for pass in 0...repeats {
-      var times = layers.map { _ in 0.0 }
-      let start = Measuring.seconds()
-      var last = start
-      _ = try engine.run(input) { layer in
-        let now = Measuring.seconds()
-        if let index = indices[layer.name] { times[index] += now - last }
-        last = now
-      }
-      let end = Measuring.seconds()
-      progress.advance(by: 1)
-      guard pass > 0 else { continue }
-      passes.append(end - start)
-      for index in layers.indices { layers[index].seconds = min(layers[index].seconds, times[index]) }
-    }
-    anonymousBytes = Measuring.memory("RssAnon")
-    largestResidentBytes = Measuring.memory("VmHWM")
-    let probe = try MachineProbe(options: options)
-    for _ in 0..<5 {
-      var (operations, bytes) = (0.0, 0.0)
-      let calculating = Measuring.time { operations = probe.calculate() }
-      let reading = Measuring.time { bytes = probe.read() }
-      peakOperations = max(peakOperations, operations / calculating)
-      peakBytes = max(peakBytes, bytes / reading)
-    }
-  }
-
-  /// Values as preprocessed pixels are: between -128 and 128, always the same.
-  private func randomInput(count: Int, channels: Int) throws(EngineError) -> FeatureMap {
-    let shape = FeatureShape(extent: extent, channels: channels)
-    var state: UInt32 = 2014
-    let values = (0..<count * shape.count).map { _ in
-      state = state &* 1_664_525 &+ 1_013_904_223
-      return Float(Int32(bitPattern: state) >> 8) / Float(1 << 16)
-    }
-    return try FeatureMap(count: count, shape: shape, values: values)
-  }
+  let options: EngineOptions
+  let extent: Extent
+  let openSeconds: Double
+  let prepareSeconds: Double
+  let times: RunTimes
+  let machine: MachineSpeed
+  /// Bytes that belong to no file.
+  let anonymousBytes: Int?
+  /// The most that was resident.
+  let largestResidentBytes: Int?
 
   func text(_ console: Console) -> String {
     var table = TextTable([
       ("layer", .left), ("ms", .right), ("share", .right), ("GFLOP/s", .right), ("of peak", .right),
       ("GB/s", .right), ("of bandwidth", .right),
     ])
-    let sum = layers.reduce(0) { $0 + $1.seconds }
-    for layer in layers {
+    let sum = times.layers.reduce(0) { $0 + $1.seconds }
+    for layer in times.layers {
       var cells = [
-        layer.layer.name, Format.fixed(layer.seconds * 1e3, 3),
+        layer.name, Format.fixed(layer.seconds * 1e3, 3),
         Format.percent(layer.seconds / max(sum, .leastNormalMagnitude), decimals: 1),
       ]
-      let rate = layer.operations(batch: batch) / layer.seconds
-      if rate > 0 {
-        cells += [Format.fixed(rate / 1e9, 1), Format.percent(rate / peakOperations, decimals: 0)]
-      }
-      if let bytes = layer.weightBytes {
+      if layer.operations > 0 { cells += arithmetic(layer.operationsPerSecond) }
+      if let rate = layer.bytesPerSecond {
         cells += [
-          Format.fixed(bytes / layer.seconds / 1e9, 1),
-          Format.percent(bytes / layer.seconds / peakBytes, decimals: 0),
+          Format.fixed(rate / 1e9, 1), Format.percent(rate / machine.bytesPerSecond, decimals: 0),
         ]
       }
       table.add(cells)
     }
     table.addRule()
-    table.add([
-      "all", Format.fixed(minimum * 1e3, 3), "", Format.fixed(operations / minimum / 1e9, 1),
-      Format.percent(operations / minimum / peakOperations, decimals: 0),
-    ])
+    table.add(
+      ["all", Format.fixed(times.minimum * 1e3, 3), ""] + arithmetic(times.operationsPerSecond))
     let threads = options.threadCount == 1 ? "1 thread" : "\(options.threadCount) threads"
-    let pictures = batch == 1 ? "1 picture" : "\(batch) pictures"
+    let pictures = times.batch == 1 ? "1 picture" : "\(times.batch) pictures"
     return [
       "\(path): \(pictures) of \(extent), \(options.kind.rawValue) engine, \(threads), "
         + options.instructionSet.rawValue,
       "", table.rendered(for: console), "",
-      "pass:    fastest \(Format.fixed(minimum * 1e3, 2)) ms, median of \(passes.count) runs "
-        + "\(Format.fixed(median * 1e3, 2)) ms",
+      "pass:    fastest \(Format.fixed(times.minimum * 1e3, 2)) ms, median of \(times.passes.count) runs "
+        + "\(Format.fixed(times.median * 1e3, 2)) ms",
       "setup:   \(Format.duration(openSeconds)) to open, \(Format.duration(prepareSeconds)) to prepare the weights",
-      "machine: \(Format.fixed(peakOperations / 1e9, 1)) GFLOP/s, \(Format.fixed(peakBytes / 1e9, 1)) GB/s",
+      "machine: \(Format.fixed(machine.operationsPerSecond / 1e9, 1)) GFLOP/s, \(Format.fixed(machine.bytesPerSecond / 1e9, 1)) GB/s",
       "memory:  \(anonymousBytes.map(Format.bytes) ?? "unknown"), without mapped files",
     ].joined(separator: "\n")
+  }
+
+  /// The cells of the columns GFLOP/s and of peak.
+  private func arithmetic(_ rate: Double) -> [String] {
+    [
+      Format.fixed(rate / 1e9, 1), Format.percent(rate / machine.operationsPerSecond, decimals: 0),
+    ]
   }
 
   var json: JSONValue {
@@ -211,48 +114,36 @@ private struct Benchmark {
     return [
       "ok": true, "model": .string(path), "engine": .string(options.kind.rawValue),
       "isa": .string(options.instructionSet.rawValue), "threads": .integer(Int64(options.threadCount)),
-      "lowMemory": .bool(options.savesMemory), "batch": .integer(Int64(batch)),
+      "lowMemory": .bool(options.savesMemory), "batch": .integer(Int64(times.batch)),
       "inputSize": [.integer(Int64(extent.height)), .integer(Int64(extent.width))],
-      "milliseconds": ["min": milliseconds(minimum), "median": milliseconds(median)],
-      "repeats": .integer(Int64(passes.count)),
+      "milliseconds": ["min": milliseconds(times.minimum), "median": milliseconds(times.median)],
+      "repeats": .integer(Int64(times.passes.count)),
       "openMilliseconds": milliseconds(openSeconds), "prepareMilliseconds": milliseconds(prepareSeconds),
-      "gflops": .number(operations / minimum / 1e9),
-      "peak": ["gflops": .number(peakOperations / 1e9), "gigabytesPerSecond": .number(peakBytes / 1e9)],
+      "gflops": .number(times.operationsPerSecond / 1e9),
+      "peak": [
+        "gflops": .number(machine.operationsPerSecond / 1e9),
+        "gigabytesPerSecond": .number(machine.bytesPerSecond / 1e9),
+      ],
       "memory": [
         "anonymousBytes": bytes(anonymousBytes), "largestResidentBytes": bytes(largestResidentBytes),
       ],
       "layers": .array(
-        layers.map { layer in
-          let rate = layer.operations(batch: batch) / layer.seconds
+        times.layers.map { layer in
           var members: [(key: String, value: JSONValue)] = [
-            ("layer", .string(layer.layer.name)), ("milliseconds", milliseconds(layer.seconds)),
+            ("layer", .string(layer.name)), ("milliseconds", milliseconds(layer.seconds)),
           ]
-          if rate > 0 {
+          if layer.operations > 0 {
+            let rate = layer.operationsPerSecond
             members.append(("gflops", .number(rate / 1e9)))
-            members.append(("peakPart", .number(rate / peakOperations)))
+            members.append(("peakPart", .number(rate / machine.operationsPerSecond)))
           }
-          if let bytes = layer.weightBytes {
-            members.append(("gigabytesPerSecond", .number(bytes / layer.seconds / 1e9)))
-            members.append(("bandwidthPart", .number(bytes / layer.seconds / peakBytes)))
+          if let rate = layer.bytesPerSecond {
+            members.append(("gigabytesPerSecond", .number(rate / 1e9)))
+            members.append(("bandwidthPart", .number(rate / machine.bytesPerSecond)))
           }
           if let part = layer.nonzeroInputs { members.append(("nonzeroInputs", .number(part))) }
           return .object(members)
         }),
     ]
-  }
-}
-
-extension LayerMeasurement {
-  /// The bytes of a dense layer's weights as float32, those of inputs that are zero among them.
-  fileprivate var weightBytes: Double? {
-    guard case .dense(let dense) = layer.operation else { return nil }
-    return 4 * Double(dense.inputs) * Double(dense.outputs)
-  }
-}
-
-extension FeatureMap {
-  /// The part of the values that are not zero.
-  fileprivate var nonzeroPart: Double {
-    withValues { values in Double(values.count { $0 != 0 }) / Double(max(1, values.count)) }
   }
 }

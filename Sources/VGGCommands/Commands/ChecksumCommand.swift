@@ -2,7 +2,6 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
 internal import VGGConv
-internal import VGGModel
 internal import VGGNative
 internal import VGGZoo
 
@@ -35,7 +34,7 @@ let checksumCommand = Command(
   }
   var results: [JSONValue] = []
   for path in arguments.positionals {
-    let sum = try checksum(of: path, console)
+    let sum = try FileChecksum.sum(of: path, progress: console)
     if console.isJSON {
       results.append(["file": .string(path), "sha256": .string(sum.description)])
     } else {
@@ -46,39 +45,23 @@ let checksumCommand = Command(
   return .success
 }
 
-/// The sum of a file, after a native file has been checked inside.
-private func checksum(of path: String, _ console: Console) throws(FileError) -> Digest {
-  let file = try MappedFile(path: path)
-  let kind = FileKind(of: file.bytes)
-  if kind == .native || kind == .damagedNative {
-    let native = try VGGWFile.open(file.bytes, path: path)
-    let valueBytes = native.model.parameterCount * MemoryLayout<Float>.size
-    let progress = console.progress("checking", total: file.bytes.count + valueBytes)
-    defer { progress.finish() }
-    try native.checkStoredBytes { progress.advance(by: $0) }
-    try native.checkValues { progress.advance(by: $0) }
-  }
-  return sha256(of: file.bytes)
-}
-
 /// Checks every line of a list and says which files are not what it says.
 private func checkFiles(in list: String, _ console: Console) throws(FileError) -> ExitStatus {
-  let entries = try ChecksumList(TextFile(MappedFile(path: list))).entries
   var results: [JSONValue] = []
   var failures = 0
-  for entry in entries {
-    let (expected, path) = (entry.sum, entry.path)
-    var verdict = "OK"
-    do throws(FileError) {
-      let seen = try checksum(of: path, console).description
-      if seen != expected { verdict = "FAILED: SHA-256 is \(seen), expected \(expected)" }
-    } catch {
-      verdict = "FAILED: \(error)"
-    }
-    if verdict != "OK" { failures += 1 }
-    results.append(["file": .string(path), "ok": .bool(verdict == "OK"), "verdict": .string(verdict)])
+  for entry in try FileChecksum.list(at: list).entries {
+    let verdict = FileChecksum.verdict(on: entry, progress: console)
+    let text =
+      switch verdict {
+      case .same: "OK"
+      case .different(let sum): "FAILED: SHA-256 is \(sum), expected \(entry.sum)"
+      case .unreadable(let error): "FAILED: \(error)"
+      }
+    if verdict != .same { failures += 1 }
+    results.append(["file": .string(entry.path), "ok": .bool(verdict == .same), "verdict": .string(text)])
     if !console.isJSON {
-      console.print("\(Format.visible(path)): " + console.styled(verdict, verdict == "OK" ? .green : .red))
+      console.print(
+        "\(Format.visible(entry.path)): " + console.styled(text, verdict == .same ? .green : .red))
     }
   }
   if console.isJSON {

@@ -25,9 +25,9 @@ let inspectCommand = Command(
 ) { arguments, console in
   let opened = try OpenedModel(
     arguments.positionals[0], ModelOptions.sourceOptions(arguments), console)
-  let report = try ModelReport(opened)
+  let description = try ModelDescription(opened)
   if console.isJSON {
-    console.print(report.json.pretty)
+    console.print(ModelReport(description).json.pretty)
     return .success
   }
   let model = opened.model
@@ -40,7 +40,7 @@ let inspectCommand = Command(
     "format", opened.native == nil ? provenance.generation : "vggw, imported from \(provenance.generation)")
   line("network", networkText(model.network))
   line("parameters", Format.grouped(model.parameterCount))
-  line("weights", report.weightsDigest.description)
+  line("weights", description.weightsDigest.description)
   if let preprocessing = model.preprocessing { line("preprocessing", preprocessing.text) }
   if let arithmetic = model.integerArithmetic {
     line("arithmetic", "int8 maps, sums of 32 bits, rounded as \(arithmetic.rounding.rawValue)")

@@ -2,7 +2,6 @@ internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
 internal import VGGConv
-internal import VGGEngine
 internal import VGGVerify
 
 private let referenceOption = Option(
@@ -71,7 +70,7 @@ let verifyCommand = Command(
     isExplainedOnly: arguments[JudgementArguments.explainOnly],
     command: CommandLine.arguments.map(shellWord).joined(separator: " "))
   if let path = arguments[junitOption] { try writeText(report.junit, to: path) }
-  if let path = arguments[pageOption] { try writeText(try page(report), to: path) }
+  if let path = arguments[pageOption] { try writeText(report.page(), to: path) }
   console.print(console.isJSON ? report.json.pretty : report.text(for: console))
   return report.passes ? .success : .checkSaidNo
 }
@@ -83,13 +82,6 @@ private func judging(by arguments: Arguments) -> JudgingOptions {
   if let seed = arguments[seedOption] { judging.seed = UInt64(seed) }
   judging.engine = EngineArguments.options(arguments)
   return judging
-}
-
-/// The page of a report, for which both networks are run once more.
-private func page(_ report: VerificationReport) throws -> String {
-  do { return try report.page() } catch let error as EngineError {
-    throw FileError(error, file: report.modelPath)
-  }
 }
 
 /// A word as a shell takes it back.

@@ -65,7 +65,9 @@ let zooIdentifyCommand = Command(
   var worst = ExitStatus.success
   for path in paths {
     do throws(FileError) {
-      let report = try IdentityReport(of: path, options, console)
+      let identity = try FileIdentity(of: path, options: options, progress: console)
+      identity.content?.opened.warn(console)
+      let report = IdentityReport(identity: identity)
       if report.exitStatus.rawValue > worst.rawValue { worst = report.exitStatus }
       reports.append(report.json)
       if !console.isJSON { console.print(report.text(console)) }
@@ -87,42 +89,18 @@ private func errorJSON(_ error: FileError) -> JSONValue {
   .object([("message", .string(error.message))] + error.details.map { ($0.name, .string($0.value)) })
 }
 
-/// What is known of a file's identity.
+/// What is said of a file's identity.
 private struct IdentityReport {
-  let path: String
-  let name: String
-  let byteCount: Int
-  let identification: Zoo.Identification
-  /// What is in the file; nil where the table says it all, or where nothing could be read.
-  let content: ModelReport?
-  /// Why nothing could be read, where that is not the end of it.
-  let unreadable: FileError?
+  let identity: FileIdentity
 
-  init(of path: String, _ options: OpenOptions, _ console: Console) throws(FileError) {
-    self.path = path
-    // Of an unpacked archive the weights are what may have been published.
-    let file = try OpenedModel.file(at: path)
-    (name, byteCount) = (file.name, file.bytes.count)
-    let progress = console.progress("reading", total: byteCount)
-    defer { progress.finish() }
-    identification = try Zoo.published.identify(file) { progress.advance(by: $0) }
-    if case .published = identification {
-      (content, unreadable) = (nil, nil)
-      return
-    }
-    do throws(FileError) {
-      content = try ModelReport(OpenedModel(path, options, console))
-      unreadable = nil
-    } catch {
-      if case .unknown = identification { throw error }
-      (content, unreadable) = (nil, error)
-    }
-  }
+  private var path: String { identity.path }
+  private var name: String { identity.file.name }
+  private var byteCount: Int { identity.file.bytes.count }
 
   var exitStatus: ExitStatus {
-    switch identification {
+    switch identity.identification {
     case .different: .checkSaidNo
-    case .unproven: unreadable?.exitStatus ?? .success
+    case .unproven: identity.unreadable?.exitStatus ?? .success
     case .published, .unknown: .success
     }
   }
@@ -133,7 +111,7 @@ private struct IdentityReport {
     var fields: [(String, JSONValue)] = [
       ("file", .string(path)), ("ok", .bool(exitStatus == .success)), ("bytes", .integer(Int64(byteCount))),
     ]
-    switch identification {
+    switch identity.identification {
     case .published(let file, let proof):
       fields += [("verdict", "published"), ("published", file.json), ("proof", [proof].json)]
     case .different(let file, let found):
@@ -143,10 +121,11 @@ private struct IdentityReport {
     case .unproven(let file): fields += [("verdict", "unproven"), ("published", file.json)]
     case .unknown: fields.append(("verdict", "unpublished"))
     }
-    if case .object(let all)? = content?.json {
+    if let content = identity.content {
+      let all = ModelReport(content).fields
       fields.append(("content", .object(all.filter { $0.0 != "ok" && $0.0 != "tensors" })))
     }
-    if let unreadable { fields.append(("error", errorJSON(unreadable))) }
+    if let unreadable = identity.unreadable { fields.append(("error", errorJSON(unreadable))) }
     return .object(fields)
   }
 
@@ -158,7 +137,7 @@ private struct IdentityReport {
       lines.append(
         "  " + title + String(repeating: " ", count: max(1, 15 - title.count)) + Format.visible(text))
     }
-    switch identification {
+    switch identity.identification {
     case .published(let file, let proof):
       lines.append("\(path): \(console.styled(file.name, .green)), published by \(file.publisher)")
       line("network", file.networkText + (file.classCount.map { ", \($0) classes" } ?? ", no top"))
@@ -189,13 +168,14 @@ private struct IdentityReport {
         "\(path): has the name of a file by \(file.publisher); no length or digest of that one is known")
     case .unknown: lines.append("\(path): no published file that is known")
     }
-    if let content {
-      line("network", networkText(content.model.network))
-      line("format", content.model.provenance.generation)
-      line("parameters", Format.grouped(content.model.parameterCount))
+    if let content = identity.content {
+      let model = content.opened.model
+      line("network", networkText(model.network))
+      line("format", model.provenance.generation)
+      line("parameters", Format.grouped(model.parameterCount))
       line("weights", content.weightsDigest.description)
     }
-    if let unreadable { line("content", unreadable.description) }
+    if let unreadable = identity.unreadable { line("content", unreadable.description) }
     return lines.joined(separator: "\n")
   }
 

@@ -6,10 +6,11 @@ extension Console: ProgressMonitor {
   public func begin(_ phase: WorkPhase, total: Int) -> any ProgressMeter {
     let unit: Progress.Unit =
       switch phase {
-      case .checking, .writing, .exporting: .bytes
+      case .checking, .writing, .exporting, .reading: .bytes
       case .verifying: .items("steps")
       case .planting: .items("mistakes")
       case .evaluating: .items("pictures")
+      case .measuring: .items("passes")
       }
     return progress(phase.rawValue, total: total, unit: unit)
   }

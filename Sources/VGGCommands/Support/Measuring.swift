@@ -9,11 +9,10 @@ enum Measuring {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 
-  /// The seconds that a body takes.
-  static func time<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) -> Double {
+  /// What a body gives, and the seconds that it takes.
+  static func time<Result>(_ body: () throws -> Result) rethrows -> (Result, Double) {
     let start = seconds()
-    try body()
-    return seconds() - start
+    return (try body(), seconds() - start)
   }
 
   /// The bytes of a line of `/proc/self/status`, such as `RssAnon`; nil where the system has no such line.

@@ -7,24 +7,21 @@ internal import VGGTensors
 
 /// What `inspect` says of a model.
 struct ModelReport {
-  let path: String
   let model: Model
   /// The records of a native file, none for a source.
   let native: NativeFile?
   let weightsDigest: Digest
   private let folded: [Provenance.FoldedTensor]
 
-  init(_ opened: OpenedModel) throws(FileError) {
-    path = opened.file.path
-    model = opened.model
-    native = opened.native
-    weightsDigest = try opened.weightsDigest()
-    folded = try opened.foldedTensors()
+  init(_ description: ModelDescription) {
+    model = description.opened.model
+    native = description.opened.native
+    weightsDigest = description.weightsDigest
+    folded = description.folded
   }
 
   /// Describes a native file.
   init(_ native: NativeFile) {
-    path = native.path
     model = native.model
     self.native = native
     weightsDigest = native.weightsDigest

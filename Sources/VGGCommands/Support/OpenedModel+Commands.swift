@@ -1,6 +1,5 @@
 internal import CommandLineKit
 internal import VGGBytes
-internal import VGGCompress
 internal import VGGConv
 internal import VGGModel
 
@@ -23,18 +22,14 @@ extension OpenedModel {
   func convert(
     to output: String, applying passes: [Pass], by arguments: Arguments, _ console: Console
   ) throws -> Conversion {
-    do throws(FileError) {
-      var passes = passes
-      if case .auto = arguments[ModelOptions.kept] { passes = try model.sparingHarmedLayers(in: passes) }
-      return try convert(
-        to: output, applying: passes,
-        judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
-        overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
-    } catch {
-      guard error.code == "quantize.layer", let name = error.seen, let known = error.allowed else {
-        throw error
-      }
-      throw UsageError("--keep names '\(name)'; layers with weights: \(known)")
+    do throws(UnknownLayer) { try requireLayers(keptBy: passes) } catch {
+      throw UsageError(
+        "--keep names '\(error.name)'; layers with weights: \(error.known.joined(separator: ", "))")
     }
+    let sparesHarmedLayers = if case .auto = arguments[ModelOptions.kept] { true } else { false }
+    return try convert(
+      to: output, applying: passes, sparingHarmedLayers: sparesHarmedLayers,
+      judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
+      overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
   }
 }

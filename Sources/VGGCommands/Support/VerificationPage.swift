@@ -9,7 +9,7 @@ internal import VGGVerify
 
 extension VerificationReport {
   /// The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
-  func page() throws -> String {
+  func page() throws(FileError) -> String {
     let verification = verification
     let title = "\(modelPath): \(verification.verdict.rawValue)"
     var parts = [
@@ -161,28 +161,20 @@ extension VerificationReport {
     ).svg
   }
 
-  private func weightHistograms() throws -> String {
-    let plots = try model.tensors.filter { $0.role == .weight }.map { tensor in
+  private func weightHistograms() throws(FileError) -> String {
+    let plots = try model.tensors.filter { $0.role == .weight }.map { (tensor) throws(FileError) in
       try Histogram.svg(tensor.values, before: source.tensor(tensor.name)?.values, title: tensor.name)
     }
     return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
   }
 
-  private func activationHistograms() throws -> String {
-    guard let input = inputs.pictures.first else { return "" }
-    let engine = try EngineOptions(savesMemory: true).engine(for: model)
-    let sourceEngine = try EngineOptions(savesMemory: true).engine(for: source)
+  private func activationHistograms() throws(FileError) -> String {
+    guard !inputs.pictures.isEmpty else { return "" }
     var plots: [String] = []
-    // Layer by layer, so that no more than two maps of each network are alive.
-    var (seen, expected) = (input, Optional(input))
-    for layer in model.network.layers {
-      seen = try engine.evaluate(layer, on: seen)
-      let original = source.network.layers.first { $0.name == layer.name }
-      if let map = expected, let original { expected = try? sourceEngine.evaluate(original, on: map) }
+    try result.forEachActivation { (layer, seen, expected) throws(FileError) in
       plots.append(
         try Histogram.svg(
-          MemoryValues(seen.values), before: original == nil ? nil : expected.map { MemoryValues($0.values) },
-          title: layer.name))
+          MemoryValues(seen.values), before: expected.map { MemoryValues($0.values) }, title: layer.name))
     }
     return "<div class=\"grid\">\(plots.joined(separator: "\n"))</div>"
   }

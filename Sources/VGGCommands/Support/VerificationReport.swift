@@ -6,7 +6,7 @@ internal import VGGVerify
 
 /// A verification and what it was made of, from which every form of the report is made.
 struct VerificationReport {
-  private let result: SourceVerification
+  let result: SourceVerification
   /// The seed of the generated pictures.
   let seed: UInt64
   /// The recording's path, nil without one.

@@ -30,6 +30,7 @@ extension OpenedModel {
   /// - Parameters:
   ///   - path: Where to write it.
   ///   - passes: What makes it smaller, in order; none: the weights stay as they are, bit for bit.
+  ///   - sparesHarmedLayers: Whether changes of precision also keep the layers that they would harm most.
   ///   - judging: What it is judged with; nil: it is not judged.
   ///   - overwrites: Whether a file of that name is replaced.
   ///   - tool: The program that writes, such as "vggconv 1.0.0", for the file's manifest.
@@ -38,12 +39,13 @@ extension OpenedModel {
   ///   what a pass cannot do with this model.
   @discardableResult
   public func convert(
-    to path: String, applying passes: [Pass] = [], judging: JudgingOptions? = JudgingOptions(),
-    overwrites: Bool = false, tool: String = "vggconv", progress: (any ProgressMonitor)? = nil
+    to path: String, applying passes: [Pass] = [], sparingHarmedLayers sparesHarmedLayers: Bool = false,
+    judging: JudgingOptions? = JudgingOptions(), overwrites: Bool = false, tool: String = "vggconv",
+    progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> Conversion {
     try Conversion.requireFree(path, overwrites: overwrites)
     let converted = try model.applying(
-      passes,
+      passes, sparingHarmedLayers: sparesHarmedLayers,
       in: PassContext(engine: judging?.engine ?? EngineOptions(), scratchFolder: options.scratchFolder))
     let staged = try stage(converted, to: path, overwrites: overwrites, tool: tool, progress)
     let judgement = try judging.map { options throws(FileError) in

@@ -1,5 +1,5 @@
 internal import Glibc
-public import VGGBytes
+internal import VGGBytes
 
 /// What to do with the files of TensorFlow.
 enum TensorFlowFiles {
@@ -12,8 +12,8 @@ enum TensorFlowFiles {
 }
 
 extension FileError {
-  /// Refuses a folder by what is in it; nil where that is nothing known.
-  public static func mistakenFolder(_ path: String) -> FileError? {
+  /// Refuses a folder by what is in it instead of an unpacked `.keras` archive.
+  static func mistakenFolder(_ path: String) -> FileError {
     let names = Set(entries(of: path))
     func refusal(_ problem: String, _ advice: String) -> FileError {
       FileError(.unsupported, code: "import.folder", file: path, problem, advice: advice)
@@ -42,7 +42,9 @@ extension FileError {
     if !names.isDisjoint(with: ["_CHECKPOINT_METADATA", "manifest.ocdbt", "_METADATA"]) {
       return refusal("is a checkpoint of JAX (Orbax)", FileKind.useTheOriginal)
     }
-    return nil
+    return FileError(
+      .unreadable, code: "keras.folder", file: path, "is a folder, but not an unpacked .keras archive",
+      allowed: "config.json and model.weights.h5 in it")
   }
 
   /// The names in a folder, as far as it can be read.

@@ -62,12 +62,10 @@ extension OpenedModel {
         advice: advice)
     }
     func unknown() throws(FileError) -> Content {
-      do throws(FileError) { return try caffe() } catch {
-        guard error.code == "caffe.kind.unknown" else { throw error }
-        if let mistake = FileError.mistakenName(file.path) { throw mistake }
-        guard (try? TextFile(file)) == nil else { throw refusal("is a text file, not a model") }
-        throw refusal("is not a file of a kind that vggconv knows")
-      }
+      if CaffeImporter.recognizes(file.bytes) { return try caffe() }
+      if let mistake = FileError.mistakenName(file.path) { throw mistake }
+      guard (try? TextFile(file)) == nil else { throw refusal("is a text file, not a model") }
+      throw refusal("is not a file of a kind that vggconv knows")
     }
     func caffe() throws(FileError) -> Content {
       let model = try CaffeImporter.model(
@@ -78,22 +76,17 @@ extension OpenedModel {
         unfolded: options.inputFolding.includesMeanAndScale ? model : nil, sandboxFailure: sandboxFailure)
     }
     func keras() throws(FileError) -> Content {
-      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
-      return try OpenedModel.keras(KerasSource(file), mean, options, sandboxFailure: sandboxFailure)
-    }
-    func hdf5() throws(FileError) -> Content {
       guard prototxt == nil else {
-        return try CaffeImporter.writesLike(file) ? caffe() : keras()
+        if case .hdf5 = kind, try CaffeImporter.writesLike(file) { return try caffe() }
+        throw hasNoUseForAPrototxt(file.path)
       }
-      // Most are Keras's: only what its reader knows nothing of is looked at a second time.
-      do throws(FileError) { return try keras() } catch {
-        guard error.code == "keras.generation", try CaffeImporter.writesLike(file) else { throw error }
-        return try caffe()
-      }
+      let source = try KerasSource(file)
+      // Most are Keras's: only what is not is looked at a second time.
+      if source.isForeign, try CaffeImporter.writesLike(file) { return try caffe() }
+      return try OpenedModel.keras(source, mean, options, sandboxFailure: sandboxFailure)
     }
     switch kind {
-    case .hdf5: return try hdf5()
-    case .zip, .json: return try keras()
+    case .hdf5, .zip, .json: return try keras()
     case .unknown: return try unknown()
     case .empty: throw refusal("is empty")
     case .npy:
@@ -136,8 +129,7 @@ extension OpenedModel {
 extension KerasSource {
   /// Opens the files of a folder that was a `.keras` archive, and names other folders that people take for one.
   init(folderOrMistake path: String) throws(FileError) {
-    do throws(FileError) { try self.init(folder: path) } catch {
-      throw error.code == "keras.folder" ? FileError.mistakenFolder(path) ?? error : error
-    }
+    guard let source = try KerasSource(folder: path) else { throw .mistakenFolder(path) }
+    self = source
   }
 }

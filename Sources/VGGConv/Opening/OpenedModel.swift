@@ -116,11 +116,6 @@ extension OpenedModel {
     if let native { return native.weightsDigest }
     return try VGGWFile.weightsDigest(of: model, scratchFolder: options.scratchFolder)
   }
-
-  /// The source's tensors that were worked into others, with the digests of their values.
-  public func foldedTensors() throws(FileError) -> [Provenance.FoldedTensor] {
-    try VGGWFile.foldedTensors(of: model, scratchFolder: options.scratchFolder)
-  }
 }
 
 extension Network {

@@ -2,7 +2,7 @@ internal import VGGBytes
 internal import VGGHDF5
 
 /// An HDF5 file of weights, or the part of an archive that is one.
-struct KerasFile {
+struct KerasFile: Sendable {
   /// What the file holds.
   let hdf5: HDF5File
   /// The path of the source, for errors.

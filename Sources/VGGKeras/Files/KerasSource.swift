@@ -15,13 +15,21 @@ public struct KerasSource: Sendable {
   /// What the files are to each other.
   enum Content: Sendable {
     /// All in one HDF5 file.
-    case hdf5
+    case hdf5(KerasFile)
     /// All in one archive, `.keras`.
     case archive
     /// An archive that was unpacked.
     case folder(configuration: MappedFile)
     /// An index and, as companions, the files that it names.
     case shards(ShardIndex)
+  }
+
+  /// Whether the source is an HDF5 file that no generation of Keras wrote, as one of Caffe's.
+  public var isForeign: Bool {
+    guard case .hdf5(let file) = content, case .foreign = GenerationReader.Content(file.hdf5.root) else {
+      return false
+    }
+    return true
   }
 
   /// Whether a file may be an index of shards: JSON whose first visible character is a brace.
@@ -33,12 +41,12 @@ public struct KerasSource: Sendable {
 
   /// Describes a file, and opens the shards that it names where it is an index.
   ///
-  /// - Throws: `unsupported` where it is of no kind that Keras writes, `malformed` where it is JSON but no index of shards;
-  ///   `missing` where a shard is not there.
+  /// - Throws: `unsupported` where it is of no kind that Keras writes, `malformed` where it is damaged, or JSON but no index of
+  ///   shards; `missing` where a shard is not there; `unavailable` where libhdf5 is not installed.
   public init(_ file: MappedFile) throws(FileError) {
     main = file
     guard HDF5Superblock.offset(in: file.bytes) == nil else {
-      (companions, content) = ([], .hdf5)
+      (companions, content) = ([], .hdf5(try KerasFile(file.bytes, path: file.path, offset: 0)))
       return
     }
     guard !ZipArchive.hasSignature(file.bytes) else {
@@ -67,10 +75,8 @@ public struct KerasSource: Sendable {
     (companions, content) = (shards, .shards(index))
   }
 
-  /// Opens the files of a folder that was a `.keras` archive.
-  ///
-  /// - Throws: Where it holds something else.
-  public init(folder: String) throws(FileError) {
+  /// Opens the files of a folder that was a `.keras` archive; nil where it holds something else.
+  public init?(folder: String) throws(FileError) {
     func file(_ name: String) throws(FileError) -> MappedFile? {
       do throws(FileError) { return try MappedFile(path: "\(folder)/\(name)") } catch {
         if error.kind == .missing { return nil }
@@ -78,9 +84,7 @@ public struct KerasSource: Sendable {
       }
     }
     guard let weights = try file("model.weights.h5"), let configuration = try file("config.json") else {
-      throw FileError(
-        .unreadable, code: "keras.folder", file: folder, "is a folder, but not an unpacked .keras archive",
-        allowed: "config.json and model.weights.h5 in it")
+      return nil
     }
     main = weights
     companions = [configuration, try file("metadata.json")].compactMap(\.self)

@@ -4,6 +4,34 @@ internal import VGGHDF5
 
 /// Finds out which generation an HDF5 file is of, and has it read accordingly.
 struct GenerationReader {
+  /// What a file holds, as its outermost names tell.
+  enum Content {
+    /// A whole model, whose weights stand in this node.
+    case model(HDF5Node)
+    /// The weights of Keras 0 to 2.
+    case weights
+    /// The weights of a graph of Keras 0.
+    case graph(HDF5Group)
+    /// The variables of Keras 3.
+    case variables
+    /// Nothing that any generation wrote.
+    case foreign
+
+    init(_ root: HDF5Group) {
+      if let node = root[path: "model_weights"] {
+        self = .model(node)
+      } else if holdsWeights(root) {
+        self = .weights
+      } else if let graph = root.group("graph"), graph.attributes["nb_params"] != nil {
+        self = .graph(graph)
+      } else if holdsVariables(root) {
+        self = .variables
+      } else {
+        self = .foreign
+      }
+    }
+  }
+
   private let reading: FileReading
 
   init(_ file: KerasFile) { reading = FileReading(file) }
@@ -11,27 +39,24 @@ struct GenerationReader {
   /// The weights of a whole HDF5 file.
   func weights() throws(FileError) -> KerasWeights {
     let root = reading.source.hdf5.root
-    if let node = root[path: "model_weights"] {
-      if case .link(let link) = node { throw reading.refusal(of: link, at: "model_weights") }
-      return try fullModel(root)
-    }
-    if let weights = try weightsOnly(root, form: .weights, version: root.attributes["keras_version"]?.string)
-    {
-      return weights
-    }
-    if let graph = root.group("graph"), graph.attributes["nb_params"] != nil {
+    switch Content(root) {
+    case .model(.link(let link)): throw reading.refusal(of: link, at: "model_weights")
+    case .model: return try fullModel(root)
+    case .weights:
+      return try weightsOnly(root, form: .weights, version: root.attributes["keras_version"]?.string)
+    case .graph(let graph):
       return KerasWeights(
         generation: Generation(writer: .keras0, form: .graph),
         layers: try Keras0Reader(reading.source).graphLayers(of: graph))
-    }
-    if GenerationReader.holdsVariables(root) {
+    case .variables:
       return try GenerationReader.keras3([reading.source], form: .weights, configuration: nil)
+    case .foreign:
+      throw FileError(
+        .unsupported, code: "keras.generation", file: reading.file, "is an HDF5 file, but none of Keras's",
+        seen: GenerationReader.isCaffeSnapshot(root)
+          ? "a snapshot of Caffe's" : "groups \(root.names.prefix(5).joined(separator: ", "))",
+        allowed: "layer_names, nb_layers, model_weights or groups vars")
     }
-    throw FileError(
-      .unsupported, code: "keras.generation", file: reading.file, "is an HDF5 file, but none of Keras's",
-      seen: GenerationReader.isCaffeSnapshot(root)
-        ? "a snapshot of Caffe's" : "groups \(root.names.prefix(5).joined(separator: ", "))",
-      allowed: "layer_names, nb_layers, model_weights or groups vars")
   }
 
   /// The weights of Keras 3's form in one or more files; with a configuration, those of the archive that both stand in.
@@ -42,6 +67,11 @@ struct GenerationReader {
       generation: Generation(writer: .keras3, form: form),
       layers: try Keras3Reader(files).layers(configuration: configuration),
       placesAreKnown: false, configuration: configuration)
+  }
+
+  /// Whether a group has what Keras 0 to 2 say of the layers whose weights are in it.
+  private static func holdsWeights(_ group: HDF5Group) -> Bool {
+    ["nb_layers", "layer_names", "layer_names0"].contains { group.attributes[$0] != nil }
   }
 
   /// Whether a group or one inside it has a group `vars`, as Keras 3 has it for each layer, under whatever names.
@@ -64,11 +94,12 @@ struct GenerationReader {
     let group = try reading.group("model_weights", in: root)
     // Keras 1 wrote its version only to the root.
     let version = group.attributes["keras_version"]?.string ?? root.attributes["keras_version"]?.string
-    guard var weights = try weightsOnly(group, form: .model, version: version) else {
+    guard GenerationReader.holdsWeights(group) else {
       throw FileError(
         .malformed, code: "keras.generation", file: reading.file, "has a group model_weights without weights",
         place: "group model_weights", allowed: "an attribute layer_names or nb_layers")
     }
+    var weights = try weightsOnly(group, form: .model, version: version)
     if let attribute = root.attributes["model_config"] {
       guard let text = attribute.string else {
         throw FileError(
@@ -80,17 +111,14 @@ struct GenerationReader {
     return weights
   }
 
-  /// The weights of Keras 0 to 2; nil where the group holds none.
+  /// The weights of Keras 0 to 2, in a group that holds them.
   private func weightsOnly(
     _ group: HDF5Group, form: Generation.Form, version: String?
-  ) throws(FileError) -> KerasWeights? {
+  ) throws(FileError) -> KerasWeights {
     if group.attributes["nb_layers"] != nil {
       return KerasWeights(
         generation: Generation(writer: .keras0, form: form),
         layers: try Keras0Reader(reading.source).layers(of: group))
-    }
-    guard group.attributes["layer_names"] != nil || group.attributes["layer_names0"] != nil else {
-      return nil
     }
     let backend = group.attributes["backend"]?.string
     var reader = LegacyReader(reading.source)

@@ -3,6 +3,12 @@ internal import VGGModel
 internal import VGGSources
 
 /// The layers without weights of a file without configuration: their names are all there is, so these are looked at.
+///
+/// This is evidence for a `FoundNetwork`, not a chain for `VGGGrammar`, for such a file has none. Keras 3 tells only how
+/// many layers of each class there are, Keras 0 only how many stand between two with weights, not which. Later files have an
+/// order, but leave out what is no layer of its own (activations, the inside of a nested model, the second use of one layer),
+/// and their kernels get sides only once the order of axes is found in all of them. What the names tell is therefore less
+/// than the grammar asks for, and what contradicts a VGG is refused here, by the name that was read.
 struct WeightlessLayers {
   /// The layer in the place of A-LRN's normalisation.
   private(set) var normalizationName: String?
@@ -27,7 +33,7 @@ struct WeightlessLayers {
     layers = weights.layers
     self.file = file
     placesAreKnown = weights.placesAreKnown
-    hasDense = layers.contains { $0.weights.first?.shape.count == 2 }
+    hasDense = layers.contains(where: \.isDense)
     try takeOthers(weights, options)
     if weights.generation.writer == .keras0 {
       if weights.generation.form != .graph { takeNumberedLayers() }
@@ -45,7 +51,7 @@ struct WeightlessLayers {
 
   /// The number of convolutions of each block, where their names tell.
   var blockSizes: [Int]? {
-    let convolutions = layers.filter { $0.weights.first?.shape.count == 4 }
+    let convolutions = layers.filter(\.isConvolution)
     // Behind the blocks there may be others, as a head.
     let named = convolutions.prefix { LayerName.blockAndNumber($0.name) != nil }
     return named.isEmpty ? nil : LayerName.blockSizes(named.map(\.name))
@@ -65,16 +71,15 @@ struct WeightlessLayers {
     var hasUnknown = false
     var hasFlattened = false
     for layer in layers {
-      if let kernel = layer.weights.first {
-        let isPoint = kernel.shape.filter { $0 == 1 }.count >= 2
-        guard kernel.shape.count != 4 || headPooling == nil || isPoint else {
+      guard layer.weights.isEmpty else {
+        guard !layer.isConvolution || headPooling == nil || layer.isPoint else {
           throw refusal(layer, "has a convolution behind a pooling that belongs to no block")
         }
-        convolutions += kernel.shape.count == 4 ? 1 : 0
-        hasFlattened = hasFlattened || kernel.shape.count == 2
+        convolutions += layer.isConvolution ? 1 : 0
+        hasFlattened = hasFlattened || layer.isDense
         continue
       }
-      hasFlattened = hasFlattened || layer.name.lowercased().contains("flatten")
+      hasFlattened = hasFlattened || layer.isFlatten
       guard let pooling = LayerName.pooling(layer.name) else {
         hasUnknown = hasUnknown || !LayerName.isKnownOther(layer.name)
         continue
@@ -89,9 +94,9 @@ struct WeightlessLayers {
         placed.append(Placed(pooling, behind: convolutions))
       }
     }
-    let hasFlatten = layers.contains { $0.name.lowercased().contains("flatten") }
+    let hasFlatten = layers.contains(where: \.isFlatten)
     try settle(&placed, last, hasFlatten: hasFlatten)
-    let hidesLayers = layers.contains { $0.isNested && $0.weights.first?.shape.count == 4 }
+    let hidesLayers = layers.contains { $0.isNested && $0.isConvolution }
     // A list without what flattens the map does not name all layers.
     let isComplete =
       layers.contains(where: \.weights.isEmpty) && !hasUnknown && headPooling == nil
@@ -172,14 +177,12 @@ struct WeightlessLayers {
     var count = 0
     var tail: Int?
     for layer in layers {
-      guard let kernel = layer.weights.first else {
+      if layer.weights.isEmpty {
         count += 1
-        continue
-      }
-      if kernel.shape.count == 4 {
+      } else if layer.isConvolution {
         gaps.append(count)
         count = 0
-      } else if kernel.shape.count == 2, tail == nil {
+      } else if layer.isDense, tail == nil {
         tail = count
       }
     }
@@ -201,8 +204,9 @@ struct WeightlessLayers {
 
   /// What a name says of the activation of the last layer with weights: its own, or one behind it.
   private func activation() -> FoundNetwork.FoundActivation? {
-    let isKnown = layers.contains { $0.weights.first.map { [2, 4].contains($0.shape.count) } ?? false }
-    guard isKnown, let last = layers.last(where: \.isWeighted) else { return nil }
+    guard layers.contains(where: { $0.isConvolution || $0.isDense }),
+      let last = layers.last(where: \.isWeighted)
+    else { return nil }
     let behind = layers.reversed().prefix { !$0.isWeighted }.reversed()
     for layer in [last] + behind {
       guard
@@ -219,7 +223,7 @@ struct WeightlessLayers {
   func requireKnownHead(
     _ weights: KerasWeights, _ dense: StoredLayer?, channels: Int?
   ) throws(FileError) {
-    let inFront = weights.layers.prefix { !placesAreKnown || $0.weights.first?.shape.count != 2 }
+    let inFront = weights.layers.prefix { !placesAreKnown || !$0.isDense }
     let weightless = inFront.filter(\.weights.isEmpty)
     guard let dense, dense.shape.first == channels, headPooling?.pooling.isGlobal != true,
       weights.layers.contains(where: \.weights.isEmpty), weights.generation.writer != .keras0
@@ -273,4 +277,16 @@ struct WeightlessLayers {
 extension KerasLayer {
   /// Whether the layer has a kernel.
   fileprivate var isWeighted: Bool { weights.contains(where: \.isKernel) }
+
+  /// Whether its kernel is that of a convolution.
+  fileprivate var isConvolution: Bool { weights.first?.shape.count == 4 }
+
+  /// Whether its kernel is that of a dense layer.
+  fileprivate var isDense: Bool { weights.first?.shape.count == 2 }
+
+  /// Whether its kernel covers one pixel, in whatever order its axes are.
+  fileprivate var isPoint: Bool { (weights.first?.shape.filter { $0 == 1 }.count ?? 0) >= 2 }
+
+  /// Whether its name says that it flattens a map.
+  fileprivate var isFlatten: Bool { name.lowercased().contains("flatten") }
 }

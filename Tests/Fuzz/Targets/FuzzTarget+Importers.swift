@@ -12,7 +12,7 @@ import VGGSources
 extension FuzzTarget {
   func readCaffe(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
     let options = ImportOptions(choice: choice)
-    _ = CaffeImporter.looksLikeCaffe(content)
+    _ = CaffeImporter.recognizes(content)
     try CaffeImporter.model(of: CaffeFile(path: "input", bytes: content), options: options).readValues()
   }
 

@@ -227,3 +227,6 @@ struct ArchiveTests {
     }
   }
 }
+
+/// The bytes of a region.
+private func array(_ region: ByteRegion) -> [UInt8] { region.withBytes { Array($0) } }

@@ -3,11 +3,6 @@ import TestSupport
 import Testing
 import VGGBytes
 
-/// The names of everything in a folder, hidden files too.
-func files(in folder: String) throws -> [String] {
-  try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-}
-
 @Suite("Files that appear when they are complete")
 struct AtomicFileTests {
   private func write(_ text: String, to path: String, overwrite: Bool, publish: Bool = true) throws {

@@ -6,7 +6,7 @@ OPTIMISED := .build/optimised
 CHECKED := --explicit-target-dependency-import-check error
 
 .PHONY: all setup setup-tests release demo build-tests build-optimised test test-debug test-docs test-full \
-  test-sanitized test-threads test-kernels test-neon test-recorders fuzz fuzz-short format generate install clean
+  test-sanitized test-threads test-kernels test-neon test-recorders test-peers fuzz fuzz-short format generate install clean
 
 all: release
 
@@ -76,6 +76,10 @@ fuzz: setup
 # The recorders of activations with real Keras (an environment of 1 GB is made from PyPI).
 test-recorders: release
 	Tests/recorders.sh $(VGGCONV)
+
+# Layers of integers in the runtimes that have to agree with us, which come from PyPI (300 MB).
+test-peers:
+	Tests/Peers/integer_layers.sh
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

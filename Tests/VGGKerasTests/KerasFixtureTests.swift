@@ -25,6 +25,7 @@ import VGGTensors
     Fixture(name: "keras/vgg_d_digits_full.h5", architecture: .d, generation: "keras-2-model"),
     Fixture(name: "keras/vgg_d_digits.weights.h5", architecture: .d, generation: "keras-3-weights"),
     Fixture(name: "keras/vgg_d_digits.keras", architecture: .d, generation: "keras-3-archive"),
+    Fixture(name: "keras/vgg_d_mnist.weights.h5", architecture: .d, generation: "keras-3-weights"),
     Fixture(name: "keras/vgg_d_notop.h5", architecture: .d, generation: "keras-2-weights"),
     Fixture(name: "keras/vgg_e.h5", architecture: .e, generation: "keras-2-weights"),
     Fixture(name: "bad/control_ok.h5", architecture: .a, generation: "keras-2-weights"),

@@ -5,7 +5,9 @@
  * Runtimes follow one of two rules, and their results differ by 1 now and then; a model names its rule.
  *
  *   litert  a float32 product, to nearest, ties to even: LiteRT with XNNPACK, ONNX Runtime
- *   tflm    fixed point, rounded twice: LiteRT's reference, TensorFlow Lite Micro, CMSIS-NN, ESP-NN
+ *   tflm    fixed point, rounded twice: TensorFlow Lite Micro, CMSIS-NN, ESP-NN
+ *
+ * docs/integer_arithmetic.md says how the scale is computed, and what else a layer of integers is.
  *
  * Bounds are those of the codes, or narrower ones where an activation clips: low <= high, and both are less than 2^21 away
  * from the zero point.

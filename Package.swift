@@ -92,7 +92,9 @@ let package = Package(
       dependencies: ["TestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGBytes"],
       path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
-    tests("VGGConvTests", "VGGConv", "VGGVerify", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGConvTests", "VGGConv", "VGGVerify", "VGGEngine", "VGGInterchange", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
     tests("VGGBytesTests", "VGGBytes"),

@@ -57,7 +57,7 @@ enum Divergence {
     let ratio = (mantissa - 1) / (mantissa + 1)
     let square = ratio * ratio
     var series = 0.0
-    for odd in stride(from: 21.0, through: 1, by: -2) { series = series * square + 1 / odd }
+    for odd in stride(from: 21, through: 1, by: -2) { series = series * square + 1 / Double(odd) }
     return Double(exponent) * 0.6931471805599453 + 2 * ratio * series
   }
 }

@@ -94,7 +94,9 @@ let package = Package(
       path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
-      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGEngine", "VGGNative", "VGGModel", "VGGTensors",
+      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGEngine", "VGGNative", "VGGInterchange",
+      "VGGModel",
+      "VGGTensors",
       "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),

@@ -7,7 +7,8 @@ public import VGGEngine
 public struct PassContext {
   /// How networks are run: `engine.engine(for:)` prepares any model.
   public var engine: EngineOptions
-  /// Preprocessed pictures like those that the model is made for; none where nobody gave any.
+  /// Preprocessed pictures like those that the model is made for, which are read when a pass asks for their batch: ``Calibration``
+  /// does so once. None where nobody gave any.
   public var calibration: PictureBatches
   /// Where a `ScratchFile` may live that holds what is too large for private memory.
   public var scratchFolder: String

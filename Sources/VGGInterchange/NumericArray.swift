@@ -60,10 +60,15 @@ public struct NumericArray: Sendable {
   /// All numbers as float32, rounded to the nearest, the last axis fastest.
   ///
   /// - Throws: `malformed` where a finite number is beyond the range of float32.
-  public func values() throws(FileError) -> [Float] {
+  public func values() throws(FileError) -> [Float] { try values(0..<count) }
+
+  /// Some of the numbers as float32, counted with the last axis fastest; see ``values()``.
+  ///
+  /// - Precondition: The range lies within `0..<count`.
+  public func values(_ range: Range<Int>) throws(FileError) -> [Float] {
     // An infinity may stand in the file; one that conversion made may not.
     let canOverflow = element.kind == .float && element.byteCount == 8
-    return try map { bits throws(FileError) in
+    return try map(range) { bits throws(FileError) in
       let value = element.float(bits)
       if canOverflow, value.isInfinite, Double(bitPattern: bits).isFinite {
         throw FileError(
@@ -82,22 +87,24 @@ public struct NumericArray: Sendable {
       FileError(.malformed, code: "npy.integer", file: file, problem, allowed: "whole numbers below 2^63")
     }
     guard isInteger else { throw failure("holds floats where whole numbers are needed") }
-    return try map { bits throws(FileError) in
+    return try map(0..<count) { bits throws(FileError) in
       guard let value = element.integer(bits) else { throw failure("holds a number that is too large") }
       return value
     }
   }
 
-  /// Converts all numbers, the last axis fastest.
+  /// Converts some of the numbers, counted with the last axis fastest.
   private func map<Value>(
-    _ convert: (UInt64) throws(FileError) -> Value
+    _ range: Range<Int>, _ convert: (UInt64) throws(FileError) -> Value
   ) throws(FileError) -> [Value] {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count)
     var values: [Value] = []
-    values.reserveCapacity(count)
+    values.reserveCapacity(range.count)
+    guard !range.isEmpty else { return values }
     try bytes.withBytes { bytes throws(FileError) in
       guard let base = bytes.baseAddress else { return }
       guard isColumnMajor, shape.count > 1 else {
-        for index in 0..<count {
+        for index in range {
           values.append(try convert(element.bits(at: base + index * element.byteCount)))
         }
         return
@@ -105,8 +112,13 @@ public struct NumericArray: Sendable {
       var strides = [element.byteCount]
       for length in shape.dropLast() { strides.append((strides.last ?? 0) * length) }
       var position = Array(repeating: 0, count: shape.count)
-      var offset = 0
-      for _ in 0..<count {
+      var (offset, rest) = (0, range.lowerBound)
+      for axis in shape.indices.reversed() {
+        position[axis] = rest % shape[axis]
+        rest /= shape[axis]
+        offset += position[axis] * strides[axis]
+      }
+      for _ in range {
         values.append(try convert(element.bits(at: base + offset)))
         var axis = shape.count - 1
         offset += strides[axis]

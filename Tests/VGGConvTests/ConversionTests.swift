@@ -128,7 +128,8 @@ import VGGVerify
   }
 
   @Test func labelledPicturesAreCounted() throws {
-    let evaluation = try Evaluation(of: OpenedModel(Self.digits), on: fixture("digits_test.npz"))
+    let opened = try OpenedModel(Self.digits)
+    let evaluation = try Evaluation(of: opened, on: PictureSet(fixture("digits_test.npz"), for: opened))
     #expect(evaluation.count > 100 && evaluation.top1 > 0.9)
     #expect(evaluation.top5Count >= evaluation.top1Count && evaluation.top5 <= 1)
   }

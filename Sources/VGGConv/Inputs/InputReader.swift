@@ -65,7 +65,8 @@ struct InputReader {
       allowed: "PNG, JPEG and PPM pictures, .npy, .npz")
   }
 
-  private func picture(_ file: MappedFile) throws(FileError) -> ModelInput {
+  /// Reads a picture and preprocesses it as the model says.
+  func picture(_ file: MappedFile) throws(FileError) -> ModelInput {
     let preprocessing = try requiredPreprocessing(file.path)
     let picture = try Picture(file)
     let fit = try fit(picture.extent, by: preprocessing.resize, file.path)

@@ -35,8 +35,8 @@ public struct JudgementInputs {
       model: model, options: InputOptions(resizing: options.resizing),
       scratchFolder: source.options.scratchFolder)
     for path in options.inputs {
-      if let labelled = try LabelledPictures(ifAnyIn: path, for: reader) {
-        add(labelled)
+      if let labelled = try PictureSet(labelledIn: path, for: reader) {
+        add(labelled.batches)
         dataPaths.append(path)
         continue
       }
@@ -46,12 +46,10 @@ public struct JudgementInputs {
     }
   }
 
-  private mutating func add(_ labelled: LabelledPictures) {
-    let (earlier, count, size) = (data, labelled.count, LabelledPictures.batchSize)
-    data = PictureBatches(count: earlier.count + (count + size - 1) / size) { (index) throws(EngineError) in
-      guard index >= earlier.count else { return try earlier.batch(index) }
-      let start = (index - earlier.count) * size
-      return try labelled.batch(start..<min(count, start + size))
+  private mutating func add(_ batches: PictureBatches) {
+    let earlier = data
+    data = PictureBatches(count: earlier.count + batches.count) { (index) throws(EngineError) in
+      try index < earlier.count ? earlier.batch(index) : batches.batch(index - earlier.count)
     }
   }
 }

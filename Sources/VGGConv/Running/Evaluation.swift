@@ -10,48 +10,44 @@ public struct Evaluation: Equatable, Sendable {
   public private(set) var top1Count = 0
   /// The number of those whose right class is among the first five.
   public private(set) var top5Count = 0
+  /// How the class of each picture was found.
+  public let labelRule: PictureLabels.Rule
 
   /// The part of the pictures whose right class comes first.
   public var top1: Double { Double(top1Count) / Double(count) }
   /// The part of the pictures whose right class is among the first five.
   public var top5: Double { Double(top5Count) / Double(count) }
 
-  /// Runs a model on all pictures of an `.npz` file: `images` is [N, H, W, C] or [N, H, W], uint8 pixels or preprocessed
-  /// float32, and `labels` [N].
+  /// Runs a model on labelled pictures.
   ///
-  /// - Throws: `unsupported` where the model's outputs are no classes of which one is right; `malformed` where the file is no
-  ///   such data.
+  /// - Throws: `unsupported` where the model's outputs are no classes of which one is right; `malformed` where the pictures have
+  ///   no labels, or others than the model's.
   public init(
-    of opened: OpenedModel, on data: String, engine options: EngineOptions = EngineOptions(),
+    of opened: OpenedModel, on pictures: PictureSet, engine options: EngineOptions = EngineOptions(),
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) {
     let model = opened.model
     let classCount = try Evaluation.classCount(of: model.network, opened.path)
-    let pictures = try LabelledPictures(
-      data,
-      for: InputReader(model: model, scratchFolder: opened.options.scratchFolder))
-    if let wrong = pictures.labels.first(where: { !(0..<classCount).contains($0) }) {
-      throw FileError(
-        .malformed, code: "data.labels", file: data, "has a label that is not a class of this model",
-        seen: "\(wrong)",
-        allowed: "0 to \(classCount - 1)")
-    }
-    count = pictures.count
+    let labels = try pictures.labels(classCount: classCount, names: model.labels)
+    (count, labelRule) = (pictures.count, labels.rule)
     let meter = progress?.begin(.evaluating, total: count)
     defer { meter?.finish() }
     do throws(EngineError) {
       let engine = try options.engine(for: model)
-      for start in stride(from: 0, to: count, by: LabelledPictures.batchSize) {
-        let range = start..<min(count, start + LabelledPictures.batchSize)
-        let scores = try engine.run(pictures.batch(range)).spatialAverage().classScores
-        for index in range {
-          let own = scores[(index - start) * classCount..<(index - start + 1) * classCount]
+      let batches = pictures.batches
+      var start = 0
+      for index in 0..<batches.count {
+        let batch = try batches.batch(index)
+        let scores = try engine.run(batch).spatialAverage().classScores
+        for (picture, right) in labels.classes[start..<start + batch.count].enumerated() {
+          let own = scores[picture * classCount..<(picture + 1) * classCount]
           // The number of classes that are at least as likely as the right one.
-          let rank = own.count { $0 >= own[own.startIndex + pictures.labels[index]] }
+          let rank = own.count { $0 >= own[own.startIndex + right] }
           if rank <= 1 { top1Count += 1 }
           if rank <= 5 { top5Count += 1 }
         }
-        meter?.advance(by: range.count)
+        start += batch.count
+        meter?.advance(by: batch.count)
       }
     } catch {
       throw FileError(error, file: opened.path)

@@ -140,6 +140,8 @@ public enum EngineError: Error, Sendable {
   case shape(ShapeError, fitting: Extent? = nil)
   /// A weight cannot be read.
   case weights(FileError)
+  /// A picture cannot be read.
+  case input(FileError)
   /// So many bytes cannot be had.
   case memory(byteCount: Int)
   /// The machine lacks the instruction set.
@@ -154,7 +156,7 @@ extension EngineError: CustomStringConvertible {
     switch self {
     case .shape(let error, nil): "\(error)"
     case .shape(let error, let extent?): "\(error); an input of \(extent) fits"
-    case .weights(let error): "\(error)"
+    case .weights(let error), .input(let error): "\(error)"
     case .memory(let byteCount): "needs \(byteCount) bytes of memory, which this process cannot have"
     case .unavailable(let instructionSet):
       "this machine has no \(instructionSet.rawValue); it has "

@@ -5,7 +5,7 @@ extension FileError {
   public init(_ error: EngineError, file: String) {
     switch error {
     case .shape: self.init(.unsupported, code: "engine.shape", file: file, error.description)
-    case .weights(let error): self = error
+    case .weights(let error), .input(let error): self = error
     case .memory:
       self.init(
         .unavailable, code: "engine.memory", file: file, error.description,

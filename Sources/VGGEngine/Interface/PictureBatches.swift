@@ -2,7 +2,7 @@
 public struct PictureBatches {
   /// The number of batches.
   public let count: Int
-  /// Reads the batch of an index.
+  /// Reads the batch of an index; throws `input` where a picture cannot be read.
   public let batch: (Int) throws(EngineError) -> FeatureMap
 
   /// Describes batches.

@@ -50,17 +50,10 @@ static inline Span tileSpan(size_t paddedStart, size_t padding, size_t count) {
 /* A distance in words of at least `length` that keeps rows on cache lines, but off the same set of the cache. */
 static size_t skewed(size_t length) { return (divideUp(length, 16) | 1) * 16; }
 
-/* Tiles of a block: as many as fit the second cache with their products. */
-static size_t targetTiles(size_t inputChannels) {
-  const size_t bytes = 1100 << 10, tileBytes = pointCount * (2 * inputChannels + 4 * vgkWidestPanel);
-  const size_t count = bytes / tileBytes;
-  return count < 14 ? 14 : smallerOf(count, 56);
-}
-
 VGKIntegerWinograd vgk_integer_winograd_plan(
   VGKISA isa, const VGKConvolutionShape *s, int32_t inputZeroPoint, size_t imageCount, const VGKPoolingShape *pooling,
   size_t threadCount) {
-  enum { transformedBytes = 6 << 20, chunkChannels = 256 };
+  enum { transformedBytes = 6 << 20, chunkChannels = 128, targetTiles = 28 };
   VGKIntegerWinograd w = {.isa = isa, .shape = *s, .inputZeroPoint = inputZeroPoint, .pools = pooling != NULL};
   if (pooling) {
     w.pooledHeight = pooling->outputHeight;
@@ -78,7 +71,7 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   w.chunkBlocks = w.transformsWeights ? smallerOf(chunkChannels / halves, w.inputBlocks) : w.inputBlocks;
 
   // Few blocks are made as many as there are threads, or a multiple; fewer than that are cut by channels.
-  size_t blockCount = divideUp(w.tileCount, targetTiles(s->inputChannels));
+  size_t blockCount = divideUp(w.tileCount, targetTiles);
   if (blockCount >= threadCount && blockCount < 4 * threadCount) blockCount = roundUp(blockCount, threadCount);
   w.blockTiles = divideUp(w.tileCount, blockCount);
   blockCount = divideUp(w.tileCount, w.blockTiles);

@@ -53,10 +53,13 @@ static inline Factors factorsOf(const VGKRequantization *r, size_t column, size_
   return f;
 }
 
-/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, four columns side by side. */
-static inline size_t pairPlace(VGKISA isa, size_t column, size_t odd) {
-  const bool isNeon = isa == VGKISANeon || isa == VGKISANeonDot;
-  return isNeon ? column / 4 * 8 + odd * 4 + column % 4 : column * 2 + odd;
+/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, those of four columns side by side. */
+static inline size_t pairPlace(size_t column, size_t odd) {
+#if defined(__aarch64__)
+  return column / 4 * 8 + odd * 4 + column % 4;
+#else
+  return column * 2 + odd;
+#endif
 }
 
 #endif

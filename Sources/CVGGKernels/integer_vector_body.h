@@ -32,7 +32,10 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(broadcast)(const void *source) {
   return (VGK_NAME(words)){0} + word;
 }
 
-/* sum + the products of pairs of signed 16 bits. Fused ones are written in assembly: Clang takes the intrinsics apart. */
+/*
+ * sum + the products of pairs of signed 16 bits. In assembly: Clang takes the fused instruction apart, and adds the products of
+ * several steps first, for which there are no registers.
+ */
 VGK_INLINE VGK_NAME(words) VGK_NAME(addPairs)(VGK_NAME(words) sum, VGK_NAME(words) x, VGK_NAME(words) w) {
 #if VGK_FUSED && VGK_WORDS == 16
   __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
@@ -41,9 +44,13 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(addPairs)(VGK_NAME(words) sum, VGK_NAME(word
   __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
   return sum;
 #elif VGK_WORDS == 16
-  return sum + (VGK_NAME(words))_mm512_madd_epi16((__m512i)x, (__m512i)w);
+  VGK_NAME(words) products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum), "=&v"(products) : "v"(x), "v"(w));
+  return sum;
 #elif VGK_WORDS == 8
-  return sum + (VGK_NAME(words))_mm256_madd_epi16((__m256i)x, (__m256i)w);
+  VGK_NAME(words) products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(x), "x"(w));
+  return sum;
 #elif defined(__x86_64__)
   return sum + (VGK_NAME(words))_mm_madd_epi16((__m128i)x, (__m128i)w);
 #elif defined(__aarch64__)

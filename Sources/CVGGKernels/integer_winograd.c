@@ -145,7 +145,7 @@ void vgk_integer_winograd_weights(
       biases[channel] = exists && bias ? bias[channel] : 0;
       for (size_t i = 0; exists && i < s->inputChannels; i++) {
         const int8_t *source = weights + i * s->outputChannels + channel;
-        const size_t place = pairPlace(w->isa, column, i % 2);
+        const size_t place = pairPlace(column, i % 2);
         if (w->transformsWeights) {
           int8_t *target = codes + (i / 2 * 2 + place / width) * tapCount * width + place % width;
           for (size_t tap = 0; tap < tapCount; tap++) target[tap * width] = source[tap * tapStride];

@@ -35,19 +35,23 @@ typedef struct {
 typedef struct {
   VGKRounding rounding;
   int32_t zeroPoint, least, most;
+  /* Whether no larger accumulator has a smaller code: where nothing is pushed out by a left shift. */
+  bool isMonotone;
   float scales[vgkWidestPanel];
   int32_t multipliers[vgkWidestPanel], shifts[vgkWidestPanel];
 } Factors;
 
 static inline Factors factorsOf(const VGKRequantization *r, size_t column, size_t columnCount) {
   Factors f = {
-    .rounding = r->rounding, .zeroPoint = r->zeroPoint, .least = r->low - r->zeroPoint, .most = r->high - r->zeroPoint};
+    .rounding = r->rounding, .zeroPoint = r->zeroPoint, .least = r->low - r->zeroPoint, .most = r->high - r->zeroPoint,
+    .isMonotone = true};
   for (size_t i = 0; i < columnCount; i++) {
     if (r->rounding == VGKRoundingLitert) {
       f.scales[i] = r->scales[column + i];
     } else {
       f.multipliers[i] = r->multipliers[column + i].multiplier;
       f.shifts[i] = r->multipliers[column + i].shift;
+      if (f.shifts[i] > 0) f.isMonotone = false;
     }
   }
   return f;

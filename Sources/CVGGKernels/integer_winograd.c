@@ -53,7 +53,7 @@ static size_t skewed(size_t length) { return (divideUp(length, 16) | 1) * 16; }
 VGKIntegerWinograd vgk_integer_winograd_plan(
   VGKISA isa, const VGKConvolutionShape *s, int32_t inputZeroPoint, size_t imageCount, const VGKPoolingShape *pooling,
   size_t threadCount) {
-  enum { transformedBytes = 6 << 20, chunkChannels = 128, targetTiles = 28 };
+  enum { transformedBytes = 6 << 20, chunkChannels = 256 };
   VGKIntegerWinograd w = {.isa = isa, .shape = *s, .inputZeroPoint = inputZeroPoint, .pools = pooling != NULL};
   if (pooling) {
     w.pooledHeight = pooling->outputHeight;
@@ -70,8 +70,8 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   w.weightBytes = w.panelCount * width * 4 + pairs * (w.transformsWeights ? tapCount * 2 : pointCount * 4);
   w.chunkBlocks = w.transformsWeights ? smallerOf(chunkChannels / halves, w.inputBlocks) : w.inputBlocks;
 
-  // Few blocks are made as many as there are threads, or a multiple; fewer than that are cut by channels.
-  size_t blockCount = divideUp(w.tileCount, targetTiles);
+  // Blocks that fit the second cache, but larger ones where weights are transformed for each of them. Few are made as many as there are threads, or a multiple; fewer than that are cut by channels.
+  size_t blockCount = divideUp(w.tileCount, w.transformsWeights ? 56 : 28);
   if (blockCount >= threadCount && blockCount < 4 * threadCount) blockCount = roundUp(blockCount, threadCount);
   w.blockTiles = divideUp(w.tileCount, blockCount);
   blockCount = divideUp(w.tileCount, w.blockTiles);

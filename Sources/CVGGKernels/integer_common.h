@@ -35,28 +35,35 @@ typedef struct {
 typedef struct {
   VGKRounding rounding;
   int32_t zeroPoint, least, most;
+  /* Whether no larger accumulator has a smaller code: where nothing is pushed out by a left shift. */
+  bool isMonotone;
   float scales[vgkWidestPanel];
   int32_t multipliers[vgkWidestPanel], shifts[vgkWidestPanel];
 } Factors;
 
 static inline Factors factorsOf(const VGKRequantization *r, size_t column, size_t columnCount) {
   Factors f = {
-    .rounding = r->rounding, .zeroPoint = r->zeroPoint, .least = r->low - r->zeroPoint, .most = r->high - r->zeroPoint};
+    .rounding = r->rounding, .zeroPoint = r->zeroPoint, .least = r->low - r->zeroPoint, .most = r->high - r->zeroPoint,
+    .isMonotone = true};
   for (size_t i = 0; i < columnCount; i++) {
     if (r->rounding == VGKRoundingLitert) {
       f.scales[i] = r->scales[column + i];
     } else {
       f.multipliers[i] = r->multipliers[column + i].multiplier;
       f.shifts[i] = r->multipliers[column + i].shift;
+      if (f.shifts[i] > 0) f.isMonotone = false;
     }
   }
   return f;
 }
 
-/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, four columns side by side. */
-static inline size_t pairPlace(VGKISA isa, size_t column, size_t odd) {
-  const bool isNeon = isa == VGKISANeon || isa == VGKISANeonDot;
-  return isNeon ? column / 4 * 8 + odd * 4 + column % 4 : column * 2 + odd;
+/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, those of four columns side by side. */
+static inline size_t pairPlace(size_t column, size_t odd) {
+#if defined(__aarch64__)
+  return column / 4 * 8 + odd * 4 + column % 4;
+#else
+  return column * 2 + odd;
+#endif
 }
 
 #endif

@@ -63,7 +63,7 @@ void vgk_integer_direct_weights(
             target[(word * width + column) * 4 + i % 4] = weight;
           } else {
             const int16_t wide = weight;
-            memcpy(target + word * width * 4 + 2 * pairPlace(d->isa, column, i % 2), &wide, sizeof wide);
+            memcpy(target + word * width * 4 + 2 * pairPlace(column, i % 2), &wide, sizeof wide);
           }
         }
       const int32_t offset = d->elementBytes == 1 ? d->inputZeroPoint + quadOffset : 0;

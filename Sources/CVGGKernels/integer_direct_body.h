@@ -67,28 +67,27 @@ typedef struct {
 
 /* `rows` pixels side by side. */
 VGK_INLINE void VGK_NAME(directTile)(
-  const VGK_NAME(Panel) *p, const size_t rows, const char *pixels, int8_t *target, size_t targetStride) {
+  const VGK_NAME(Panel) *p, const size_t rows, VGKRounding rounding, const char *pixels, int8_t *target,
+  size_t targetStride) {
   VGK_NAME(words) tile[VGK_ROWS][2];
   VGK_UNROLL for (size_t r = 0; r < rows; r++) {
     tile[r][0] = VGK_NAME(loadWords)(p->biases);
     tile[r][1] = VGK_NAME(loadWords)(p->biases + VGK_WORDS);
   }
   VGK_NAME(multiplyTile)(tile, rows, VGK_QUADS, pixels, p->pixelBytes, &p->runs, p->weights);
-  VGK_UNROLL for (size_t r = 0; r < rows; r++)
-    for (size_t half = 0; half < 2 && half * VGK_WORDS < p->columns; half++) {
-      const VGK_NAME(words) codes = p->factors.rounding == VGKRoundingLitert
-        ? VGK_NAME(codes)(&p->factors, VGKRoundingLitert, half * VGK_WORDS, tile[r][half])
-        : VGK_NAME(codes)(&p->factors, VGKRoundingTflm, half * VGK_WORDS, tile[r][half]);
-      VGK_NAME(storeCodes)(target + r * targetStride + half * VGK_WORDS, codes, p->columns - half * VGK_WORDS);
-    }
+  VGK_NAME(storeTile)(tile, rows, &p->factors, rounding, target, targetStride, p->columns);
 }
 
 static void VGK_NAME(directPixels)(
   const VGK_NAME(Panel) *p, size_t rows, const char *pixels, int8_t *target, size_t targetStride) {
+  const bool isLitert = p->factors.rounding == VGKRoundingLitert;
   switch (rows) {
-#define VGK_TILE(count)                                                       \
-  case count:                                                                 \
-    VGK_NAME(directTile)(p, count, pixels, target, targetStride);             \
+#define VGK_TILE(count)                                                                         \
+  case count:                                                                                   \
+    if (isLitert)                                                                               \
+      VGK_NAME(directTile)(p, count, VGKRoundingLitert, pixels, target, targetStride);          \
+    else                                                                                        \
+      VGK_NAME(directTile)(p, count, VGKRoundingTflm, pixels, target, targetStride);            \
     break;
     VGK_EACH_TILE
 #undef VGK_TILE

@@ -32,7 +32,10 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(broadcast)(const void *source) {
   return (VGK_NAME(words)){0} + word;
 }
 
-/* sum + the products of pairs of signed 16 bits. Fused ones are written in assembly: Clang takes the intrinsics apart. */
+/*
+ * sum + the products of pairs of signed 16 bits. In assembly: Clang takes the fused instruction apart, and adds the products of
+ * several steps first, for which there are no registers.
+ */
 VGK_INLINE VGK_NAME(words) VGK_NAME(addPairs)(VGK_NAME(words) sum, VGK_NAME(words) x, VGK_NAME(words) w) {
 #if VGK_FUSED && VGK_WORDS == 16
   __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
@@ -41,9 +44,13 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(addPairs)(VGK_NAME(words) sum, VGK_NAME(word
   __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
   return sum;
 #elif VGK_WORDS == 16
-  return sum + (VGK_NAME(words))_mm512_madd_epi16((__m512i)x, (__m512i)w);
+  VGK_NAME(words) products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum), "=&v"(products) : "v"(x), "v"(w));
+  return sum;
 #elif VGK_WORDS == 8
-  return sum + (VGK_NAME(words))_mm256_madd_epi16((__m256i)x, (__m256i)w);
+  VGK_NAME(words) products;
+  __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(products) : "x"(x), "x"(w));
+  return sum;
 #elif defined(__x86_64__)
   return sum + (VGK_NAME(words))_mm_madd_epi16((__m128i)x, (__m128i)w);
 #elif defined(__aarch64__)
@@ -118,6 +125,36 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(larger)(VGK_NAME(words) a, VGK_NAME(words) b
   return (a & isLarger) | (b & ~isLarger);
 }
 
+VGK_INLINE VGK_NAME(words) VGK_NAME(smaller)(VGK_NAME(words) a, VGK_NAME(words) b) {
+  const VGK_NAME(words) isLarger = (VGK_NAME(words))((VGK_NAME(integers))a > (VGK_NAME(integers))b);
+  return (b & isLarger) | (a & ~isLarger);
+}
+
+/* The upper halves of twice the products of signed numbers, as vgr_doubling_high_product; b is not negative. */
+VGK_INLINE VGK_NAME(words) VGK_NAME(doublingHighProducts)(VGK_NAME(words) a, VGK_NAME(words) b) {
+#if VGK_WORDS == 16
+  const __m512i round = _mm512_set1_epi64(1 << 30);
+  const __m512i even = _mm512_add_epi64(_mm512_mul_epi32((__m512i)a, (__m512i)b), round);
+  const __m512i odd = _mm512_add_epi64(
+    _mm512_mul_epi32(_mm512_srli_epi64((__m512i)a, 32), _mm512_srli_epi64((__m512i)b, 32)), round);
+  return (VGK_NAME(words))_mm512_mask_blend_epi32(
+    0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+#elif VGK_WORDS == 8
+  const __m256i round = _mm256_set1_epi64x(1 << 30);
+  const __m256i even = _mm256_add_epi64(_mm256_mul_epi32((__m256i)a, (__m256i)b), round);
+  const __m256i odd = _mm256_add_epi64(
+    _mm256_mul_epi32(_mm256_srli_epi64((__m256i)a, 32), _mm256_srli_epi64((__m256i)b, 32)), round);
+  return (VGK_NAME(words))_mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xAA);
+#elif defined(__aarch64__)
+  return (VGK_NAME(words))vqrdmulhq_s32((int32x4_t)a, (int32x4_t)b);
+#else
+  VGK_NAME(words) result;
+  for (size_t i = 0; i < VGK_WORDS; i++)
+    result[i] = (uint32_t)vgr_doubling_high_product((int32_t)a[i], (int32_t)b[i]);
+  return result;
+#endif
+}
+
 /* Within bounds. */
 VGK_INLINE VGK_NAME(reals) VGK_NAME(clamped)(VGK_NAME(reals) v, float least, float most) {
   const VGK_NAME(reals) low = (VGK_NAME(reals)){0} + least, high = (VGK_NAME(reals)){0} + most;
@@ -148,12 +185,18 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(codes)(const Factors *f, VGKRounding roundin
     // As in vgr_nearest.
     return (VGK_NAME(words))(products + 12582912.0f) - (uint32_t)(0x4B400000 - f->zeroPoint);
   }
-  VGK_NAME(words) result;
-  for (size_t i = 0; i < VGK_WORDS; i++)
-    result[i] = (uint32_t)vgr_requantize_tflm(
-      (int32_t)sums[i], (VGRMultiplier){f->multipliers[column + i], f->shifts[column + i]}, f->zeroPoint,
-      f->least + f->zeroPoint, f->most + f->zeroPoint);
-  return result;
+  // As in vgr_tflm_product; a multiplier is not negative, so that the product always fits.
+  const VGK_NAME(integers) shifts = (VGK_NAME(integers))VGK_NAME(loadWords)(f->shifts + column);
+  const VGK_NAME(integers) lefts = shifts & (shifts > 0), rights = -(shifts & (shifts < 0));
+  const VGK_NAME(integers) product = (VGK_NAME(integers))VGK_NAME(doublingHighProducts)(
+    sums << (VGK_NAME(words))lefts, VGK_NAME(loadWords)(f->multipliers + column));
+  const VGK_NAME(integers) masks = (VGK_NAME(integers))(((VGK_NAME(words)){0} + 1u << (VGK_NAME(words))rights) - 1u);
+  const VGK_NAME(integers) halves = (masks >> 1) - (product < 0);
+  const VGK_NAME(integers) shifted = (product >> rights) - ((product & masks) > halves);
+  const VGK_NAME(integers) least = (VGK_NAME(integers)){0} + f->least, most = (VGK_NAME(integers)){0} + f->most;
+  const VGK_NAME(integers) limited =
+    (VGK_NAME(integers))VGK_NAME(larger)((VGK_NAME(words))least, VGK_NAME(smaller)((VGK_NAME(words))shifted, (VGK_NAME(words))most));
+  return (VGK_NAME(words))(limited + f->zeroPoint);
 }
 
 /* Stores the first `count` codes, at most `lanes`. */
@@ -163,4 +206,23 @@ VGK_INLINE void VGK_NAME(storeCodes)(int8_t *target, VGK_NAME(words) codes, size
     __builtin_memcpy(target, &bytes, sizeof(bytes));
   else
     __builtin_memcpy(target, &bytes, count);
+}
+
+/* The codes of a tile of sums: rows `stride` apart, of which the first `columns` codes are stored. */
+VGK_INLINE void VGK_NAME(storeTile)(
+  VGK_NAME(words) tile[][2], const size_t rows, const Factors *f, VGKRounding rounding, int8_t *target, size_t stride,
+  size_t columns) {
+  VGK_UNROLL for (size_t r = 0; r < rows; r++)
+    VGK_UNROLL for (size_t half = 0; half < 2; half++)
+      tile[r][half] = VGK_NAME(codes)(f, rounding, half * VGK_WORDS, tile[r][half]);
+  if (columns >= VGK_NAME(panelWidth)) {
+    VGK_UNROLL for (size_t r = 0; r < rows; r++)
+      VGK_UNROLL for (size_t half = 0; half < 2; half++)
+        VGK_NAME(storeCodes)(target + r * stride + half * VGK_WORDS, tile[r][half], VGK_WORDS);
+    return;
+  }
+  VGK_UNROLL for (size_t r = 0; r < rows; r++) {
+    VGK_NAME(storeCodes)(target + r * stride, tile[r][0], columns);
+    if (columns > VGK_WORDS) VGK_NAME(storeCodes)(target + r * stride + VGK_WORDS, tile[r][1], columns - VGK_WORDS);
+  }
 }

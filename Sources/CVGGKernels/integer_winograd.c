@@ -14,7 +14,10 @@
  */
 static const int32_t weightFactors[6][3] = {{15, 0, 0}, {5, 5, 5}, {5, -5, 5}, {1, 2, 4}, {4, -2, 1}, {0, 0, 15}};
 
-enum { inputSize = 6, outputSize = 4, pointCount = inputSize * inputSize };
+enum { inputSize = 6, outputSize = 4, pointCount = inputSize * inputSize, tapCount = 9 };
+
+/* Bytes between the weights of a point and those of the next one, where they are transformed each time. */
+enum { vgkPointSkew = 128 };
 
 /* 225 times this is 1 mod 2^32. */
 static const uint32_t inverseOf225 = 0x87654321;
@@ -50,22 +53,25 @@ static size_t skewed(size_t length) { return (divideUp(length, 16) | 1) * 16; }
 VGKIntegerWinograd vgk_integer_winograd_plan(
   VGKISA isa, const VGKConvolutionShape *s, int32_t inputZeroPoint, size_t imageCount, const VGKPoolingShape *pooling,
   size_t threadCount) {
-  enum { targetTiles = 48 };
+  enum { transformedBytes = 6 << 20, chunkChannels = 256 };
   VGKIntegerWinograd w = {.isa = isa, .shape = *s, .inputZeroPoint = inputZeroPoint, .pools = pooling != NULL};
   if (pooling) {
     w.pooledHeight = pooling->outputHeight;
     w.pooledWidth = pooling->outputWidth;
   }
-  const size_t width = (size_t)VGK_SELECT(isa, panelWidth), halves = width;
+  const size_t width = (size_t)VGK_SELECT(isa, panelWidth), halves = width, words = width / 2;
   w.tileRowCount = divideUp(s->outputHeight, outputSize);
   w.tileColumnCount = divideUp(s->outputWidth, outputSize);
   w.tileCount = imageCount * w.tileRowCount * w.tileColumnCount;
-  w.inputWords = divideUp(s->inputChannels, 2);
+  w.inputBlocks = divideUp(s->inputChannels, halves);
   w.panelCount = divideUp(s->outputChannels, width);
-  w.weightBytes = w.panelCount * width * 4 * (1 + pointCount * w.inputWords);
+  const size_t pairs = w.inputBlocks * words * w.panelCount * width;
+  w.transformsWeights = pairs * pointCount * 4 > transformedBytes;
+  w.weightBytes = w.panelCount * width * 4 + pairs * (w.transformsWeights ? tapCount * 2 : pointCount * 4);
+  w.chunkBlocks = w.transformsWeights ? smallerOf(chunkChannels / halves, w.inputBlocks) : w.inputBlocks;
 
-  // Few blocks are made as many as there are threads, or a multiple; fewer than that are cut by channels.
-  size_t blockCount = divideUp(w.tileCount, targetTiles);
+  // Blocks that fit the second cache, but larger ones where weights are transformed for each of them. Few are made as many as there are threads, or a multiple; fewer than that are cut by channels.
+  size_t blockCount = divideUp(w.tileCount, w.transformsWeights ? 56 : 28);
   if (blockCount >= threadCount && blockCount < 4 * threadCount) blockCount = roundUp(blockCount, threadCount);
   w.blockTiles = divideUp(w.tileCount, blockCount);
   blockCount = divideUp(w.tileCount, w.blockTiles);
@@ -74,9 +80,10 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   w.channelBlockCount = divideUp(w.panelCount, w.blockPanels);
   w.unitCount = blockCount * w.channelBlockCount;
 
-  w.inputTileStride = skewed(roundUp(s->inputChannels, halves) / 2);
-  w.inputPointStride = skewed(w.blockTiles * w.inputTileStride);
+  w.inputBlockStride = w.blockTiles * words;
+  w.inputPointStride = skewed(w.inputBlocks * w.inputBlockStride);
   w.scratchBytes = pointCount * (w.inputPointStride + w.blockTiles * width) * 4;
+  if (w.transformsWeights) w.scratchBytes += pointCount * (w.chunkBlocks * words * width * 4 + vgkPointSkew);
   return w;
 }
 
@@ -101,7 +108,7 @@ bool vgk_integer_winograd_is_exact(const VGKConvolutionShape *s, int32_t inputZe
   return true;
 }
 
-/* G w G' of one pair of channels: [6 * 6]. */
+/* G w G': [6 * 6]. */
 static void transformWeights(const int8_t *weights, size_t tapStride, int16_t *transformed) {
   int32_t half[inputSize][3];
   for (size_t i = 0; i < inputSize; i++)
@@ -121,21 +128,33 @@ void vgk_integer_winograd_weights(
   const VGKIntegerWinograd *w, const int8_t *weights, const int32_t *bias, void *prepared, size_t panelStart,
   size_t panelEnd) {
   const VGKConvolutionShape *s = &w->shape;
-  const size_t width = (size_t)VGK_SELECT(w->isa, panelWidth);
+  const size_t width = (size_t)VGK_SELECT(w->isa, panelWidth), wordCount = w->inputBlocks * width / 2;
+  const size_t tapStride = s->inputChannels * s->outputChannels;
   int32_t *biases = prepared;
-  int16_t *panels = (int16_t *)(biases + w->panelCount * width);
   for (size_t panel = panelStart; panel < panelEnd; panel++) {
-    int16_t *target = panels + panel * pointCount * w->inputWords * width * 2;
-    memset(target, 0, pointCount * w->inputWords * width * 4);
+    // As codes [word][register][tap][pair], transformed [point][word][column][pair].
+    int8_t *codes = (int8_t *)(biases + w->panelCount * width) + panel * wordCount * width * 2 * tapCount;
+    int16_t *numbers = (int16_t *)(biases + w->panelCount * width) + panel * wordCount * width * 2 * pointCount;
+    if (w->transformsWeights)
+      memset(codes, 0, wordCount * width * 2 * tapCount);
+    else
+      memset(numbers, 0, wordCount * width * 4 * pointCount);
     for (size_t column = 0; column < width; column++) {
       const size_t channel = panel * width + column;
       const bool exists = channel < s->outputChannels;
       biases[channel] = exists && bias ? bias[channel] : 0;
       for (size_t i = 0; exists && i < s->inputChannels; i++) {
-        int16_t transformed[pointCount];
-        transformWeights(weights + i * s->outputChannels + channel, s->inputChannels * s->outputChannels, transformed);
-        for (size_t point = 0; point < pointCount; point++)
-          target[(point * w->inputWords + i / 2) * width * 2 + pairPlace(w->isa, column, i % 2)] = transformed[point];
+        const int8_t *source = weights + i * s->outputChannels + channel;
+        const size_t place = pairPlace(column, i % 2);
+        if (w->transformsWeights) {
+          int8_t *target = codes + (i / 2 * 2 + place / width) * tapCount * width + place % width;
+          for (size_t tap = 0; tap < tapCount; tap++) target[tap * width] = source[tap * tapStride];
+        } else {
+          int16_t transformed[pointCount];
+          transformWeights(source, tapStride, transformed);
+          for (size_t point = 0; point < pointCount; point++)
+            numbers[(point * wordCount + i / 2) * width * 2 + place] = transformed[point];
+        }
       }
     }
   }

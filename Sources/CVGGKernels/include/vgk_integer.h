@@ -111,11 +111,15 @@ typedef struct {
   size_t tileRowCount, tileColumnCount, tileCount;
   /** A unit of work: blockTiles tiles times blockPanels panels of output channels. */
   size_t blockTiles, blockPanels, channelBlockCount;
-  /** Words of 32 bits, each a pair of input channels: of a tile, from a tile to the next one, from a point to the next one. */
-  size_t inputWords, inputTileStride, inputPointStride;
+  /** Input channels in blocks of what a register holds of 16 bits, how many of them are multiplied at a time, and words of 32 bits from
+      one block of a point to the next, from a point to the next. */
+  size_t inputBlocks, chunkBlocks, inputBlockStride, inputPointStride;
+  /** Whether weights are prepared as codes, and transformed each time: those that would be read from memory otherwise. */
+  bool transformsWeights;
   /** Panels of output channels, by which the preparation of weights is split. */
   size_t panelCount;
-  /** Bytes of the prepared weights: 72 for each pair of channels, which are rounded up, and the biases. That is 8 times the weights. */
+  /** Bytes of the prepared weights and biases: 8 for each weight, or 1 if these are transformed each time; channels are
+      rounded up. */
   size_t weightBytes;
   /** Units of work. */
   size_t unitCount;

@@ -2323,7 +2323,7 @@ const ProtobufCMessageDescriptor vggw__pass__descriptor =
   (ProtobufCMessageInit) vggw__pass__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[2] =
+static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[8] =
 {
   {
     "element_type",
@@ -2349,15 +2349,93 @@ static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[2] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scale_rule",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, scale_rule),
+    &vggw__scale_rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "percentile",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, percentile),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "int8_grouping",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, int8_grouping),
+    &vggw__grouping__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group_length",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, group_length),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_zero_points",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, has_zero_points),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "includes_convolutions",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, includes_convolutions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__quantize__field_indices_by_name[] = {
   0,   /* field[0] = element_type */
+  5,   /* field[5] = group_length */
+  6,   /* field[6] = has_zero_points */
+  7,   /* field[7] = includes_convolutions */
+  4,   /* field[4] = int8_grouping */
   1,   /* field[1] = kept_layers */
+  3,   /* field[3] = percentile */
+  2,   /* field[2] = scale_rule */
 };
 static const ProtobufCIntRange vggw__quantize__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor vggw__quantize__descriptor =
 {
@@ -2367,7 +2445,7 @@ const ProtobufCMessageDescriptor vggw__quantize__descriptor =
   "Vggw__Quantize",
   "vggw",
   sizeof(Vggw__Quantize),
-  2,
+  8,
   vggw__quantize__field_descriptors,
   vggw__quantize__field_indices_by_name,
   1,  vggw__quantize__number_ranges,
@@ -3019,5 +3097,35 @@ const ProtobufCEnumDescriptor vggw__channel_order__descriptor =
   vggw__channel_order__enum_values_by_name,
   1,
   vggw__channel_order__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue vggw__scale_rule__enum_values_by_number[3] =
+{
+  { "SCALE_RULE_LARGEST_MAGNITUDE", "VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE", 0 },
+  { "SCALE_RULE_LEAST_SQUARED_ERROR", "VGGW__SCALE_RULE__SCALE_RULE_LEAST_SQUARED_ERROR", 1 },
+  { "SCALE_RULE_PERCENTILE", "VGGW__SCALE_RULE__SCALE_RULE_PERCENTILE", 2 },
+};
+static const ProtobufCIntRange vggw__scale_rule__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex vggw__scale_rule__enum_values_by_name[3] =
+{
+  { "SCALE_RULE_LARGEST_MAGNITUDE", 0 },
+  { "SCALE_RULE_LEAST_SQUARED_ERROR", 1 },
+  { "SCALE_RULE_PERCENTILE", 2 },
+};
+const ProtobufCEnumDescriptor vggw__scale_rule__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "vggw.ScaleRule",
+  "ScaleRule",
+  "Vggw__ScaleRule",
+  "vggw",
+  3,
+  vggw__scale_rule__enum_values_by_number,
+  3,
+  vggw__scale_rule__enum_values_by_name,
+  1,
+  vggw__scale_rule__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -6,7 +6,7 @@
  *   vgk_fast.h       the fast path: Winograd and direct convolution, dense layers, pooling, normalisation in float32
  *   vgk_probe.h      what a core can do at best, for benchmarks
  *   vgk_layout.h     matrices turned, as sources with another order of axes need it
- *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; non-finite counts
+ *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; errors of scales; non-finite counts
  *
  * Conventions. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out]; everything is
  * row-major and packed. Sizes are element counts. A range is `start ..< end` and may be empty. Callers guarantee

@@ -154,6 +154,25 @@ typedef enum _Vggw__ChannelOrder {
   VGGW__CHANNEL_ORDER__CHANNEL_ORDER_GRAY = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__CHANNEL_ORDER)
 } Vggw__ChannelOrder;
+/*
+ * How the scale of codes follows from the values that share it: section 5.1 of FORMAT.md. Unlike other enumerations this one
+ * uses 0, for what there was before 1.5.
+ */
+typedef enum _Vggw__ScaleRule {
+  /*
+   * The largest magnitude over the largest code.
+   */
+  VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE = 0,
+  /*
+   * Of a fixed set of scales up to that one, the one with the least squared error.
+   */
+  VGGW__SCALE_RULE__SCALE_RULE_LEAST_SQUARED_ERROR = 1,
+  /*
+   * A percentile of the magnitudes other than zero over the largest code.
+   */
+  VGGW__SCALE_RULE__SCALE_RULE_PERCENTILE = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__SCALE_RULE)
+} Vggw__ScaleRule;
 
 /* --- messages --- */
 
@@ -508,22 +527,48 @@ struct  Vggw__Pass
 
 
 /*
- * Weights rounded to nearest, ties to even. int8: multiples of a scale for each output channel, which is its largest
- * magnitude over 127, or 1 where that is below the smallest normal float32.
+ * Weights rounded to nearest, ties to even: real numbers to those of a type, others to codes, that is to multiples of a scale.
  */
 struct  Vggw__Quantize
 {
   ProtobufCMessage base;
+  /*
+   * INT4: codes of four bits in groups along the input for dense layers, int8 for convolutions.
+   */
   Vggw__ElementType element_type;
   /*
    * The names of the layers whose weights stay as they are.
    */
   size_t n_kept_layers;
   char **kept_layers;
+  /*
+   * Since 1.5, for INT8 and INT4 only.
+   */
+  Vggw__ScaleRule scale_rule;
+  /*
+   * For SCALE_RULE_PERCENTILE only: above 0, up to 100.
+   */
+  double percentile;
+  /*
+   * Which codes of int8 share a scale: OUTPUT_CHANNEL or TENSOR.
+   */
+  Vggw__Grouping int8_grouping;
+  /*
+   * For INT4 only: 32, 64 or 128.
+   */
+  uint64_t group_length;
+  /*
+   * For INT4 only: whether groups have zero points.
+   */
+  protobuf_c_boolean has_zero_points;
+  /*
+   * For INT4 only: whether convolutions are int4 too.
+   */
+  protobuf_c_boolean includes_convolutions;
 };
 #define VGGW__QUANTIZE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__quantize__descriptor) \
-    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL }
+    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE, 0, VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL, 0, 0, 0 }
 
 
 /*
@@ -1073,6 +1118,7 @@ extern const ProtobufCEnumDescriptor    vggw__element_type__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__encoding__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__grouping__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__channel_order__descriptor;
+extern const ProtobufCEnumDescriptor    vggw__scale_rule__descriptor;
 extern const ProtobufCMessageDescriptor vggw__manifest__descriptor;
 extern const ProtobufCMessageDescriptor vggw__network__descriptor;
 extern const ProtobufCMessageDescriptor vggw__layer__descriptor;

@@ -8,30 +8,34 @@ private let modelArgument = Positional("MODEL", help: "A native model")
 
 /// Stores a model's weights more precisely or less.
 let quantizeCommand = Command(
-  "quantize", abstract: "store the weights as fp16, bf16 or int8",
+  "quantize", abstract: "store the weights as fp16, bf16, int8 or int4",
   discussion: """
-    int8 is symmetric, with one scale for each output channel; the arithmetic stays in float32, and so do biases. Prints \
-    the size and the error of each layer, and for fp16 and bf16 how much of the range is used, with the numbers of values that \
-    become subnormal, zero or infinite. --keep leaves layers as they are; --keep auto those whose weights would stand less \
-    than 30 dB above the error. The result is judged against MODEL before it gets its name; if it is not close, the exit \
-    status is 1.
+    int8 is symmetric, with one scale for each output channel. int4 is for the dense layers, with a scale for each 64 neighbours \
+    along the input; convolutions are int8 then. The arithmetic stays in float32, and so do biases. The scale is the one of least \
+    squared error, unless --scale-rule says otherwise. Prints the size and the error of each layer, and for fp16 and bf16 how much of \
+    the range is used, with the numbers of values that become subnormal, zero or infinite. --keep leaves layers as they are; \
+    --keep auto those whose weights would stand less than 30 dB above the error. The result is judged against MODEL before it gets \
+    its name; if it is not close, the exit status is 1.
     """,
   examples: [
     .init("quantize vgg16.vggw --to int8 -o vgg16-int8.vggw", "A quarter of the size"),
+    .init("quantize vgg16.vggw --to int4 -o vgg16-int4.vggw", "A seventh of the size"),
     .init("quantize vgg16.vggw --to fp16 -o vgg16-fp16.vggw", "Half the size"),
     .init(
       "quantize vgg16.vggw --to int8 --keep conv1_1,fc8 -o a.vggw", "All layers but the first and the last"),
+    .init(
+      "quantize vgg16.vggw --to int8 --scales tensor -o a.vggw",
+      "For accelerators that take one scale for a tensor"),
   ],
   positionals: [modelArgument],
   options: [
-    ModelOptions.precision, ModelOptions.kept, ModelOptions.noCheck, ModelOptions.output, ModelOptions.force,
-    EngineArguments.threads,
-  ] + JudgementArguments.writing
+    ModelOptions.noCheck, ModelOptions.output, ModelOptions.force, EngineArguments.threads,
+  ] + QuantizationOptions.all + JudgementArguments.writing
 ) { arguments, console in
-  guard let precision = arguments[ModelOptions.precision] else {
-    throw UsageError("--to is missing: fp16, bf16 or int8")
+  guard let settings = try QuantizationOptions.settings(arguments) else {
+    throw UsageError("--to is missing: fp16, bf16, int8 or int4")
   }
-  return try compress(arguments, console, ModelOptions.quantization(to: precision, arguments))
+  return try compress(arguments, console, .quantize(settings))
 }
 
 private let fraction = Option<Double>(

@@ -25,7 +25,9 @@ extension OpenedModel {
   ) throws -> Conversion {
     do throws(FileError) {
       var passes = passes
-      if case .auto = arguments[ModelOptions.kept] { passes = try model.sparingHarmedLayers(in: passes) }
+      if case .auto = arguments[QuantizationOptions.kept] {
+        passes = try model.sparingHarmedLayers(in: passes)
+      }
       return try convert(
         to: output, applying: passes,
         judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),

@@ -206,11 +206,11 @@ extension MessageArena {
   private func message(of pass: Pass) -> UnsafeMutablePointer<Vggw__Pass> {
     make(vggw__pass__init) { message in
       switch pass {
-      case .quantize(let precision, let kept):
+      case .quantize(let settings):
         message.kind_case = VGGW__PASS__KIND_QUANTIZE
         message.quantize = make(vggw__quantize__init) { quantize in
-          quantize.element_type = Manifest.precisions[precision]
-          (quantize.n_kept_layers, quantize.kept_layers) = list(kept, string)
+          settings.fill(&quantize)
+          (quantize.n_kept_layers, quantize.kept_layers) = list(settings.keptLayers, string)
         }
       case .prune(let fraction):
         message.kind_case = VGGW__PASS__KIND_PRUNE

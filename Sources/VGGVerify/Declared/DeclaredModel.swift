@@ -22,12 +22,12 @@ struct DeclaredModel: Sendable {
     var unknown: [Pass] = []
     for pass in passes {
       switch pass {
-      case .quantize(let precision, let kept):
-        let kept = Set(kept.map { "\($0)/weight" })
+      case .quantize(let settings):
+        let kept = Set(settings.keptLayers.map { "\($0)/weight" })
         for index in tensors.indices {
           let original = tensors[index].original
           guard original.role == .weight, !kept.contains(original.name) else { continue }
-          try tensors[index].quantize(to: precision)
+          try tensors[index].quantize(by: settings)
         }
       case .prune(let fraction):
         let dense = Set(network.layers.filter(\.isDense).map(\.weightName))

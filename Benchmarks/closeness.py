@@ -15,7 +15,8 @@ import tempfile
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures")
 DATA = os.path.join(FIXTURES, "digits_test.npz")
 PASSES = [
-    ["--to", "fp16"], ["--to", "bf16"], ["--to", "int8"],
+    ["--to", "fp16"], ["--to", "bf16"], ["--to", "int8"], ["--to", "int8", "--scales", "tensor"],
+    ["--to", "int4"], ["--to", "int4", "--zero-points"], ["--to", "int4", "--int4-conv"],
     *[["--to", "int8", "--prune-fc", str(part / 10)] for part in (3, 5, 6, 7, 8, 9)],
 ]
 

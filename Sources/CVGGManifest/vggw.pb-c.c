@@ -727,6 +727,51 @@ void   vggw__quantize__free_unpacked
   assert(message->base.descriptor == &vggw__quantize__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__quantize_activations__init
+                     (Vggw__QuantizeActivations         *message)
+{
+  static const Vggw__QuantizeActivations init_value = VGGW__QUANTIZE_ACTIVATIONS__INIT;
+  *message = init_value;
+}
+size_t vggw__quantize_activations__get_packed_size
+                     (const Vggw__QuantizeActivations *message)
+{
+  assert(message->base.descriptor == &vggw__quantize_activations__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__quantize_activations__pack
+                     (const Vggw__QuantizeActivations *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__quantize_activations__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__quantize_activations__pack_to_buffer
+                     (const Vggw__QuantizeActivations *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__quantize_activations__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__QuantizeActivations *
+       vggw__quantize_activations__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__QuantizeActivations *)
+     protobuf_c_message_unpack (&vggw__quantize_activations__descriptor,
+                                allocator, len, data);
+}
+void   vggw__quantize_activations__free_unpacked
+                     (Vggw__QuantizeActivations *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__quantize_activations__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__prune__init
                      (Vggw__Prune         *message)
 {
@@ -2464,7 +2509,7 @@ const ProtobufCMessageDescriptor vggw__provenance__descriptor =
   (ProtobufCMessageInit) vggw__provenance__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[4] =
+static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[5] =
 {
   {
     "quantize",
@@ -2514,17 +2559,30 @@ static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[4] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "quantize_activations",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, quantize_activations),
+    &vggw__quantize_activations__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__pass__field_indices_by_name[] = {
   2,   /* field[2] = drop_dense */
   1,   /* field[1] = prune */
   0,   /* field[0] = quantize */
+  4,   /* field[4] = quantize_activations */
   3,   /* field[3] = text */
 };
 static const ProtobufCIntRange vggw__pass__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor vggw__pass__descriptor =
 {
@@ -2534,14 +2592,14 @@ const ProtobufCMessageDescriptor vggw__pass__descriptor =
   "Vggw__Pass",
   "vggw",
   sizeof(Vggw__Pass),
-  4,
+  5,
   vggw__pass__field_descriptors,
   vggw__pass__field_indices_by_name,
   1,  vggw__pass__number_ranges,
   (ProtobufCMessageInit) vggw__pass__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[2] =
+static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[8] =
 {
   {
     "element_type",
@@ -2567,15 +2625,93 @@ static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[2] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scale_rule",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, scale_rule),
+    &vggw__scale_rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "percentile",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, percentile),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "int8_grouping",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, int8_grouping),
+    &vggw__grouping__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group_length",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, group_length),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_zero_points",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, has_zero_points),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "includes_convolutions",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, includes_convolutions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__quantize__field_indices_by_name[] = {
   0,   /* field[0] = element_type */
+  5,   /* field[5] = group_length */
+  6,   /* field[6] = has_zero_points */
+  7,   /* field[7] = includes_convolutions */
+  4,   /* field[4] = int8_grouping */
   1,   /* field[1] = kept_layers */
+  3,   /* field[3] = percentile */
+  2,   /* field[2] = scale_rule */
 };
 static const ProtobufCIntRange vggw__quantize__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor vggw__quantize__descriptor =
 {
@@ -2585,11 +2721,75 @@ const ProtobufCMessageDescriptor vggw__quantize__descriptor =
   "Vggw__Quantize",
   "vggw",
   sizeof(Vggw__Quantize),
-  2,
+  8,
   vggw__quantize__field_descriptors,
   vggw__quantize__field_indices_by_name,
   1,  vggw__quantize__number_ranges,
   (ProtobufCMessageInit) vggw__quantize__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__quantize_activations__field_descriptors[3] =
+{
+  {
+    "requantization",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__QuantizeActivations, requantization),
+    &vggw__requantization__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "range_rule",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__QuantizeActivations, range_rule),
+    &vggw__range_rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "percentile",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__QuantizeActivations, percentile),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__quantize_activations__field_indices_by_name[] = {
+  2,   /* field[2] = percentile */
+  1,   /* field[1] = range_rule */
+  0,   /* field[0] = requantization */
+};
+static const ProtobufCIntRange vggw__quantize_activations__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor vggw__quantize_activations__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.QuantizeActivations",
+  "QuantizeActivations",
+  "Vggw__QuantizeActivations",
+  "vggw",
+  sizeof(Vggw__QuantizeActivations),
+  3,
+  vggw__quantize_activations__field_descriptors,
+  vggw__quantize_activations__field_indices_by_name,
+  1,  vggw__quantize_activations__number_ranges,
+  (ProtobufCMessageInit) vggw__quantize_activations__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor vggw__prune__field_descriptors[1] =
@@ -3269,5 +3469,69 @@ const ProtobufCEnumDescriptor vggw__channel_order__descriptor =
   vggw__channel_order__enum_values_by_name,
   1,
   vggw__channel_order__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue vggw__scale_rule__enum_values_by_number[3] =
+{
+  { "SCALE_RULE_LARGEST_MAGNITUDE", "VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE", 0 },
+  { "SCALE_RULE_LEAST_SQUARED_ERROR", "VGGW__SCALE_RULE__SCALE_RULE_LEAST_SQUARED_ERROR", 1 },
+  { "SCALE_RULE_PERCENTILE", "VGGW__SCALE_RULE__SCALE_RULE_PERCENTILE", 2 },
+};
+static const ProtobufCIntRange vggw__scale_rule__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex vggw__scale_rule__enum_values_by_name[3] =
+{
+  { "SCALE_RULE_LARGEST_MAGNITUDE", 0 },
+  { "SCALE_RULE_LEAST_SQUARED_ERROR", 1 },
+  { "SCALE_RULE_PERCENTILE", 2 },
+};
+const ProtobufCEnumDescriptor vggw__scale_rule__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "vggw.ScaleRule",
+  "ScaleRule",
+  "Vggw__ScaleRule",
+  "vggw",
+  3,
+  vggw__scale_rule__enum_values_by_number,
+  3,
+  vggw__scale_rule__enum_values_by_name,
+  1,
+  vggw__scale_rule__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue vggw__range_rule__enum_values_by_number[5] =
+{
+  { "RANGE_RULE_UNSPECIFIED", "VGGW__RANGE_RULE__RANGE_RULE_UNSPECIFIED", 0 },
+  { "RANGE_RULE_MIN_MAX", "VGGW__RANGE_RULE__RANGE_RULE_MIN_MAX", 1 },
+  { "RANGE_RULE_PERCENTILE", "VGGW__RANGE_RULE__RANGE_RULE_PERCENTILE", 2 },
+  { "RANGE_RULE_LEAST_SQUARED_ERROR", "VGGW__RANGE_RULE__RANGE_RULE_LEAST_SQUARED_ERROR", 3 },
+  { "RANGE_RULE_ENTROPY", "VGGW__RANGE_RULE__RANGE_RULE_ENTROPY", 4 },
+};
+static const ProtobufCIntRange vggw__range_rule__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex vggw__range_rule__enum_values_by_name[5] =
+{
+  { "RANGE_RULE_ENTROPY", 4 },
+  { "RANGE_RULE_LEAST_SQUARED_ERROR", 3 },
+  { "RANGE_RULE_MIN_MAX", 1 },
+  { "RANGE_RULE_PERCENTILE", 2 },
+  { "RANGE_RULE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor vggw__range_rule__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "vggw.RangeRule",
+  "RangeRule",
+  "Vggw__RangeRule",
+  "vggw",
+  5,
+  vggw__range_rule__enum_values_by_number,
+  5,
+  vggw__range_rule__enum_values_by_name,
+  1,
+  vggw__range_rule__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

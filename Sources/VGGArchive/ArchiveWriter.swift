@@ -3,23 +3,38 @@ internal import Glibc
 public import VGGBytes
 public import VGGTensors
 
-/// A member of an archive to be written: some bytes, followed by a tensor's values as float32, little-endian.
+/// A member of an archive to be written: some bytes, followed by numbers, little-endian.
 public struct ArchiveMember: Sendable {
   /// The name, with slashes between folders.
   public var name: String
-  /// What comes before the values.
+  /// What comes before the numbers.
   public var header: [UInt8]
-  /// The values, read as they are written.
-  public var values: any TensorValues
+  /// The numbers, read as they are written.
+  public var content: Content
 
-  /// Creates a member.
-  public init(name: String, header: [UInt8], values: any TensorValues) {
-    self.name = name
-    self.header = header
-    self.values = values
+  /// The numbers of a member.
+  public enum Content: Sendable {
+    /// As float32.
+    case values(any TensorValues)
+    /// As signed bytes.
+    case codes(any TensorCodes)
+
+    fileprivate var byteCount: Int {
+      switch self {
+      case .values(let values): values.count * MemoryLayout<Float>.size
+      case .codes(let codes): codes.count
+      }
+    }
   }
 
-  var byteCount: Int { header.count + values.count * MemoryLayout<Float>.size }
+  /// Creates a member.
+  public init(name: String, header: [UInt8], content: Content) {
+    self.name = name
+    self.header = header
+    self.content = content
+  }
+
+  var byteCount: Int { header.count + content.byteCount }
 }
 
 /// Writes zip archives of stored members.
@@ -171,8 +186,8 @@ private final class ZipInput: ZipSource {
   let member: ArchiveMember
   private let progress: (Int) -> Void
   private var position = 0
-  /// Values that were read ahead: sources in another order are cheap only in long ranges.
-  private var piece: (range: Range<Int>, values: [Float]) = (0..<0, [])
+  /// Bytes of numbers that were read ahead: sources in another order are cheap only in long ranges.
+  private var piece: (range: Range<Int>, bytes: [UInt8]) = (0..<0, [])
 
   init(_ member: ArchiveMember, progress: @escaping (Int) -> Void) {
     self.member = member
@@ -209,7 +224,6 @@ private final class ZipInput: ZipSource {
 
   /// Reads on, as many bytes as there are at once, none at the end.
   private func read(into data: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
-    let size = MemoryLayout<Float>.size
     let source: (offset: Int, count: Int)
     if position < member.header.count {
       source = (position, min(data.count, member.header.count - position))
@@ -218,15 +232,14 @@ private final class ZipInput: ZipSource {
       }
     } else {
       let offset = position - member.header.count
-      if !piece.range.contains(offset / size) {
-        let range = offset / size..<min(member.values.count, offset / size + 1 << 22)
+      if !piece.range.contains(offset) {
+        // Pieces begin and end with whole numbers.
+        let range = offset..<min(member.content.byteCount, offset + 1 << 24)
         guard !range.isEmpty else { return 0 }
-        piece = (range, try values(range))
+        piece = (range, try bytes(range))
       }
-      source = (
-        offset - piece.range.lowerBound * size, min(data.count, piece.range.upperBound * size - offset)
-      )
-      piece.values.withUnsafeBytes {
+      source = (offset - piece.range.lowerBound, min(data.count, piece.range.upperBound - offset))
+      piece.bytes.withUnsafeBytes {
         data.copyMemory(from: .init(rebasing: $0[source.offset..<source.offset + source.count]))
       }
     }
@@ -234,7 +247,14 @@ private final class ZipInput: ZipSource {
     return source.count
   }
 
-  private func values(_ range: Range<Int>) throws(FileError) -> [Float] {
-    try member.values.withValues(range) { (values) throws(FileError) in Array(values) }
+  private func bytes(_ range: Range<Int>) throws(FileError) -> [UInt8] {
+    switch member.content {
+    case .values(let values):
+      let size = MemoryLayout<Float>.size
+      return try values.withValues(range.lowerBound / size..<range.upperBound / size) {
+        Array(UnsafeRawBufferPointer($0))
+      }
+    case .codes(let codes): return try codes.withCodes(range) { Array(UnsafeRawBufferPointer($0)) }
+    }
   }
 }

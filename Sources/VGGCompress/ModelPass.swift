@@ -34,8 +34,9 @@ extension Model {
   ///   do with this model.
   public func applying(_ pass: Pass, in context: PassContext = PassContext()) throws(FileError) -> Model {
     switch pass {
-    case .quantize(let precision, let kept):
-      try applying(QuantizePass(to: precision, keeping: kept, in: self), in: context)
+    case .quantize(let settings): try applying(QuantizePass(settings, in: self), in: context)
+    case .quantizeActivations(let settings):
+      try applying(QuantizeActivationsPass(settings: settings), in: context)
     case .prune(let fraction): try applying(PruneDensePass(fraction: fraction), in: context)
     case .dropDense: try applying(DropDensePass(), in: context)
     case .unknown(let text):

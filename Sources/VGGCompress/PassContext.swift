@@ -12,14 +12,18 @@ public struct PassContext {
   public var calibration: PictureBatches
   /// Where a `ScratchFile` may live that holds what is too large for private memory.
   public var scratchFolder: String
+  /// Is told what the user should know of the pictures.
+  public var warn: (CalibrationWarning) -> Void
 
   /// Creates a context; what is not given is what the machine offers, without pictures.
   public init(
     engine: EngineOptions = EngineOptions(), calibration: PictureBatches = .none,
-    scratchFolder: String = ScratchFile.standardFolder
+    scratchFolder: String = ScratchFile.standardFolder,
+    warn: @escaping (CalibrationWarning) -> Void = { _ in }
   ) {
     self.engine = engine
     self.calibration = calibration
     self.scratchFolder = scratchFolder
+    self.warn = warn
   }
 }

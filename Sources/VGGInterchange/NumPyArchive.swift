@@ -1,7 +1,7 @@
 internal import VGGArchive
 public import VGGBytes
 public import VGGModel
-public import VGGTensors
+internal import VGGTensors
 
 /// An `.npz` file: a zip archive of named `.npy` arrays.
 public struct NumPyArchive {
@@ -44,51 +44,25 @@ public struct NumPyArchive {
   }
 }
 
-/// A float32 array to be written, with its name in an archive.
-public struct NamedArray: Sendable {
-  /// The name, without `.npy`.
-  public var name: String
-  /// The lengths of the axes.
-  public var shape: [Int]
-  /// The values, the last axis fastest.
-  public var values: any TensorValues
-
-  /// Creates an array.
-  ///
-  /// - Precondition: There are as many values as the shape has.
-  public init(name: String, shape: [Int], values: any TensorValues) {
-    precondition(shape.reduce(1, *) == values.count)
-    self.name = name
-    self.shape = shape
-    self.values = values
-  }
-
-  /// Creates an array from values in memory.
-  public init(name: String, shape: [Int], values: [Float]) {
-    self.init(name: name, shape: shape, values: MemoryValues(values))
-  }
-
-  /// Creates an array from a model's tensor; its values are decoded.
-  public init(_ tensor: Tensor) {
-    self.init(name: tensor.name, shape: tensor.shape, values: tensor.values)
-  }
-}
-
 extension NumPyArchive {
-  /// Writes a model's tensors as an `.npz` file: float32, canonical names and layouts, whatever their encoding.
+  /// Writes a model's tensors as an `.npz` file: canonical names and layouts, reals as float32.
   ///
   /// - Parameters:
   ///   - model: The model.
   ///   - path: Where to write the file, which appears when it is complete or not at all.
   ///   - overwrite: Whether a file of that name is replaced.
+  ///   - dequantizes: Whether codes are written as the values that they stand for; see `NamedArray.arrays(of:dequantized:)`.
   ///   - progress: Called with the number of bytes that were written since the last call.
   public static func write(
-    _ model: Model, to path: String, overwrite: Bool, progress: @escaping (Int) -> Void = { _ in }
+    _ model: Model, to path: String, overwrite: Bool, dequantizes: Bool = false,
+    progress: @escaping (Int) -> Void = { _ in }
   ) throws(FileError) {
-    try write(model.tensors.map(NamedArray.init), to: path, overwrite: overwrite, progress: progress)
+    try write(
+      NamedArray.arrays(of: model, dequantized: dequantizes), to: path, overwrite: overwrite,
+      progress: progress)
   }
 
-  /// Writes float32 arrays as an `.npz` file; equal arrays give equal bytes.
+  /// Writes arrays as an `.npz` file; equal arrays give equal bytes.
   ///
   /// - Parameters:
   ///   - arrays: The arrays, at least one, with different names.
@@ -99,33 +73,53 @@ extension NumPyArchive {
     _ arrays: [NamedArray], to path: String, overwrite: Bool, progress: @escaping (Int) -> Void = { _ in }
   ) throws(FileError) {
     let members = arrays.map { array in
-      ArchiveMember(
-        name: "\(array.name).npy", header: ArrayHeader.bytes(shape: array.shape), values: array.values)
+      let name = "\(array.name).npy"
+      return switch array.content {
+      case .reals(let values, _): ArchiveMember(name: name, header: array.header, content: .values(values))
+      case .codes(let codes): ArchiveMember(name: name, header: array.header, content: .codes(codes))
+      case .integers(let bytes, _):
+        ArchiveMember(name: name, header: array.header + bytes, content: .codes(MemoryCodes([])))
+      }
     }
     try ArchiveWriter.write(members, to: path, overwrite: overwrite, progress: progress)
   }
 }
 
 extension NamedArray {
-  /// Writes the array alone as an `.npy` file.
+  /// Writes an array of reals alone as an `.npy` file, float32.
   ///
   /// - Parameters:
   ///   - path: Where to write the file, which appears when it is complete or not at all.
   ///   - overwrite: Whether a file of that name is replaced.
   public func write(to path: String, overwrite: Bool) throws(FileError) {
     let output = try AtomicFile(path: path, overwrite: overwrite)
-    let header = ArrayHeader.bytes(shape: shape)
     try ByteRegion(copying: header).withBytes { (bytes) throws(FileError) in try output.write(bytes, at: 0) }
-    try output.write(values, at: header.count)
+    try output.write(content, as: .float32, at: header.count)
     try output.publish()
+  }
+
+  /// The header of the array in NumPy's format.
+  fileprivate var header: [UInt8] {
+    let description =
+      switch content {
+      case .reals: "<f4"
+      case .codes: "|i1"
+      case .integers(_, .bits32): "<i4"
+      case .integers(_, .bits64): "<i8"
+      }
+    return ArrayHeader.bytes(of: description, shape: shape)
   }
 }
 
 extension ArrayHeader {
-  /// The header of a float32 array, version 1.0, as NumPy writes it: padded so that the data starts at a multiple of 64.
-  static func bytes(shape: [Int]) -> [UInt8] {
+  /// The header of an array, version 1.0, as NumPy writes it: padded so that the data starts at a multiple of 64.
+  ///
+  /// - Parameters:
+  ///   - description: How a number is stored.
+  ///   - shape: The lengths of the axes.
+  static func bytes(of description: String, shape: [Int]) -> [UInt8] {
     let lengths = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
-    var text = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (\(lengths)), }".utf8)
+    var text = Array("{'descr': '\(description)', 'fortran_order': False, 'shape': (\(lengths)), }".utf8)
     let prefix = magic + [1, 0]
     let unpadded = prefix.count + 2 + text.count + 1
     text += Array(repeating: 0x20, count: (64 - unpadded % 64) % 64) + [0x0A]

@@ -12,6 +12,8 @@ public struct ModelDifference: Equatable, Sendable {
     case preprocessing
     /// The names of the classes.
     case labels
+    /// How codes are computed with.
+    case arithmetic
     /// What is said to have been done to the weights.
     case passes
   }
@@ -26,7 +28,7 @@ public struct ModelDifference: Equatable, Sendable {
   public var text: String {
     switch subject {
     case .layer(let name): "\(name): \(problem)"
-    case .network, .preprocessing, .labels, .passes: problem
+    case .network, .preprocessing, .labels, .arithmetic, .passes: problem
     }
   }
 }
@@ -41,6 +43,18 @@ extension Model {
     }
     return network.layerDifferences(from: declared.network)
       + [preprocessingDifference(from: declared), labelDifference(from: declared)].compactMap(\.self)
+  }
+
+  /// How this model computes with codes in another way than what the source must have become.
+  func arithmeticDifference(from declared: Model) -> [ModelDifference] {
+    let problem: String?
+    switch (integerArithmetic, declared.integerArithmetic) {
+    case (nil, nil): problem = nil
+    case (let own?, let theirs?): problem = own.difference(from: theirs, layers: network.layers)
+    case (_?, nil): problem = "computes in integers, which its passes do not give"
+    case (nil, _?): problem = "does not compute in integers, as it must"
+    }
+    return problem.map { [ModelDifference(subject: .arithmetic, problem: $0)] } ?? []
   }
 
   private func preprocessingDifference(from source: Model) -> ModelDifference? {

@@ -26,6 +26,8 @@ public struct Verification: Sendable {
   public internal(set) var passes: [Pass] = []
   /// Whether mean and scale have become part of the first convolution, which is inexact at the border.
   public internal(set) var isFoldedInexactly = false
+  /// Whether the model computes in integers: its layers are held against the plain reference then, code by code.
+  public internal(set) var computesInIntegers = false
   /// Whether the model has no classes although the source has.
   public internal(set) var lacksHead = false
   /// What explains the difference, if something does.
@@ -106,6 +108,8 @@ public struct Verification: Sendable {
   ///   - unfolded: The source before mean and scale became part of its first convolution, where they did: outputs are
   ///     compared with this one's.
   ///   - inputs: Batches of preprocessed pictures that both are run with.
+  ///   - generatedCount: How many of the inputs, the first ones, are made up. The maps of a model of integers hold what pictures like
+  ///     those of its calibration give: where there are others, its outputs are not compared for made-up ones.
   ///   - data: More batches, of which only the outputs are compared.
   ///   - recording: Activations that another program recorded.
   ///   - limits: What a close model may differ by.
@@ -115,16 +119,17 @@ public struct Verification: Sendable {
   ///   - progress: Called when a step is done, see ``stepCount(for:inputs:data:depth:)``.
   public init(
     of model: Model, against source: Model, unfolded: Model? = nil, inputs: [FeatureMap],
-    data: PictureBatches = .none, recording: RecordedActivations? = nil,
+    generatedCount: Int = 0, data: PictureBatches = .none, recording: RecordedActivations? = nil,
     limits: Limits = Limits(), depth: Depth = .layers, options: EngineOptions = EngineOptions(),
     budget: Int = Verification.standardBudget, progress: () -> Void = {}
   ) throws(VerificationError) {
     self.limits = limits
     self.depth = depth
+    computesInIntegers = model.integerArithmetic != nil
     let declared: DeclaredModel
     passes = model.passes(since: source) ?? []
     do throws(FileError) {
-      declared = try DeclaredModel(source, passes: passes)
+      declared = try DeclaredModel(source, passes: passes, claimed: model.integerArithmetic)
       try compareWeights(of: model, with: declared, source: source, progress)
     } catch {
       throw .file(error)
@@ -136,11 +141,17 @@ public struct Verification: Sendable {
           model: model, source: source, unfolded: unfolded.flatMap { UnfoldedSource($0, folded: source) },
           declared: declared.model, options: options)
         // No arithmetic explains what comes of an infinity: only that the outputs are not the source's.
+        let suitable =
+          model.integerArithmetic != nil && (inputs.count > generatedCount || data.count > 0)
+          ? Array(inputs.dropFirst(generatedCount)) : inputs
         if depth == .layers, weights.contains(where: { $0.overflowCount > 0 }) { self.depth = .outputs }
         switch self.depth {
         case .weights where unfolded == nil: break
         case .weights: try compareOutputs(run, PictureBatches(inputs), progress)
-        case .outputs: try compareOutputs(run, PictureBatches(inputs), progress)
+        case .outputs: try compareOutputs(run, PictureBatches(suitable), progress)
+        case .layers where model.integerArithmetic != nil:
+          try compareIntegers(run, inputs, progress)
+          try compareOutputs(run, PictureBatches(suitable), {})
         case .layers:
           try compareLayers(run, inputs, budget, progress)
           if unfolded != nil { try compareOutputs(run, PictureBatches(inputs), {}) }
@@ -148,7 +159,8 @@ public struct Verification: Sendable {
         try compareOutputs(run, data, progress)
       }
       if let recording { try compareRecorded(model, declared.model, source, recording, options) }
-      if verdict == .different {
+      // Suspects are tried with bounds of real arithmetic.
+      if verdict == .different, model.integerArithmetic == nil {
         diagnosis = try Diagnosis(
           of: self, model: model, declared: declared, source: source, inputs: inputs, recording: recording,
           options: options)
@@ -194,6 +206,7 @@ public struct Verification: Sendable {
         subject: .passes, problem: "the model has gone through a pass that cannot be repeated: \($0)")
     }
     differences += model.differences(from: declared.model)
+    differences += model.arithmeticDifference(from: declared.model)
     lacksHead = source.network.hasTop && !model.network.hasTop
     guard !differences.contains(where: { $0.subject == .network }) else { return }
     for expected in declared.tensors {

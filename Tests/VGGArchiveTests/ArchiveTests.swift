@@ -179,9 +179,9 @@ struct ArchiveTests {
   func writing() throws {
     let floats: [Float] = (0..<70_000).map { Float($0) / 7 }
     let members = [
-      ArchiveMember(name: "a/é.bin", header: [1, 2, 3], values: MemoryValues(floats)),
-      ArchiveMember(name: "empty", header: [], values: MemoryValues([])),
-      ArchiveMember(name: "text", header: Array("text".utf8), values: MemoryValues([])),
+      ArchiveMember(name: "a/é.bin", header: [1, 2, 3], content: .values(MemoryValues(floats))),
+      ArchiveMember(name: "empty", header: [], content: .values(MemoryValues([]))),
+      ArchiveMember(name: "text", header: Array("text".utf8), content: .values(MemoryValues([]))),
     ]
     try withTemporaryFolder { folder in
       var total = 0
@@ -218,7 +218,7 @@ struct ArchiveTests {
     try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) {
         try ArchiveWriter.write(
-          [ArchiveMember(name: "a", header: [1], values: BrokenValues())], to: "\(folder)/a.zip",
+          [ArchiveMember(name: "a", header: [1], content: .values(BrokenValues()))], to: "\(folder)/a.zip",
           overwrite: true)
       }
       #expect(error?.code == "test")

@@ -59,17 +59,19 @@ import VGGTensors
   }
 
   @Test func layersThatAPrecisionHarmsAreFound() throws {
-    #expect(try CompressTests.model().layersHarmed(by: .int8, below: 30).isEmpty)
+    #expect(try CompressTests.model().layersHarmed(by: QuantizationSettings(.int8), below: 30).isEmpty)
     let all = CompressTests.layerNames
-    #expect(try CompressTests.model().layersHarmed(by: .int8, below: 200) == all)
-    #expect(try CompressTests.model().layersHarmed(by: .fp32, below: 200).isEmpty)
+    #expect(try CompressTests.model().layersHarmed(by: QuantizationSettings(.int8), below: 200) == all)
+    #expect(try CompressTests.model().layersHarmed(by: QuantizationSettings(.fp32), below: 200).isEmpty)
     // fc7's millions do not fit fp16 at all.
-    #expect(try Self.modelWithOutliers().layersHarmed(by: .fp16, below: 30) == ["fc7"])
+    #expect(try Self.modelWithOutliers().layersHarmed(by: QuantizationSettings(.fp16), below: 30) == ["fc7"])
     let distortion = try TensorDistortion(
       from: #require(Self.modelWithOutliers().tensor("conv1_1/weight")),
       to: #require(Self.modelWithOutliers().applying(.quantize(to: .int8)).tensor("conv1_1/weight")))
     let least = distortion.signalToNoise + 0.1
-    #expect(try Self.modelWithOutliers().layersHarmed(by: .int8, below: least).first == "conv1_1")
+    #expect(
+      try Self.modelWithOutliers().layersHarmed(by: QuantizationSettings(.int8), below: least).first
+        == "conv1_1")
   }
 
   @Test func harmedLayersAreSparedByThePassThatWouldHarmThem() throws {

@@ -11,6 +11,8 @@ import VGGTensors
   @Test(arguments: [
     Pass.quantize(to: .fp32), .quantize(to: .fp16, keeping: ["conv1_1", "fc8"]), .quantize(to: .bf16),
     .quantize(to: .int8, keeping: ["fc6"]), .prune(fraction: 0.25), .dropDense,
+    .quantize(.init(.int8, scaleRule: .percentile(99.9), int8Scales: .tensor)),
+    .quantize(.init(.int4, keeping: ["fc8"], groupLength: .of128, hasZeroPoints: true)),
   ])
   func aPassDeclaresWhatWasAskedFor(_ pass: Pass) throws {
     var model = try CompressTests.model()
@@ -26,10 +28,29 @@ import VGGTensors
     #expect(model.provenance.passes == [.quantize(to: .int8, keeping: ["conv1_1", "fc8"])])
   }
 
+  @Test func whatCountsForNothingIsNotDeclared() throws {
+    let model = try CompressTests.model()
+    for (given, declared) in [
+      (
+        QuantizationSettings(.bf16, scaleRule: .percentile(-3), groupLength: .of32, hasZeroPoints: true),
+        QuantizationSettings(.bf16)
+      ),
+      (
+        QuantizationSettings(.int8, scaleRule: .largestMagnitude, includesConvolutions: true),
+        QuantizationSettings(.int8, scaleRule: .largestMagnitude)
+      ),
+    ] {
+      #expect(try model.applying(.quantize(given)).provenance.passes == [.quantize(declared)])
+    }
+  }
+
   @Test(arguments: [
     (Pass.unknown("improve"), "pass.unknown", "improve"),
     (.quantize(to: .int8, keeping: ["fc9"]), "quantize.layer", "fc9"),
     (.quantize(to: .int8, keeping: ["pool1"]), "quantize.layer", "pool1"),
+    (.quantize(.init(.int4, scaleRule: .percentile(0))), "quantize.percentile", "0.0"),
+    (.quantize(.init(.int8, scaleRule: .percentile(101))), "quantize.percentile", "101.0"),
+    (.quantize(.init(.int8, scaleRule: .percentile(.nan))), "quantize.percentile", "nan"),
     (.prune(fraction: 1.5), "prune.fraction", "1.5"), (.prune(fraction: -0.1), "prune.fraction", "-0.1"),
     (.prune(fraction: .nan), "prune.fraction", "nan"),
   ])

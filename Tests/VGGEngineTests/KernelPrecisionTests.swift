@@ -130,6 +130,38 @@ import Testing
     #expect(quantized == [0, 2, 2, 0, -2, -2, 126, 127, -126, -127, 127, 127])
   }
 
+  /// The sums of several calls are those of one plain loop, also where values are far beyond the range.
+  @Test(arguments: availableISAs, [1, 3, 17, 64, 65, 150])
+  func errorsOfScalesAreCounted(isa: VGKISA, columnCount: Int) {
+    var random = SeededGenerator(seed: UInt64(columnCount))
+    let (rowCount, candidateCount) = (21, 3)
+    let values = (0..<rowCount * columnCount).map { _ in Float.random(in: -1...1, using: &random) }
+    let least = (0..<columnCount).map { $0 % 2 == 0 ? Float(-127) : -8 }
+    let most = least.map { $0 == -127 ? 127 : 7 as Float }
+    let reciprocals = (0..<candidateCount * columnCount).map { index in
+      most[index % columnCount] * [1, 1.3, 3.4][index / columnCount]
+    }
+    var errors = [UInt64](repeating: 7, count: candidateCount * columnCount)
+    values.withUnsafeBufferPointer { buffer in
+      guard let start = buffer.baseAddress else { return }
+      for rows in [0..<4, 4..<20, 20..<20, 20..<21] {
+        vgk_code_errors_f32(
+          isa, start + rows.lowerBound * columnCount, rows.count, columnCount, least, most, reciprocals,
+          candidateCount, &errors)
+      }
+    }
+    for index in errors.indices {
+      let column = index % columnCount
+      let expected = (0..<rowCount).reduce(7 as UInt64) { sum, row in
+        let steps = values[row * columnCount + column] * reciprocals[index]
+        let code = min(max(steps.rounded(.toNearestOrEven), least[column]), most[column])
+        let error = ((steps - code) * 64).rounded(.toNearestOrEven)
+        return sum + UInt64(Double(error) * Double(error))
+      }
+      #expect(errors[index] == expected, "candidate \(index / columnCount), column \(column)")
+    }
+  }
+
   @Test func theBestInstructionSetIsAvailable() {
     #expect(vgk_isa_is_available(vgk_best_isa()))
     #expect(availableISAs.contains(.portable))

@@ -36,8 +36,8 @@ struct ExportTests {
   func npz() throws {
     let model = try model()
     try withTemporaryFolder { folder in
-      try NumPyArchive.write(model, to: "\(folder)/a.npz", overwrite: false)
-      try NumPyArchive.write(model, to: "\(folder)/b.npz", overwrite: false)
+      try NumPyArchive.write(model, to: "\(folder)/a.npz", overwrite: false, dequantizes: true)
+      try NumPyArchive.write(model, to: "\(folder)/b.npz", overwrite: false, dequantizes: true)
       #expect(try bytes(of: "\(folder)/a.npz") == bytes(of: "\(folder)/b.npz"))
       let archive = try NumPyArchive(try MappedFile(path: "\(folder)/a.npz"))
       #expect(archive.names == model.tensors.map(\.name))
@@ -86,8 +86,8 @@ struct ExportTests {
   func safetensors() throws {
     let model = try model()
     try withTemporaryFolder { folder in
-      try SafetensorsFile.write(model, to: "\(folder)/a.safetensors", overwrite: false)
-      try SafetensorsFile.write(model, to: "\(folder)/b.safetensors", overwrite: false)
+      try SafetensorsFile.write(model, to: "\(folder)/a.safetensors", overwrite: false, dequantizes: true)
+      try SafetensorsFile.write(model, to: "\(folder)/b.safetensors", overwrite: false, dequantizes: true)
       #expect(try bytes(of: "\(folder)/a.safetensors") == bytes(of: "\(folder)/b.safetensors"))
       let printed = try python(
         """
@@ -122,6 +122,49 @@ struct ExportTests {
         let array = try NumericArray(npy: MappedFile(path: path).bytes, file: path)
         #expect(array.shape == tensor.shape)
         #expect(try array.values() == tensor.values.array(), "\(tensor.name)")
+      }
+    }
+  }
+
+  @Test("Codes, scales and zero points are arrays of their own")
+  func codes() throws {
+    // [7, 3] in groups of 5 inputs, and a tensor with one scale.
+    let grouped = Quantization(
+      .int4, by: .inputGroups(length: 5), scales: [1, 2, 3, 4, 5, 6], zeroPoints: [0, -8, 7, 1, 2, 3])
+    let tensors = [
+      Tensor(
+        name: "a", role: .weight, shape: [7, 3],
+        content: .codes(MemoryCodes((0..<21).map { Int8($0 % 16 - 8) }), grouped)),
+      Tensor(
+        name: "b", role: .weight, shape: [3],
+        content: .codes(MemoryCodes([-128, 0, 127]), Quantization(by: .tensor, scales: [0.5])),
+        storage: .sparse),
+    ]
+    try withTemporaryFolder { folder in
+      let arrays = tensors.flatMap { NamedArray.arrays(of: $0, dequantized: false) }
+      try NumPyArchive.write(arrays, to: "\(folder)/a.npz", overwrite: false)
+      let printed = try python(
+        """
+        import numpy as np
+        z = np.load('a.npz')
+        for n in z.files: print(n, z[n].dtype, list(z[n].shape), z[n].ravel().tolist())
+        """, in: folder)
+      #expect(
+        printed == """
+          a int8 [7, 3] \((0..<21).map { $0 % 16 - 8 })
+          a.scales float32 [2, 3] [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+          a.zero_points int8 [2, 3] [0, -8, 7, 1, 2, 3]
+          a.group_size int64 [] [5]
+          b int8 [3] [-128, 0, 127]
+          b.scales float32 [1] [0.5]
+
+          """)
+      let values = tensors.flatMap { NamedArray.arrays(of: $0, dequantized: true) }
+      try NumPyArchive.write(values, to: "\(folder)/v.npz", overwrite: false)
+      let archive = try NumPyArchive(MappedFile(path: "\(folder)/v.npz"))
+      #expect(archive.names == ["a", "b"])
+      for tensor in tensors {
+        #expect(try archive.array(tensor.name)?.values() == tensor.values.array())
       }
     }
   }

@@ -25,12 +25,14 @@ enum TestModels {
     return provenance
   }()
 
-  /// A pass of each kind.
-  static let passes: [Pass] =
-    Precision.allCases.map { .quantize(to: $0, keeping: []) } + [
-      .quantize(to: .int8, keeping: ["conv1_1", "fc8"]), .prune(fraction: 0.9), .dropDense,
-      .unknown("prune 0.5"),
-    ]
+  /// A pass of each kind that version 1.3 of the format knows.
+  static let passes: [Pass] = [
+    .quantize(to: .fp32), .quantize(to: .fp16), .quantize(to: .bf16),
+    .quantize(QuantizationSettings(.int8, scaleRule: .largestMagnitude)),
+    .quantize(
+      QuantizationSettings(.int8, keeping: ["conv1_1", "fc8"], scaleRule: .largestMagnitude)),
+    .prune(fraction: 0.9), .dropDense, .unknown("prune 0.5"),
+  ]
 
   /// A network of a few thousand weights.
   static func network(_ architecture: Architecture = .d) throws -> Network {

@@ -19,6 +19,18 @@ import VGGTensors
     [.quantize(to: .bf16, keeping: []), .prune(fraction: 0.1), .quantize(to: .int8, keeping: [])],
     [.quantize(to: .int8, keeping: []), .quantize(to: .fp32, keeping: [])],
     [.quantize(to: .int8, keeping: []), .dropDense],
+    [.quantize(.init(.int8, scaleRule: .largestMagnitude))],
+    [.quantize(.init(.int8, scaleRule: .percentile(70)))],
+    [.quantize(.init(.int8, int8Scales: .tensor))],
+    [.prune(fraction: 0.6), .quantize(.init(.int8, scaleRule: .percentile(90), int8Scales: .tensor))],
+    [.quantize(.init(.int4, keeping: ["fc7"]))],
+    [.quantize(.init(.int4, scaleRule: .percentile(95), groupLength: .of32, hasZeroPoints: true))],
+    [.quantize(.init(.int4, groupLength: .of128, hasZeroPoints: true, includesConvolutions: true))],
+    [.prune(fraction: 0.5), .quantize(.init(.int4, groupLength: .of32, includesConvolutions: true))],
+    [.quantize(.init(.int4, groupLength: .of32, hasZeroPoints: true)), .prune(fraction: 0.4)],
+    [
+      .quantize(to: .int8), .quantize(.init(.int4, scaleRule: .largestMagnitude, includesConvolutions: true)),
+    ],
   ])
   func repeatedPassesGiveTheSameBits(_ passes: [Pass]) throws {
     for seed in 1...3 as ClosedRange<UInt64> {
@@ -52,6 +64,18 @@ import VGGTensors
       [.prune(fraction: 0.5), .quantize(to: .int8, keeping: [])]
     ),
     ([.dropDense], []), ([.unknown("improve")], []),
+    ([.quantize(to: .int8)], [.quantize(.init(.int8, scaleRule: .percentile(97)))]),
+    ([.quantize(to: .int8)], [.quantize(.init(.int8, int8Scales: .tensor))]),
+    (
+      [.quantize(.init(.int8, scaleRule: .percentile(90)))],
+      [.quantize(.init(.int8, scaleRule: .percentile(80)))]
+    ),
+    ([.quantize(to: .int4)], [.quantize(.init(.int4, groupLength: .of32))]),
+    ([.quantize(to: .int4)], [.quantize(.init(.int4, hasZeroPoints: true))]),
+    ([.quantize(.init(.int4, hasZeroPoints: true))], [.quantize(to: .int4)]),
+    ([.quantize(to: .int4)], [.quantize(.init(.int4, scaleRule: .largestMagnitude))]),
+    ([.quantize(to: .int4)], [.quantize(to: .int8)]),
+    ([.quantize(to: .int4)], [.quantize(.init(.int4, includesConvolutions: true))]),
   ])
   func falseClaimsAreFound(_ declared: [Pass], _ applied: [Pass]) throws {
     let sample = try Sample(seed: 5)
@@ -76,6 +100,30 @@ import VGGTensors
       #expect(verification.verdict == .different && verification.culprit == "fc7", "\(change)")
       #expect(
         verification.faults.contains { $0.hasPrefix("fc7/weight: ") && $0.contains("scales do not follow") },
+        "\(change): \(verification.faults)")
+    }
+  }
+
+  /// One unit in the last place of one scale, one step of one zero point, one code: nothing of it is let through.
+  @Test func scalesAndZeroPointsOfGroupsFollowFromTheSource() throws {
+    let sample = try Sample(seed: 6)
+    let model = try sample.native().applying(
+      .quantize(.init(.int4, groupLength: .of32, hasZeroPoints: true, includesConvolutions: true)))
+    for (name, change, words) in [
+      ("fc7", LayerChange.scaledGroup(7, by: Float(1).nextUp), "1 of 11 scales do not follow"),
+      ("conv3_2", .scaledGroup(11, by: Float(1).nextUp), "1 of 12 scales do not follow"),
+      ("fc7", .shiftedZeroPoint(3), "1 of 11 zero points do not follow"),
+      ("conv5_1", .shiftedZeroPoint(0), "zero points do not follow"),
+      ("fc6", .missingZeroPoints, "has 0 zero points, but the passes make it 12"),
+      ("conv4_2", .transposedGroups, "scales do not follow"),
+      ("fc8", .exchangedNibbles, "values"), ("conv2_1", .flippedBit(.weight, index: 5, bit: 0), "1 of 180"),
+    ] as [(String, LayerChange, String)] {
+      let layer = try #require(sample.network.layers.first { $0.name == name })
+      let wrong = try #require(try change.applied(to: layer, of: model))
+      let verification = try sample.verify(wrong)
+      #expect(verification.verdict == .different && verification.culprit == name, "\(change)")
+      #expect(
+        verification.faults.contains { $0.hasPrefix("\(name)/weight: ") && $0.contains(words) },
         "\(change): \(verification.faults)")
     }
   }
@@ -189,7 +237,7 @@ import VGGTensors
     let sample = try Sample(architecture, seed: 9)
     let source = try sample.source()
     let ruined = try RuinedModel.all(of: source)
-    #expect(ruined.count >= 13)
+    #expect(ruined.count >= 18)
     for model in ruined {
       let trial = try RuinTrial(model, source: source, inputs: [sample.inputs()])
       #expect(trial.wasRefused, "\(model.name): \(trial.verdict)")

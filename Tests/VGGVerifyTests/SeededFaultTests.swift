@@ -9,21 +9,30 @@ import VGGTensors
 /// Mistakes planted on purpose: every one is found, in every precision that can hold it, and its layer is named.
 @Suite struct SeededFaultTests {
   private func trials(
-    _ architecture: Architecture, _ precision: Precision, seed: UInt64
+    _ architecture: Architecture, _ settings: QuantizationSettings, seed: UInt64
   ) throws -> [FaultTrial] {
     // With 72 pixels a pooling has a row to round.
     let sample = try Sample(architecture, seed: seed, side: 72)
     let (model, inputs) = (
-      try sample.native().applying(.quantize(to: precision)), [try sample.inputs().prefix(1)]
+      try sample.native().applying(.quantize(settings)), [try sample.inputs().prefix(1)]
     )
     return try SeededFault.all(for: sample.network, seed: seed).compactMap { fault in
       try FaultTrial(fault, in: model, source: sample.source(), inputs: inputs)
     }
   }
 
-  @Test(arguments: zip([Architecture.c, .aLRN, .d, .a], [Precision.fp32, .int8, .int8, .bf16]))
-  func allAreFoundAndTheirLayersNamed(_ architecture: Architecture, _ precision: Precision) throws {
-    let trials = try trials(architecture, precision, seed: 3)
+  @Test(
+    arguments: zip(
+      [Architecture.c, .aLRN, .d, .a, .a, .b, .e],
+      [
+        QuantizationSettings(.fp32), .init(.int8), .init(.int8, scaleRule: .largestMagnitude), .init(.bf16),
+        .init(.int8, scaleRule: .percentile(99), int8Scales: .tensor), .init(.int4, groupLength: .of32),
+        .init(.int4, groupLength: .of32, hasZeroPoints: true, includesConvolutions: true),
+      ]))
+  func allAreFoundAndTheirLayersNamed(
+    _ architecture: Architecture, _ settings: QuantizationSettings
+  ) throws {
+    let trials = try trials(architecture, settings, seed: 3)
     for trial in trials {
       let fault = trial.fault
       #expect(trial.wasCaught, "\(fault)")
@@ -38,7 +47,13 @@ import VGGTensors
     var kinds = Set(SeededFault.Kind.allCases)
     if architecture != .aLRN { kinds.subtract([.normalizationK, .normalizationAlpha]) }
     // Floats have no scales of their own, and random ones no zeros.
-    if precision != .int8 { kinds.subtract([.exchangedScales, .wrongPruning]) }
+    let hasCodes = settings.precision == .int8 || settings.precision == .int4
+    if !hasCodes { kinds.subtract([.exchangedScales, .wrongPruning]) }
+    if settings.int8Scales == .tensor { kinds.remove(.exchangedScales) }
+    if settings.precision != .int4 {
+      kinds.subtract([.wrongGroupScale, .groupOrder, .exchangedNibbles])
+    }
+    if !settings.hasZeroPoints { kinds.subtract([.wrongZeroPoint, .missingZeroPoints]) }
     // No two layers of these have one shape, with widths that all differ.
     if architecture != .d { kinds.remove(.exchangedLayers) }
     #expect(Set(trials.map(\.fault.kind)) == kinds)

@@ -7,7 +7,7 @@
  *   vgk_integer.h    layers of integers: int8 by int8 to int32; vgk_reference_integer.h is their yardstick
  *   vgk_probe.h      what a core can do at best, for benchmarks
  *   vgk_layout.h     matrices turned, as sources with another order of axes need it
- *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; non-finite counts
+ *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; errors of scales; non-finite counts
  *
  * Conventions, but for integers. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out]; everything is
  * row-major and packed. Sizes are element counts. A range is `start ..< end` and may be empty. Callers guarantee

@@ -64,6 +64,24 @@ void vgk_quantize_columns_s8(
 void vgk_dequantize_columns_s8(
   VGKISA isa, const int8_t *quantized, size_t rowCount, size_t columnCount, const float *scales, float *values);
 
+/**
+ * Adds to errors[candidate][column] what a candidate for a column's scale would lose: the sum of t * t over its values,
+ * where t counts, to the nearest (ties to even), the 64ths of a step between a value and its code.
+ *
+ * In float32: steps = value * reciprocal, code = steps rounded to nearest (ties to even) within least ... most,
+ * t = (steps - code) * 64 rounded. The sums are exact.
+ *
+ * @param values      shape [rowCount, columnCount], finite
+ * @param least       shape [columnCount], the least code less the zero point
+ * @param most        shape [columnCount], the largest code less the zero point
+ * @param reciprocals shape [candidateCount, columnCount]: one over the scale; no value may be
+ *                    beyond three and a half times the range
+ * @param errors      shape [candidateCount, columnCount]; start with zeros, then call for one tile of rows after the other
+ */
+void vgk_code_errors_f32(
+  VGKISA isa, const float *values, size_t rowCount, size_t columnCount, const float *least, const float *most,
+  const float *reciprocals, size_t candidateCount, uint64_t *errors);
+
 /** What values differ by from those that they were made of. */
 typedef struct {
   double largestError, errorEnergy, signalEnergy;

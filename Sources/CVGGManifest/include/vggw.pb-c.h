@@ -31,6 +31,7 @@ typedef struct Vggw__Preprocessing Vggw__Preprocessing;
 typedef struct Vggw__Provenance Vggw__Provenance;
 typedef struct Vggw__Pass Vggw__Pass;
 typedef struct Vggw__Quantize Vggw__Quantize;
+typedef struct Vggw__QuantizeActivations Vggw__QuantizeActivations;
 typedef struct Vggw__Prune Vggw__Prune;
 typedef struct Vggw__DropDense Vggw__DropDense;
 typedef struct Vggw__SourceFile Vggw__SourceFile;
@@ -175,6 +176,48 @@ typedef enum _Vggw__ChannelOrder {
   VGGW__CHANNEL_ORDER__CHANNEL_ORDER_GRAY = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__CHANNEL_ORDER)
 } Vggw__ChannelOrder;
+/*
+ * How the scale of codes follows from the values that share it: section 5.1 of FORMAT.md. Unlike other enumerations this one
+ * uses 0, for what there was before 1.5.
+ */
+typedef enum _Vggw__ScaleRule {
+  /*
+   * The largest magnitude over the largest code.
+   */
+  VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE = 0,
+  /*
+   * Of a fixed set of scales up to that one, the one with the least squared error.
+   */
+  VGGW__SCALE_RULE__SCALE_RULE_LEAST_SQUARED_ERROR = 1,
+  /*
+   * A percentile of the magnitudes other than zero over the largest code.
+   */
+  VGGW__SCALE_RULE__SCALE_RULE_PERCENTILE = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__SCALE_RULE)
+} Vggw__ScaleRule;
+/*
+ * How the range of a map follows from what calibration found.
+ */
+typedef enum _Vggw__RangeRule {
+  VGGW__RANGE_RULE__RANGE_RULE_UNSPECIFIED = 0,
+  /*
+   * From the smallest value to the largest one.
+   */
+  VGGW__RANGE_RULE__RANGE_RULE_MIN_MAX = 1,
+  /*
+   * All but a part of the values.
+   */
+  VGGW__RANGE_RULE__RANGE_RULE_PERCENTILE = 2,
+  /*
+   * The range whose codes are nearest to the values.
+   */
+  VGGW__RANGE_RULE__RANGE_RULE_LEAST_SQUARED_ERROR = 3,
+  /*
+   * The range that keeps most of the distribution, by the Kullback-Leibler divergence.
+   */
+  VGGW__RANGE_RULE__RANGE_RULE_ENTROPY = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__RANGE_RULE)
+} Vggw__RangeRule;
 
 /* --- messages --- */
 
@@ -537,7 +580,8 @@ typedef enum {
   VGGW__PASS__KIND_QUANTIZE = 1,
   VGGW__PASS__KIND_PRUNE = 2,
   VGGW__PASS__KIND_DROP_DENSE = 3,
-  VGGW__PASS__KIND_TEXT = 4
+  VGGW__PASS__KIND_TEXT = 4,
+  VGGW__PASS__KIND_QUANTIZE_ACTIVATIONS = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__PASS__KIND__CASE)
 } Vggw__Pass__KindCase;
 
@@ -556,6 +600,10 @@ struct  Vggw__Pass
      * One that the writer only knew by a text of an older version.
      */
     char *text;
+    /*
+     * Since 1.5.
+     */
+    Vggw__QuantizeActivations *quantize_activations;
   };
 };
 #define VGGW__PASS__INIT \
@@ -564,22 +612,67 @@ struct  Vggw__Pass
 
 
 /*
- * Weights rounded to nearest, ties to even. int8: multiples of a scale for each output channel, which is its largest
- * magnitude over 127, or 1 where that is below the smallest normal float32.
+ * Weights rounded to nearest, ties to even: real numbers to those of a type, others to codes, that is to multiples of a scale.
  */
 struct  Vggw__Quantize
 {
   ProtobufCMessage base;
+  /*
+   * INT4: codes of four bits in groups along the input for dense layers, int8 for convolutions.
+   */
   Vggw__ElementType element_type;
   /*
    * The names of the layers whose weights stay as they are.
    */
   size_t n_kept_layers;
   char **kept_layers;
+  /*
+   * Since 1.5, for INT8 and INT4 only.
+   */
+  Vggw__ScaleRule scale_rule;
+  /*
+   * For SCALE_RULE_PERCENTILE only: above 0, up to 100.
+   */
+  double percentile;
+  /*
+   * Which codes of int8 share a scale: OUTPUT_CHANNEL or TENSOR.
+   */
+  Vggw__Grouping int8_grouping;
+  /*
+   * For INT4 only: 32, 64 or 128.
+   */
+  uint64_t group_length;
+  /*
+   * For INT4 only: whether groups have zero points.
+   */
+  protobuf_c_boolean has_zero_points;
+  /*
+   * For INT4 only: whether convolutions are int4 too.
+   */
+  protobuf_c_boolean includes_convolutions;
 };
 #define VGGW__QUANTIZE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__quantize__descriptor) \
-    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL }
+    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE, 0, VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL, 0, 0, 0 }
+
+
+/*
+ * A model of int8 weights made to compute in integers: biases are the nearest multiples of their units, ties to even. The scales
+ * of the maps come from pictures that the file does not hold, so who repeats the pass takes them from the manifest.
+ */
+struct  Vggw__QuantizeActivations
+{
+  ProtobufCMessage base;
+  Vggw__Requantization requantization;
+  Vggw__RangeRule range_rule;
+  /*
+   * For RANGE_RULE_PERCENTILE only: 50 to 100.
+   */
+  double percentile;
+};
+#define VGGW__QUANTIZE_ACTIVATIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__quantize_activations__descriptor) \
+    , VGGW__REQUANTIZATION__REQUANTIZATION_UNSPECIFIED, VGGW__RANGE_RULE__RANGE_RULE_UNSPECIFIED, 0 }
 
 
 /*
@@ -974,6 +1067,25 @@ Vggw__Quantize *
 void   vggw__quantize__free_unpacked
                      (Vggw__Quantize *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__QuantizeActivations methods */
+void   vggw__quantize_activations__init
+                     (Vggw__QuantizeActivations         *message);
+size_t vggw__quantize_activations__get_packed_size
+                     (const Vggw__QuantizeActivations   *message);
+size_t vggw__quantize_activations__pack
+                     (const Vggw__QuantizeActivations   *message,
+                      uint8_t             *out);
+size_t vggw__quantize_activations__pack_to_buffer
+                     (const Vggw__QuantizeActivations   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__QuantizeActivations *
+       vggw__quantize_activations__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__quantize_activations__free_unpacked
+                     (Vggw__QuantizeActivations *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__Prune methods */
 void   vggw__prune__init
                      (Vggw__Prune         *message);
@@ -1138,6 +1250,9 @@ typedef void (*Vggw__Pass_Closure)
 typedef void (*Vggw__Quantize_Closure)
                  (const Vggw__Quantize *message,
                   void *closure_data);
+typedef void (*Vggw__QuantizeActivations_Closure)
+                 (const Vggw__QuantizeActivations *message,
+                  void *closure_data);
 typedef void (*Vggw__Prune_Closure)
                  (const Vggw__Prune *message,
                   void *closure_data);
@@ -1174,6 +1289,8 @@ extern const ProtobufCEnumDescriptor    vggw__encoding__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__grouping__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__requantization__descriptor;
 extern const ProtobufCEnumDescriptor    vggw__channel_order__descriptor;
+extern const ProtobufCEnumDescriptor    vggw__scale_rule__descriptor;
+extern const ProtobufCEnumDescriptor    vggw__range_rule__descriptor;
 extern const ProtobufCMessageDescriptor vggw__manifest__descriptor;
 extern const ProtobufCMessageDescriptor vggw__network__descriptor;
 extern const ProtobufCMessageDescriptor vggw__layer__descriptor;
@@ -1190,6 +1307,7 @@ extern const ProtobufCMessageDescriptor vggw__preprocessing__descriptor;
 extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;
 extern const ProtobufCMessageDescriptor vggw__pass__descriptor;
 extern const ProtobufCMessageDescriptor vggw__quantize__descriptor;
+extern const ProtobufCMessageDescriptor vggw__quantize_activations__descriptor;
 extern const ProtobufCMessageDescriptor vggw__prune__descriptor;
 extern const ProtobufCMessageDescriptor vggw__drop_dense__descriptor;
 extern const ProtobufCMessageDescriptor vggw__source_file__descriptor;

@@ -4,6 +4,8 @@ internal import VGGModel
 
 private let formatOption = Option<ExportFormat>(
   choice: "to", valueName: "FORMAT", help: "The format to write")
+private let dequantizeSwitch = Switch(
+  "dequantize", help: "Write the values that codes stand for, as float32")
 private let outputOption = Option("output", short: "o", valueName: "OUT", help: "Write to this file")
 
 /// Writes a model's tensors in a format of other tools.
@@ -12,19 +14,27 @@ let exportCommand = Command(
   discussion: """
     Tensors keep their canonical names and layouts: [row, column, input, output] for convolutions, and [input, output] for dense \
     layers, with the inputs of fc6 in the order row, column, channel.
+
+    Weights in int8 and int4 keep their codes, a signed byte each, under the tensor's name; NAME.scales, NAME.zero_points (if there \
+    are any) and NAME.group_size (for groups along the input) say what they stand for: (code - zero point) * scale. Scales are \
+    one for the tensor, one for each output, or a row of them for each group.
     """,
   examples: [
     .init("export vgg16.vggw --to safetensors -o vgg16.safetensors", "For Python, Rust and JavaScript"),
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
+    .init("export int8.vggw --to npz --dequantize -o int8.npz", "What the codes stand for"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source file")],
-  options: [formatOption, outputOption, ModelOptions.force, EngineArguments.threads] + ModelOptions.using
+  options: [formatOption, dequantizeSwitch, outputOption, ModelOptions.force, EngineArguments.threads]
+    + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
   let model = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console).model
   let size = try model.export(
-    to: format, at: output, overwrites: arguments[ModelOptions.force], progress: console)
+    to: format, at: output, overwrites: arguments[ModelOptions.force],
+    dequantizes: arguments[dequantizeSwitch],
+    progress: console)
   console.print("\(output): \(Format.bytes(size)), \(model.tensors.count) tensors")
   return .success
 }

@@ -29,11 +29,10 @@ let importCommand = Command(
   ],
   positionals: [sourceArgument],
   options: [
-    ModelOptions.output, ModelOptions.precision, ModelOptions.kept, ModelOptions.pruneDense,
-    ModelOptions.dropDense, ModelOptions.labels,
+    ModelOptions.output, ModelOptions.pruneDense, ModelOptions.dropDense, ModelOptions.labels,
     ModelOptions.foldChannelOrder, ModelOptions.foldPreprocessing, ModelOptions.force,
     JudgementArguments.everyLayer, EngineArguments.threads,
-  ] + JudgementArguments.writing + ModelOptions.reading
+  ] + QuantizationOptions.all + JudgementArguments.writing + ModelOptions.reading
 ) { arguments, console in
   let path = arguments.positionals[0]
   let output = arguments[ModelOptions.output] ?? Conversion.standardOutput(for: path)
@@ -42,7 +41,7 @@ let importCommand = Command(
   try opened.requireSource()
   if let labels = arguments[ModelOptions.labels] { opened = try opened.labelled(by: labels) }
   let conversion = try opened.convert(
-    to: output, applying: ModelOptions.passes(arguments), by: arguments, console)
+    to: output, applying: try ModelOptions.passes(arguments), by: arguments, console)
   let (source, written) = (opened.model, conversion.file)
   conversion.compression?.warn(console)
   if console.isJSON {

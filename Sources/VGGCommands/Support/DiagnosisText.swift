@@ -46,8 +46,9 @@ struct DiagnosisText {
     case .rounding(let rounding): "the pooling must round \(rounding == .floor ? "down" : "up")"
     case .normalization(let constants):
       "the constants must be \(constantsText(constants)) (size, alpha, beta, k in Caffe's terms)"
-    case .flippedBit, .zeroedRow, .truncated, .scaled, .exchangedScales, .saturated, .zeroedWeight,
-      .exchangedZero, .exchangedRows:
+    case .flippedBit, .zeroedRow, .truncated, .scaled, .exchangedScales, .scaledGroup, .transposedGroups,
+      .shiftedZeroPoint, .missingZeroPoints, .exchangedNibbles, .saturated, .zeroedWeight, .exchangedZero,
+      .exchangedRows:
       "values are damaged"
     }
   }

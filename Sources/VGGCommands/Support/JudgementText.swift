@@ -18,7 +18,10 @@ extension Judgement {
       clauses.append("what was folded into \(computed) was computed again and is the same")
     }
     if !verification.layers.isEmpty {
-      clauses.append("\(verification.layers.count) layers within their bounds")
+      clauses.append(
+        verification.computesInIntegers
+          ? "\(verification.layers.count) layers give the codes of the plain reference, one by one"
+          : "\(verification.layers.count) layers within their bounds")
     }
     if !verification.isUnchanged || verification.isFoldedInexactly {
       clauses += [verification.distanceText, verification.decisionText].compactMap(\.self)

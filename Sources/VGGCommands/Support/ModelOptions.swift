@@ -30,12 +30,6 @@ enum ModelOptions {
     help: "Drop this part of each dense layer's weights, the smallest ones",
     range: 0...1)
   static let dropDense = Switch("drop-fc", help: "Leave out the dense layers: the model gives features")
-  static let precision = Option<Precision>(
-    choice: "to", valueName: "PRECISION", help: "Store the weights like this")
-  static let kept = Option<KeptLayers>(
-    "keep", valueName: "auto|LAYER,...",
-    help: "Leave these layers as they are; auto: those that would be less than 30 dB above their error",
-    allowed: "auto, or names of layers such as conv1_1,fc8", parse: kept(_:))
   static let allowNonFinite = Switch("allow-nonfinite", help: "Accept NaN and infinity among the weights")
   static let normalization = Option<LocalResponseNormalization>(
     "lrn", valueName: "SIZE,ALPHA,BETA,K",
@@ -117,20 +111,14 @@ enum ModelOptions {
   }
 
   /// The passes that `--drop-fc`, `--prune-fc` and `--to` of `import` ask for.
-  static func passes(_ arguments: Arguments) -> [Pass] {
+  static func passes(_ arguments: Arguments) throws(UsageError) -> [Pass] {
     var passes: [Pass] = []
     if arguments[dropDense] { passes.append(.dropDense) }
     if let fraction = arguments[pruneDense] { passes.append(.prune(fraction: fraction)) }
-    if let precision = arguments[precision], precision != .fp32 {
-      passes.append(quantization(to: precision, arguments))
+    if let settings = try QuantizationOptions.settings(arguments), settings.precision != .fp32 {
+      passes.append(.quantize(settings))
     }
     return passes
-  }
-
-  /// A change of precision, but for the layers that `--keep` names; those that `--keep auto` finds are still to be added.
-  static func quantization(to precision: Precision, _ arguments: Arguments) -> Pass {
-    guard case .named(let names) = arguments[kept] else { return .quantize(to: precision) }
-    return .quantize(to: precision, keeping: names)
   }
 
   /// A channel order that a network can be made to take.
@@ -194,13 +182,6 @@ enum ModelOptions {
       Preprocessing.ChannelOrder(rawValue: $0.rawValue)
     }
     return options
-  }
-
-  /// `auto`, or names of layers.
-  private static func kept(_ text: String) -> KeptLayers? {
-    let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard !names.contains("") else { return nil }
-    return names == ["auto"] ? .auto : .named(names)
   }
 
   /// `0.017`, or a number each for blue, green and red.

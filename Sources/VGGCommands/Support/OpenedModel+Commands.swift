@@ -20,15 +20,17 @@ extension OpenedModel {
   ///
   /// - Throws: A `UsageError` where the network has no layer that `--keep` names.
   func convert(
-    to output: String, applying passes: [Pass], by arguments: Arguments, _ console: Console
+    to output: String, applying passes: [Pass], calibratedWith pictures: PictureSet? = nil,
+    by arguments: Arguments, _ console: Console
   ) throws -> Conversion {
     do throws(UnknownLayer) { try requireLayers(keptBy: passes) } catch {
       throw UsageError(
         "--keep names '\(error.name)'; layers with weights: \(error.known.joined(separator: ", "))")
     }
-    let sparesHarmedLayers = if case .auto = arguments[ModelOptions.kept] { true } else { false }
+    let sparesHarmedLayers = if case .auto = arguments[QuantizationOptions.kept] { true } else { false }
     return try convert(
       to: output, applying: passes, sparingHarmedLayers: sparesHarmedLayers,
+      calibratedWith: pictures,
       judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
       overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
   }

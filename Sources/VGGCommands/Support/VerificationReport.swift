@@ -44,7 +44,18 @@ struct VerificationReport {
   }
 
   /// What a reader of the verdict should know.
-  var notes: [String] { verification.notes + assumptions }
+  var notes: [String] { verification.notes + assumptions + integerNotes }
+
+  /// What to know of a model whose maps hold what pictures like those of its calibration give.
+  private var integerNotes: [String] {
+    guard model.integerArithmetic != nil else { return [] }
+    let isGiven = inputs.names.count > VerificationInputs.names.count || !inputs.dataPaths.isEmpty
+    return [
+      isGiven
+        ? "a model of integers: its outputs were compared for the inputs that were given"
+        : "a model of integers: give pictures like those of its calibration with --inputs"
+    ]
+  }
 
   /// The diagnosis in words, nil without one.
   var diagnosis: DiagnosisText? { verification.diagnosis.map { DiagnosisText(self, $0) } }

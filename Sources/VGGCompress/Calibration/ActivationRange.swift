@@ -1,3 +1,5 @@
+public import VGGModel
+
 /// The values that a layer's integers are to tell apart; what lies outside becomes one of the ends.
 public struct ActivationRange: Equatable, Sendable {
   /// The lower end, at most 0.
@@ -39,7 +41,4 @@ extension ActivationQuantization {
     let zeroPoint = (isFromLow ? fromLow : fromHigh).rounded(.toNearestOrAwayFromZero)
     self.init(scale: Float(scale), zeroPoint: Int8(min(max(zeroPoint, -128), 127)))
   }
-
-  /// The probabilities behind a softmax or sigmoid, by the rule of TFLite and others: exactly 1/256, from 0 on.
-  public static let probabilities = ActivationQuantization(scale: 1 / 256, zeroPoint: -128)
 }

@@ -3,13 +3,14 @@ public import VGGModel
 internal import VGGTensors
 
 extension Model {
-  /// The layers that another precision would harm most, in their order: those whose weights would have less than some
+  /// The layers that a change of precision would harm most, in their order: those whose weights would have less than some
   /// ratio of signal to error, or a value out of range.
   ///
   /// - Parameter decibels: The least ratio that is good enough; 30 is an error of 3 % of the weights.
-  public func layersHarmed(by precision: Precision, below decibels: Double = 30) throws(FileError) -> [String]
-  {
-    let converted = try applying(.quantize(to: precision))
+  public func layersHarmed(
+    by settings: QuantizationSettings, below decibels: Double = 30
+  ) throws(FileError) -> [String] {
+    let converted = try applying(.quantize(settings))
     var harmed: [String] = []
     for layer in network.layers {
       guard let before = tensor(layer.weightName), let after = converted.tensor(layer.weightName) else {
@@ -28,12 +29,12 @@ extension Model {
   ) throws(FileError) -> [Pass] {
     var sparing: [Pass] = []
     for pass in passes {
-      guard case .quantize(let precision, let kept) = pass else {
+      guard case .quantize(var settings) = pass else {
         sparing.append(pass)
         continue
       }
-      let harmed = try applying(sparing, in: context).layersHarmed(by: precision)
-      sparing.append(.quantize(to: precision, keeping: kept + harmed))
+      settings.keptLayers += try applying(sparing, in: context).layersHarmed(by: settings)
+      sparing.append(.quantize(settings))
     }
     return sparing
   }

@@ -3,84 +3,86 @@ internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
 
-/// Stores the weights in another precision, rounded to nearest, ties to even; a sparse tensor stays sparse.
+/// Stores the weights with another precision; a sparse tensor stays sparse.
 struct QuantizePass: ModelPass {
-  private let precision: Precision
-  /// The layers whose weights stay as they are, in the network's order.
-  private let kept: [String]
+  /// What is done; the layers to keep are in the network's order.
+  private let settings: QuantizationSettings
 
-  var declaration: Pass { .quantize(to: precision, keeping: kept) }
+  var declaration: Pass { .quantize(settings) }
 
   /// Creates a pass for a model.
   ///
-  /// - Throws: `unsupported` with the code `quantize.layer` where a layer to keep is none of the network's that have weights.
-  init(to precision: Precision, keeping names: [String], in model: Model) throws(FileError) {
+  /// - Throws: `unsupported` with the code `quantize.layer` where a layer to keep is none of the network's that have weights, and
+  ///   with the code `quantize.percentile` for a percentile that there cannot be.
+  init(_ settings: QuantizationSettings, in model: Model) throws(FileError) {
+    var settings = settings.normalized
     let known = model.network.layers.filter { !$0.tensorRequirements.isEmpty }.map(\.name)
-    if let unknown = names.first(where: { !known.contains($0) }) {
+    if let unknown = settings.keptLayers.first(where: { !known.contains($0) }) {
       throw FileError(
         .unsupported, code: "quantize.layer", file: model.provenance.sourceName,
         "has no layer of that name to keep", seen: unknown, allowed: known.joined(separator: ", "))
     }
-    self.precision = precision
-    kept = known.filter(names.contains)
+    if case .percentile(let percentile) = settings.scaleRule, !(percentile > 0 && percentile <= 100) {
+      throw FileError(
+        .unsupported, code: "quantize.percentile", file: model.provenance.sourceName,
+        "cannot have scales by such a percentile", seen: "\(percentile)", allowed: "above 0, up to 100")
+    }
+    settings.keptLayers = known.filter(settings.keptLayers.contains)
+    self.settings = settings
   }
 
   func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
-    let keptWeights = Set(kept.map { "\($0)/weight" })
+    guard model.integerArithmetic == nil else {
+      throw FileError(
+        .unsupported, code: "quantize.integers", file: model.provenance.sourceName,
+        "computes in integers: its weights cannot be stored otherwise any more",
+        advice: "quantize the model that it was made of")
+    }
+    let keptWeights = Set(settings.keptLayers.map { "\($0)/weight" })
+    let denseWeights = Set(model.network.layers.filter(\.isDense).map(\.weightName))
     return try model.mappingTensors { (tensor) throws(FileError) in
       guard tensor.role == .weight, !keptWeights.contains(tensor.name) else { return tensor }
-      switch precision {
+      switch settings.precision {
       case .fp32: return tensor.replacing(.real(tensor.values, as: .float32))
       case .fp16:
         return tensor.replacing(.real(RoundedValues(base: tensor.values, type: .float16), as: .float16))
       case .bf16:
         return tensor.replacing(.real(RoundedValues(base: tensor.values, type: .bfloat16), as: .bfloat16))
-      case .int8:
-        let scales = try tensor.values.int8Scales(outputs: tensor.shape[tensor.shape.count - 1])
-        if let channel = scales.firstIndex(where: { !$0.isFinite }) {
-          throw FileError(
-            .malformed, code: "quantize.nonfinite", file: model.provenance.sourceName,
-            "has values that int8 cannot hold", place: "tensor \(tensor.name), output channel \(channel)",
-            seen: scales[channel].isNaN ? "nan" : "inf", allowed: "finite numbers",
-            advice: "--keep \(tensor.name.prefix { $0 != "/" }) leaves the layer as it is")
-        }
-        let quantization = Quantization(scales: scales)
-        return tensor.replacing(
-          .codes(
-            QuantizedCodes(base: tensor.values, quantization: quantization, rowLength: scales.count),
-            quantization))
+      case .int4 where settings.includesConvolutions || denseWeights.contains(tensor.name):
+        return try coded(
+          tensor, of: model,
+          ScaleDerivation(
+            type: .int4, grouping: .inputGroups(length: settings.groupLength.rawValue),
+            rule: settings.scaleRule, hasZeroPoints: settings.hasZeroPoints))
+      case .int8, .int4:
+        return try coded(
+          tensor, of: model,
+          ScaleDerivation(
+            type: .int8, grouping: settings.int8Scales == .tensor ? .tensor : .outputChannel,
+            rule: settings.scaleRule, hasZeroPoints: false))
       }
     }
   }
-}
 
-extension TensorValues {
-  /// The scale of each output channel: its largest magnitude over 127, or 1 where all its values are zero; not finite where
-  /// a value is not.
-  fileprivate func int8Scales(outputs: Int) throws(FileError) -> [Float] {
-    let isa = vgk_best_isa()
-    let tiles = tiles(rowLength: outputs)
-    let partial = try Workers.current.map(tiles.count) { index throws(FileError) in
-      let tile = tiles[index]
-      var maxima = [Float](repeating: 0, count: tile.columns.count)
-      try forEachBlock(of: tile, rowLength: outputs) { block, values throws(FileError) in
-        guard let start = values.baseAddress else { return }
-        vgk_absmax_columns_f32(isa, start, block.rowCount, block.columns.count, &maxima)
-      }
-      return maxima
+  /// A tensor with codes for its values.
+  private func coded(
+    _ tensor: Tensor, of model: Model, _ derivation: ScaleDerivation
+  ) throws(FileError) -> Tensor {
+    let quantization = try derivation.quantization(of: tensor)
+    let outputs = tensor.shape[tensor.shape.count - 1]
+    if let group = quantization.scales.firstIndex(where: { !$0.isFinite }) {
+      let seen = quantization.scales[group].isNaN ? "nan" : "inf"
+      throw FileError(
+        .malformed, code: "quantize.nonfinite", file: model.provenance.sourceName,
+        "has values that \(derivation.type.rawValue) cannot hold",
+        place: "tensor \(tensor.name)"
+          + (derivation.grouping == .tensor ? "" : ", output channel \(group % outputs)"),
+        seen: seen, allowed: "finite numbers",
+        advice: "--keep \(tensor.name.prefix { $0 != "/" }) leaves the layer as it is")
     }
-    var maxima = [Float](repeating: 0, count: outputs)
-    for (tile, part) in zip(tiles, partial) {
-      for (channel, maximum) in zip(tile.columns, part) {
-        // By their bits, so that NaN stays.
-        maxima[channel] = Float(bitPattern: max(maxima[channel].bitPattern, maximum.bitPattern))
-      }
-    }
-    return maxima.map { maximum in
-      let scale = maximum / 127
-      // A scale that underflows could not bring the largest value back.
-      return scale < .leastNormalMagnitude ? 1 : scale
-    }
+    return tensor.replacing(
+      .codes(
+        QuantizedCodes(base: tensor.values, quantization: quantization, rowLength: outputs), quantization))
   }
 }
 

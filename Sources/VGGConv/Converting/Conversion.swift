@@ -1,6 +1,6 @@
 internal import Glibc
 public import VGGBytes
-internal import VGGCompress
+public import VGGCompress
 internal import VGGEngine
 internal import VGGKeras
 public import VGGModel
@@ -16,6 +16,8 @@ public struct Conversion: Sendable {
   public let judgement: Judgement?
   /// What the passes did to each layer; nil where there were none.
   public let compression: CompressionReport?
+  /// What the user should know of the pictures of the calibration.
+  public let warnings: [CalibrationWarning]
 
   /// The model that was written.
   public var model: Model { file.model }
@@ -31,6 +33,7 @@ extension OpenedModel {
   ///   - path: Where to write it.
   ///   - passes: What makes it smaller, in order; none: the weights stay as they are, bit for bit.
   ///   - sparesHarmedLayers: Whether changes of precision also keep the layers that they would harm most.
+  ///   - pictures: Pictures like those that the model is made for, for passes that look at what its layers give; nil: none.
   ///   - judging: What it is judged with; nil: it is not judged.
   ///   - overwrites: Whether a file of that name is replaced.
   ///   - tool: The program that writes, such as "vggconv 1.0.0", for the file's manifest.
@@ -40,21 +43,26 @@ extension OpenedModel {
   @discardableResult
   public func convert(
     to path: String, applying passes: [Pass] = [], sparingHarmedLayers sparesHarmedLayers: Bool = false,
-    judging: JudgingOptions? = JudgingOptions(), overwrites: Bool = false, tool: String = "vggconv",
+    calibratedWith pictures: PictureSet? = nil, judging: JudgingOptions? = JudgingOptions(),
+    overwrites: Bool = false, tool: String = "vggconv",
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> Conversion {
     try Conversion.requireFree(path, overwrites: overwrites)
+    var warnings: [CalibrationWarning] = []
     let converted = try model.applying(
       passes, sparingHarmedLayers: sparesHarmedLayers,
-      in: PassContext(engine: judging?.engine ?? EngineOptions(), scratchFolder: options.scratchFolder))
+      in: PassContext(
+        engine: judging?.engine ?? EngineOptions(), calibration: pictures?.layerBatches ?? .none,
+        scratchFolder: options.scratchFolder, warn: { warnings.append($0) }))
     let staged = try stage(converted, to: path, overwrites: overwrites, tool: tool, progress)
     let judgement = try judging.map { options throws(FileError) in
-      try Judgement(of: staged.file, against: self, options, progress)
+      try Judgement(of: staged.file, against: self, options, calibration: pictures, progress)
     }
     try staged.publish()
     return Conversion(
       origin: self, file: staged.file, judgement: judgement,
-      compression: passes.isEmpty ? nil : try CompressionReport(from: model, in: native, to: staged.file))
+      compression: passes.isEmpty ? nil : try CompressionReport(from: model, in: native, to: staged.file),
+      warnings: warnings)
   }
 
   /// Writes a model that was made of this one to a file that has no name yet.

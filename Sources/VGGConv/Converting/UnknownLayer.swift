@@ -15,9 +15,9 @@ extension OpenedModel {
     for pass in passes {
       switch pass {
       case .dropDense: network = network.withoutDense
-      case .quantize(_, let kept):
+      case .quantize(let settings):
         let known = network.layers.filter { !$0.tensorRequirements.isEmpty }.map(\.name)
-        if let name = kept.first(where: { !known.contains($0) }) {
+        if let name = settings.keptLayers.first(where: { !known.contains($0) }) {
           throw UnknownLayer(name: name, known: known)
         }
       default: break  // the others leave the names of layers as they are

@@ -27,15 +27,18 @@ public struct Judgement: Sendable {
   ///   - written: What was written.
   ///   - origin: What it was made of.
   ///   - options: What it is judged with.
+  ///   - calibration: Pictures that it was calibrated with.
   ///   - progress: Is told how far it has come.
   /// - Throws: `fault` where it is not what it was to be: then it must not get its name.
   init(
     of written: NativeFile, against origin: OpenedModel, _ options: JudgingOptions,
-    _ progress: (any ProgressMonitor)?
+    calibration: PictureSet? = nil, _ progress: (any ProgressMonitor)?
   ) throws(FileError) {
     let depth = try Verification.Depth(
       for: written.model, against: origin.model, isForward: options.judgesEveryLayer)
-    verification = try JudgementInputs(for: origin, options, file: written.path).verification(
+    verification = try JudgementInputs(
+      for: origin, options, calibration: calibration, file: written.path
+    ).verification(
       of: written.model, against: origin, depth: depth, options, file: written.path, progress)
     self.origin = origin.model
     if let fault = verification.faults.first {
@@ -57,7 +60,8 @@ extension JudgementInputs {
     defer { meter?.finish() }
     do throws(VerificationError) {
       return try Verification(
-        of: model, against: source.model, unfolded: source.unfolded, inputs: pictures, data: data,
+        of: model, against: source.model, unfolded: source.unfolded, inputs: pictures,
+        generatedCount: JudgementInputs.generatedCount, data: data,
         recording: recording, limits: options.limits, depth: depth, options: options.engine
       ) { meter?.advance(by: 1) }
     } catch {

@@ -11,6 +11,8 @@ public struct JudgementInputs {
   public private(set) var names: [String]
   /// The files of labelled data, of which only outputs are compared.
   public private(set) var dataPaths: [String] = []
+  /// The number of pictures in front that are generated.
+  static let generatedCount = 1
   /// The images of these.
   private(set) var data = PictureBatches.none
 
@@ -19,8 +21,11 @@ public struct JudgementInputs {
   /// - Parameters:
   ///   - source: What is judged against.
   ///   - options: What is given.
+  ///   - calibration: Pictures that the model was calibrated with; some of them are judged with.
   ///   - file: The judged model's path, for errors.
-  init(for source: OpenedModel, _ options: JudgingOptions, file: String) throws(FileError) {
+  init(
+    for source: OpenedModel, _ options: JudgingOptions, calibration: PictureSet? = nil, file: String
+  ) throws(FileError) {
     let model = source.model
     do throws(EngineError) {
       pictures = [
@@ -34,6 +39,7 @@ public struct JudgementInputs {
     let reader = InputReader(
       model: model, options: InputOptions(resizing: options.resizing),
       scratchFolder: source.options.scratchFolder)
+    if let calibration { add(someOf: calibration) }
     for path in options.inputs {
       if let labelled = try PictureSet(labelledIn: path, for: reader) {
         add(labelled.batches)
@@ -44,6 +50,12 @@ public struct JudgementInputs {
       pictures.append(batch)
       names += batch.count == 1 ? [path] : (1...batch.count).map { "\(path) [\($0)]" }
     }
+  }
+
+  /// Takes the first batch of pictures.
+  private mutating func add(someOf pictures: PictureSet) {
+    let batches = pictures.batches
+    add(PictureBatches(count: min(1, batches.count), batch: batches.batch))
   }
 
   private mutating func add(_ batches: PictureBatches) {

@@ -86,6 +86,17 @@ public struct IntegerLayer: Sendable {
   }
 }
 
+extension Model {
+  /// Requires that no sum of a model of integers can overflow, whatever its input; nothing of other models.
+  public func requireSumsThatFit() throws(EngineError) {
+    for (index, layer) in network.layers.enumerated() {
+      guard let outputs = tensor(layer.weightName)?.shape.last, let integers = IntegerLayer(index, of: self)
+      else { continue }
+      try integers.requireSumsThatFit(outputs: outputs, layer: layer.name, Workers.current)
+    }
+  }
+}
+
 /// How the sums of a layer become codes.
 struct Requantization: Sendable {
   private let rounding: VGKRounding

@@ -224,12 +224,15 @@ extension MessageArena {
   private func message(of pass: Pass) -> UnsafeMutablePointer<Vggw__Pass> {
     make(vggw__pass__init) { message in
       switch pass {
-      case .quantize(let precision, let kept):
+      case .quantize(let settings):
         message.kind_case = VGGW__PASS__KIND_QUANTIZE
         message.quantize = make(vggw__quantize__init) { quantize in
-          quantize.element_type = Manifest.precisions[precision]
-          (quantize.n_kept_layers, quantize.kept_layers) = list(kept, string)
+          settings.fill(&quantize)
+          (quantize.n_kept_layers, quantize.kept_layers) = list(settings.keptLayers, string)
         }
+      case .quantizeActivations(let settings):
+        message.kind_case = VGGW__PASS__KIND_QUANTIZE_ACTIVATIONS
+        message.quantize_activations = make(vggw__quantize_activations__init) { settings.fill(&$0) }
       case .prune(let fraction):
         message.kind_case = VGGW__PASS__KIND_PRUNE
         message.prune = make(vggw__prune__init) { $0.fraction = fraction }

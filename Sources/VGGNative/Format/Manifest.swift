@@ -32,7 +32,7 @@ struct Manifest: Equatable {
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
   var minorVersion: Int {
-    if requiredFeatures & Header.integers != 0 { return 5 }
+    if requiredFeatures & Header.integers != 0 || provenance.passes.contains(where: \.needs1_5) { return 5 }
     if requiredFeatures & (Header.int4 | Header.groups) != 0 { return 4 }
     if requiredFeatures & ~Header.globalPooling != 0 || !provenance.passes.isEmpty { return 3 }
     if requiredFeatures != 0 { return 2 }
@@ -53,6 +53,13 @@ extension Manifest {
       if let parameters = tensor.parameters, !parameters.isPlain { features |= Header.groups }
     }
     return features
+  }
+}
+
+extension Pass {
+  /// Whether versions up to 1.4 of the format cannot say it.
+  fileprivate var needs1_5: Bool {
+    if case .quantize(let settings) = self { settings.needs1_5 } else { false }
   }
 }
 

@@ -7,6 +7,7 @@ extension Manifest {
   static let precisions = Codes<Precision, Vggw__ElementType>([
     (.fp32, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT32), (.fp16, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_FLOAT16),
     (.bf16, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_BFLOAT16), (.int8, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT8),
+    (.int4, VGGW__ELEMENT_TYPE__ELEMENT_TYPE_INT4),
   ])
 }
 
@@ -15,11 +16,12 @@ extension Pass {
   init(_ message: Vggw__Pass, _ reader: MessageReader) throws(FileError) {
     switch message.kind_case {
     case VGGW__PASS__KIND_QUANTIZE:
-      let quantize = try reader.required(message.quantize, "passes.quantize")
       self = .quantize(
-        to: try reader.choice(quantize.element_type, Manifest.precisions, "passes.quantize.element_type"),
-        keeping: try reader.strings(
-          quantize.kept_layers, quantize.n_kept_layers, "passes.quantize.kept_layers"))
+        try QuantizationSettings(reader.required(message.quantize, "passes.quantize"), reader))
+    case VGGW__PASS__KIND_QUANTIZE_ACTIVATIONS:
+      self = .quantizeActivations(
+        try ActivationSettings(
+          reader.required(message.quantize_activations, "passes.quantize_activations"), reader))
     case VGGW__PASS__KIND_PRUNE:
       let prune = try reader.required(message.prune, "passes.prune")
       guard (0...1).contains(prune.fraction) else {
@@ -39,9 +41,12 @@ extension Pass {
     let words = text.split(separator: " ")
     switch words.first {
     case "quantize" where words.count == 3 || words.count == 5 && words[3] == "--keep":
-      guard words[1] == "--to", let precision = Precision(rawValue: String(words[2])) else { break }
+      guard words[1] == "--to", let precision = Precision(rawValue: String(words[2])), precision != .int4
+      else {
+        break
+      }
       let kept = words.count == 5 ? words[4].split(separator: ",").map(String.init) : []
-      self = .quantize(to: precision, keeping: kept)
+      self = .quantize(QuantizationSettings(precision, keeping: kept).asBefore1_5)
       return
     case "prune" where words.count == 3 && words[1] == "--fc":
       guard let fraction = Double(words[2]), (0...1).contains(fraction) else { break }
@@ -53,5 +58,84 @@ extension Pass {
     default: break
     }
     self = .unknown(text)
+  }
+}
+
+extension QuantizationSettings {
+  /// Reads the settings of a pass of a manifest.
+  init(_ message: Vggw__Quantize, _ reader: MessageReader) throws(FileError) {
+    self.init(
+      try reader.choice(message.element_type, Manifest.precisions, "passes.quantize.element_type"),
+      keeping: try reader.strings(
+        message.kept_layers, message.n_kept_layers, "passes.quantize.kept_layers"))
+    guard precision == .int8 || precision == .int4 else { return }
+    scaleRule = try ScaleRule(message, reader)
+    switch message.int8_grouping {
+    case VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL: int8Scales = .channel
+    case VGGW__GROUPING__GROUPING_TENSOR: int8Scales = .tensor
+    default:
+      throw reader.failure(
+        "passes.quantize.int8_grouping", "has an unknown value", seen: "\(message.int8_grouping.rawValue)",
+        allowed: "0 or 1")
+    }
+    guard precision == .int4 else { return }
+    guard let length = Int(exactly: message.group_length).flatMap(GroupLength.init(rawValue:)) else {
+      throw reader.failure(
+        "passes.quantize.group_length", "has an impossible number", seen: "\(message.group_length)",
+        allowed: GroupLength.allCases.map { "\($0.rawValue)" }.joined(separator: ", "))
+    }
+    groupLength = length
+    hasZeroPoints = message.has_zero_points != 0
+    includesConvolutions = message.includes_convolutions != 0
+  }
+
+  /// What the same words meant in versions up to 1.4 of the format, which knew one rule for scales.
+  fileprivate var asBefore1_5: QuantizationSettings {
+    var settings = self
+    if precision == .int8 { settings.scaleRule = .largestMagnitude }
+    return settings
+  }
+
+  /// Whether versions up to 1.4 of the format cannot say it.
+  var needs1_5: Bool {
+    precision == .int4 || precision == .int8 && (scaleRule != .largestMagnitude || int8Scales != .channel)
+  }
+
+  /// Writes the settings to a message with its defaults, but for the names of layers.
+  func fill(_ message: inout Vggw__Quantize) {
+    message.element_type = Manifest.precisions[precision]
+    guard precision == .int8 || precision == .int4 else { return }
+    switch scaleRule {
+    case .largestMagnitude: message.scale_rule = VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE
+    case .leastSquaredError: message.scale_rule = VGGW__SCALE_RULE__SCALE_RULE_LEAST_SQUARED_ERROR
+    case .percentile(let percentile):
+      message.scale_rule = VGGW__SCALE_RULE__SCALE_RULE_PERCENTILE
+      message.percentile = percentile
+    }
+    if int8Scales == .tensor { message.int8_grouping = VGGW__GROUPING__GROUPING_TENSOR }
+    guard precision == .int4 else { return }
+    message.group_length = UInt64(groupLength.rawValue)
+    message.has_zero_points = hasZeroPoints ? 1 : 0
+    message.includes_convolutions = includesConvolutions ? 1 : 0
+  }
+}
+
+extension QuantizationSettings.ScaleRule {
+  fileprivate init(_ message: Vggw__Quantize, _ reader: MessageReader) throws(FileError) {
+    switch message.scale_rule {
+    case VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE: self = .largestMagnitude
+    case VGGW__SCALE_RULE__SCALE_RULE_LEAST_SQUARED_ERROR: self = .leastSquaredError
+    case VGGW__SCALE_RULE__SCALE_RULE_PERCENTILE:
+      guard message.percentile > 0, message.percentile <= 100 else {
+        throw reader.failure(
+          "passes.quantize.percentile", "has an impossible number", seen: "\(message.percentile)",
+          allowed: "above 0, up to 100")
+      }
+      self = .percentile(message.percentile)
+    default:
+      throw reader.failure(
+        "passes.quantize.scale_rule", "has an unknown value", seen: "\(message.scale_rule.rawValue)",
+        allowed: "0 to 2")
+    }
   }
 }

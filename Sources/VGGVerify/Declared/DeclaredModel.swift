@@ -15,19 +15,44 @@ struct DeclaredModel: Sendable {
 
   /// Repeats passes with the source.
   ///
+  /// - Parameters:
+  ///   - source: The source.
+  ///   - passes: The passes.
+  ///   - claimed: What the judged model says of its maps, where it computes in integers. This alone cannot be found again without the
+  ///     pictures of the calibration; everything else of the arithmetic follows from it and the source, and whether it suits
+  ///     the network is for the outputs to show.
   /// - Throws: Where a tensor of the source cannot be read.
-  init(_ source: Model, passes: [Pass]) throws(FileError) {
+  init(_ source: Model, passes: [Pass], claimed: IntegerArithmetic? = nil) throws(FileError) {
+    var arithmetic = source.integerArithmetic
     var network = source.network
     var tensors = source.tensors.map(DeclaredTensor.init)
     var unknown: [Pass] = []
     for pass in passes {
       switch pass {
-      case .quantize(let precision, let kept):
-        let kept = Set(kept.map { "\($0)/weight" })
+      case .quantize(let settings):
+        let kept = Set(settings.keptLayers.map { "\($0)/weight" })
         for index in tensors.indices {
           let original = tensors[index].original
           guard original.role == .weight, !kept.contains(original.name) else { continue }
-          try tensors[index].quantize(to: precision)
+          try tensors[index].quantize(by: settings)
+        }
+      case .quantizeActivations(let settings):
+        guard var declared = claimed else {
+          unknown.append(pass)
+          continue
+        }
+        declared.rounding = settings.rounding
+        arithmetic = declared
+        // A later pass may have left out the last layers.
+        for (index, layer) in network.layers.prefix(declared.outputs.count).enumerated() {
+          guard let weight = tensors.first(where: { $0.original.name == layer.weightName }),
+            let bias = tensors.firstIndex(where: { $0.original.name == layer.biasName }),
+            let scales = weight.quantization?.scales
+          else { continue }
+          let outputs = tensors[bias].original.count
+          let input = declared.input(ofLayer: index).scale
+          try tensors[bias].count(
+            inUnits: (0..<outputs).map { input * scales[scales.count == 1 ? 0 : $0] })
         }
       case .prune(let fraction):
         let dense = Set(network.layers.filter(\.isDense).map(\.weightName))
@@ -41,18 +66,36 @@ struct DeclaredModel: Sendable {
       case .unknown: unknown.append(pass)
       }
     }
+    if var claimed = arithmetic {
+      claimed.outputs = Array(claimed.outputs.prefix(network.layers.count))
+      if let model = try? source.replacing(network, tensors.map(\.tensorOfCodes), claimed) {
+        (self.network, self.tensors, self.model, unknownPasses) = (network, tensors, model, unknown)
+        return
+      }
+      // What is claimed does not fit what the passes make of the source.
+      unknown += passes.filter { if case .quantizeActivations = $0 { true } else { false } }
+    }
     self.network = network
     self.tensors = tensors
     unknownPasses = unknown
     do throws(ShapeError) {
-      model = try Model(
-        network: network, tensors: tensors.map(\.tensor), preprocessing: source.preprocessing,
-        // Without dense layers there are no classes to name.
-        labels: network.hasTop ? source.labels : [], provenance: source.provenance)
+      model = try source.replacing(network, tensors.map(\.tensor), nil)
     } catch {
       throw FileError(
         .fault, code: "verify.declared", file: source.provenance.sourceName, error.description)
     }
+  }
+}
+
+extension Model {
+  /// A model of other layers and tensors.
+  fileprivate func replacing(
+    _ network: Network, _ tensors: [Tensor], _ arithmetic: IntegerArithmetic?
+  ) throws(ShapeError) -> Model {
+    try Model(
+      network: network, tensors: tensors, preprocessing: preprocessing,
+      // Without dense layers there are no classes to name.
+      labels: network.hasTop ? labels : [], integerArithmetic: arithmetic, provenance: provenance)
   }
 }
 

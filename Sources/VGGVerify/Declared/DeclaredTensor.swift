@@ -15,6 +15,8 @@ struct DeclaredTensor: Sendable {
   private(set) var storage: Storage
   /// What codes must stand for; nil where the model must not have codes.
   private(set) var quantization: Quantization?
+  /// The codes that a bias must have; nil where it must have none.
+  private(set) var bias: BiasCodes?
   /// What is done to each value, in order.
   private(set) var steps: [DeclaredStep] = []
 
@@ -24,6 +26,7 @@ struct DeclaredTensor: Sendable {
     elementType = original.elementType
     storage = original.storage
     quantization = original.quantization
+    if case .bias(let codes) = original.content { bias = codes }
   }
 
   /// Whether the values are the source's.
@@ -31,17 +34,19 @@ struct DeclaredTensor: Sendable {
 
   /// The values that the model must have.
   var values: any TensorValues {
-    isUnchanged ? original.values : DeclaredValues(base: original.values, outputs: outputs, steps: steps)
+    isUnchanged ? original.values : DeclaredValues(base: original.values, steps: steps)
   }
 
   /// The values that the model must have, as a tensor to compute with.
-  var tensor: Tensor { isUnchanged ? original : original.replacing(values: values) }
+  var tensor: Tensor {
+    isUnchanged && bias == nil ? original : original.replacing(values: values)
+  }
 
   private var outputs: Int { original.shape.last ?? 1 }
 
-  /// Rounds the values to a precision.
-  mutating func quantize(to precision: Precision) throws(FileError) {
-    switch precision {
+  /// Rounds the values as a pass says.
+  mutating func quantize(by settings: QuantizationSettings) throws(FileError) {
+    switch settings.precision {
     case .fp32: (elementType, quantization) = (.real(.float32), nil)
     case .fp16:
       steps.append(.roundedToHalf)
@@ -49,59 +54,113 @@ struct DeclaredTensor: Sendable {
     case .bf16:
       steps.append(.roundedToBFloat16)
       (elementType, quantization) = (.real(.bfloat16), nil)
-    case .int8:
-      let scales = try largestMagnitudes().map { magnitude in
-        let scale = Float(bitPattern: magnitude) / 127
-        return scale >= .leastNormalMagnitude ? scale : 1
-      }
-      steps.append(.quantized(scales: scales))
-      (elementType, quantization) = (.code(.int8), Quantization(scales: scales))
+    case .int8, .int4:
+      // A weight of two axes is a dense layer's.
+      let isInt4 = settings.precision == .int4 && (settings.includesConvolutions || original.shape.count == 2)
+      let grouping: Quantization.Grouping =
+        if isInt4 {
+          .inputGroups(length: settings.groupLength.rawValue)
+        } else if settings.int8Scales == .tensor {
+          .tensor
+        } else {
+          .outputChannel
+        }
+      let rule = DeclaredCodeRule(
+        type: isInt4 ? .int4 : .int8, scaleRule: settings.scaleRule,
+        hasZeroPoints: isInt4 && settings.hasZeroPoints)
+      let codes = try rule.codes(of: values, by: grouping, outputs: outputs)
+      steps.append(.quantized(codes))
+      elementType = .code(rule.type)
+      quantization = Quantization(
+        rule.type, by: grouping, scales: codes.scales, zeroPoints: codes.zeroPoints)
     }
+  }
+
+  /// Counts the values of a bias in units, one for each output channel.
+  mutating func count(inUnits units: [Float]) throws(FileError) {
+    let codes = zip(try values.array(), units).map { value, unit in
+      DeclaredStep.count(value, inUnits: unit).map { Int32($0) } ?? 0
+    }
+    bias = BiasCodes(codes, scales: units)
+    steps.append(.counted(units: units))
+    (elementType, quantization) = (.biasCode, nil)
   }
 
   /// Makes the smallest values zero.
   mutating func prune(fraction: Double) throws(FileError) {
     let allowed = Int((Double(original.count) * fraction).rounded(.down))
-    steps.append(.pruned(below: try smallestKept(dropping: allowed)))
+    steps.append(.pruned(below: try values.smallestKept(dropping: allowed)))
     storage = .sparse
   }
+}
 
-  /// The bits of the largest magnitude of each output channel.
-  private func largestMagnitudes() throws(FileError) -> [UInt32] {
-    let (outputs, values) = (outputs, values)
-    let tiles = values.tiles(rowLength: outputs)
-    let partial = try Workers.current.map(tiles.count) { index throws(FileError) in
-      let columns = tiles[index].columns.count
-      var largest = [UInt32](repeating: 0, count: columns)
-      try values.forEachBlock(of: tiles[index], rowLength: outputs) { _, values throws(FileError) in
-        largest.withUnsafeMutableBufferPointer { largest in
-          for row in stride(from: 0, to: values.count, by: columns) {
-            for channel in 0..<columns {
-              largest[channel] = max(largest[channel], values[row + channel].magnitudeBits)
-            }
-          }
-        }
+/// What a pass does to a value.
+enum DeclaredStep: Equatable, Sendable {
+  /// The nearest number of binary16, ties to even.
+  case roundedToHalf
+  /// The nearest number of bfloat16, ties to even.
+  case roundedToBFloat16
+  /// What the nearest codes stand for.
+  case quantized(DeclaredCodes)
+  /// The multiple of the output channel's unit that is nearest, ties to even, of a bias.
+  case counted(units: [Float])
+  /// +0 where the bits of the magnitude are below a cut, and where the value is a zero.
+  case pruned(below: UInt32)
+
+  /// Does it to some values of a tensor.
+  ///
+  /// - Parameters:
+  ///   - values: The values, in order.
+  ///   - firstIndex: The index of the first one in the tensor.
+  func apply(to values: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
+    switch self {
+    case .roundedToHalf: for index in values.indices { values[index] = values[index].roundedToHalf }
+    case .roundedToBFloat16: for index in values.indices { values[index] = values[index].roundedToBFloat16 }
+    case .quantized(let codes): codes.apply(to: values, firstIndex: firstIndex)
+    case .counted(let units):
+      for index in values.indices {
+        let unit = units[(firstIndex + index) % units.count]
+        values[index] =
+          DeclaredStep.count(values[index], inUnits: unit).map { Float($0 * Double(unit)) } ?? .nan
       }
-      return largest
+    case .pruned(let cut):
+      for index in values.indices where values[index].magnitudeBits < cut || values[index] == 0 {
+        values[index] = 0
+      }
     }
-    var largest = [UInt32](repeating: 0, count: outputs)
-    for (tile, part) in zip(tiles, partial) {
-      for (channel, bits) in zip(tile.columns, part) { largest[channel] = max(largest[channel], bits) }
-    }
-    return largest
   }
+}
 
+extension DeclaredStep {
+  /// How many units a value is, to nearest, ties to even; nil where 32 bits cannot count them.
+  fileprivate static func count(_ value: Float, inUnits unit: Float) -> Double? {
+    let steps = (Double(value) / Double(unit)).rounded(.toNearestOrEven)
+    return steps >= -0x1p31 && steps < 0x1p31 ? steps : nil
+  }
+}
+
+/// The values of a tensor of the source after the declared passes.
+struct DeclaredValues: PointwiseValues {
+  let base: any TensorValues
+  let steps: [DeclaredStep]
+
+  func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
+    for step in steps { step.apply(to: run, firstIndex: firstIndex) }
+  }
+}
+
+extension TensorValues {
   /// The bits of the smallest magnitude that stays where all smaller ones, at most so many, are dropped.
   ///
   /// Bits of magnitudes are in the order of the magnitudes, so the answer is found digit by digit: how many values share
   /// the digits that are known and have each possible next one.
-  private func smallestKept(dropping allowed: Int) throws(FileError) -> UInt32 {
+  func smallestKept(dropping allowed: Int) throws(FileError) -> UInt32 {
     var (prefix, remaining) = (UInt32(0), allowed)
     for shift in [21, 11, 0] as [UInt32] {
       let digits = shift == 0 ? 1 << 11 : 1 << 10
       let known = shift == 21 ? UInt32(0) : .max << (shift == 11 ? 21 : 11)
       let expected = prefix
-      let counts = try values.reducePieces(rowLength: 1, into: [Int](repeating: 0, count: digits)) {
+      let counts = try reducePieces(rowLength: 1, into: [Int](repeating: 0, count: digits)) {
         _, values in
         var counts = [Int](repeating: 0, count: digits)
         for value in values where value.magnitudeBits & known == expected & known {
@@ -124,63 +183,9 @@ struct DeclaredTensor: Sendable {
   }
 }
 
-/// What a pass does to a value.
-enum DeclaredStep: Equatable, Sendable {
-  /// The nearest number of binary16, ties to even.
-  case roundedToHalf
-  /// The nearest number of bfloat16, ties to even.
-  case roundedToBFloat16
-  /// The multiple of the output channel's scale that is nearest, ties to even, at most 127 of them; zero is +0.
-  case quantized(scales: [Float])
-  /// +0 where the bits of the magnitude are below a cut, and where the value is a zero.
-  case pruned(below: UInt32)
-
-  /// Does it to some values of a tensor.
-  ///
-  /// - Parameters:
-  ///   - values: The values, in order.
-  ///   - firstChannel: The output channel of the first one.
-  func apply(to values: UnsafeMutableBufferPointer<Float>, firstChannel: Int) {
-    switch self {
-    case .roundedToHalf: for index in values.indices { values[index] = values[index].roundedToHalf }
-    case .roundedToBFloat16: for index in values.indices { values[index] = values[index].roundedToBFloat16 }
-    case .quantized(let scales):
-      // In runs of neighbouring channels, without calls and branches, so that they become vector code.
-      var (start, channel) = (0, firstChannel)
-      while start < values.count {
-        let run = min(values.count - start, scales.count - channel)
-        for index in 0..<run {
-          let scale = scales[channel + index]
-          let quotient = min(max(values[start + index] / scale, -127), 127)
-          // Numbers of 2^23 and more have no fraction: the sum is rounded to nearest, ties to even.
-          let steps = (quotient + 0x1.8p23) - 0x1.8p23
-          values[start + index] = steps * scale + 0
-        }
-        start += run
-        channel = 0
-      }
-    case .pruned(let cut):
-      for index in values.indices where values[index].magnitudeBits < cut || values[index] == 0 {
-        values[index] = 0
-      }
-    }
-  }
-}
-
-/// The values of a tensor of the source after the declared passes.
-struct DeclaredValues: PointwiseValues {
-  let base: any TensorValues
-  let outputs: Int
-  let steps: [DeclaredStep]
-
-  func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
-    for step in steps { step.apply(to: run, firstChannel: firstIndex % outputs) }
-  }
-}
-
 extension Float {
   /// The bits without the sign, which are in the order of the magnitudes.
-  fileprivate var magnitudeBits: UInt32 { bitPattern & 0x7FFF_FFFF }
+  var magnitudeBits: UInt32 { bitPattern & 0x7FFF_FFFF }
 
   /// The nearest number of 11 significant bits in binary16's range, ties to even.
   var roundedToHalf: Float {

@@ -39,8 +39,18 @@ public enum LayerChange: Equatable, Sendable {
   case truncated(from: Int)
   /// The weights of one output channel, or of all where it is nil, multiplied; of int8 it is the scales that are.
   case scaled(channel: Int?, by: Float)
-  /// The scales of two channels exchanged, their codes not: int8 alone.
+  /// The scales of two channels exchanged, their codes not; of groups, those of the first inputs.
   case exchangedScales(Int, Int)
+  /// The scale of one group multiplied; only where groups lie along the input.
+  case scaledGroup(Int, by: Float)
+  /// The scales and zero points of groups along the input in the order of a table whose axes are exchanged.
+  case transposedGroups
+  /// The zero point of one group shifted, its codes not.
+  case shiftedZeroPoint(Int)
+  /// Zero points taken for 0, codes as they are.
+  case missingZeroPoints
+  /// The two codes of each byte exchanged: int4 alone.
+  case exchangedNibbles
   /// All weights as large as the largest of their channel, with their signs: codes of ±127.
   case saturated
   /// The first weight from an index on that is not zero, zero.
@@ -158,11 +168,13 @@ public enum LayerChange: Equatable, Sendable {
       let scales = (0..<outputs).map { wanted == nil || wanted == $0 ? factor : 1 }
       return tensor.scaling(by: scales)
     case .exchangedScales(let first, let second) where first < outputs && second < outputs:
-      guard case .codes(let codes, var quantization) = tensor.content,
-        quantization.grouping == .outputChannel
-      else { return nil }
+      guard case .codes(let codes, var quantization) = tensor.content, quantization.grouping != .tensor else {
+        return nil
+      }
       quantization.scales.swapAt(first, second)
       return tensor.replacing(.codes(codes, quantization))
+    case .scaledGroup, .transposedGroups, .shiftedZeroPoint, .missingZeroPoints, .exchangedNibbles:
+      return tensor.changingCodes(self)
     case .saturated: return try tensor.saturated
     case .zeroedWeight(let start):
       guard let index = try tensor.firstIndex(from: start, where: { $0 != 0 }) else { return nil }

@@ -31,14 +31,22 @@ public struct RuinedModel: Sendable {
     }
     let weighted = source.network.layers.filter(\.hasWeights)
     let dense = weighted.filter(\.isDense)
-    let int8 = [Pass.quantize(to: .int8, keeping: [])]
-    for factor in [400, 0.02] as [Float] {
-      try add("all int8 scales times \(factor)", int8) { (model) throws(FileError) in
-        try changed(model, weighted, .scaled(channel: nil, by: factor))
+    let int8 = [Pass.quantize(to: .int8)]
+    let int4 = [Pass.quantize(QuantizationSettings(.int4, hasZeroPoints: true, includesConvolutions: true))]
+    for (name, passes) in [("int8", int8), ("int4", int4)] {
+      for factor in [400, 0.02] as [Float] {
+        try add("all \(name) scales times \(factor)", passes) { (model) throws(FileError) in
+          try changed(model, weighted, .scaled(channel: nil, by: factor))
+        }
+      }
+      try add("all \(name) codes saturated", passes) { (model) throws(FileError) in
+        try changed(model, weighted, .saturated)
       }
     }
-    try add("all int8 codes saturated", int8) { (model) throws(FileError) in
-      try changed(model, weighted, .saturated)
+    for (name, change) in [
+      ("all zero points lost", LayerChange.missingZeroPoints), ("all nibbles exchanged", .exchangedNibbles),
+    ] {
+      try add(name, int4) { (model) throws(FileError) in try changed(model, weighted, change) }
     }
     try add("all weights zero", []) { (model) throws(FileError) in
       try changed(model, weighted, .truncated(from: 0))

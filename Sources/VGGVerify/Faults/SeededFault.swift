@@ -32,6 +32,11 @@ public struct SeededFault: Sendable {
     case wrongScale = "wrong scale of a channel"
     case wrongScales = "wrong scales of all channels"
     case exchangedScales = "exchanged scales"
+    case wrongGroupScale = "wrong scale of a group"
+    case groupOrder = "groups in another order"
+    case wrongZeroPoint = "wrong zero point"
+    case missingZeroPoints = "zero points taken for 0"
+    case exchangedNibbles = "nibbles exchanged"
     case saturated = "saturated codes"
     case zeroedWeight = "kept weight zeroed"
     case wrongPruning = "larger weight pruned"
@@ -44,7 +49,9 @@ public struct SeededFault: Sendable {
         .normalizationAlpha, .missingBias, .shiftedBias, .exchangedLayers, .permutedClasses:
         true
       case .swappedChannels, .flippedBit, .zeroedRow, .truncatedTensor, .wrongScale, .wrongScales,
-        .exchangedScales, .saturated, .zeroedWeight, .wrongPruning, .wrongZeroRow:
+        .exchangedScales, .wrongGroupScale, .groupOrder, .wrongZeroPoint, .missingZeroPoints,
+        .exchangedNibbles,
+        .saturated, .zeroedWeight, .wrongPruning, .wrongZeroRow:
         false
       }
     }
@@ -115,6 +122,11 @@ public struct SeededFault: Sendable {
         plant(.wrongScale, layer, .scaled(channel: channel, by: factors[index(below: 4)]))
         plant(.wrongScales, layer, .scaled(channel: nil, by: factors[index(below: 4)]))
         plant(.exchangedScales, layer, .exchangedScales(channel, (channel + 1) % outputs))
+        plant(.wrongGroupScale, layer, .scaledGroup(index(below: count), by: factors[index(below: 4)]))
+        plant(.groupOrder, layer, .transposedGroups)
+        plant(.wrongZeroPoint, layer, .shiftedZeroPoint(index(below: count)))
+        plant(.missingZeroPoints, layer, .missingZeroPoints)
+        plant(.exchangedNibbles, layer, .exchangedNibbles)
         plant(.saturated, layer, .saturated)
         plant(.zeroedWeight, layer, .zeroedWeight(from: index(below: count)))
         plant(.wrongPruning, layer, .exchangedZero(from: index(below: max(1, count - (1 << 16)))))

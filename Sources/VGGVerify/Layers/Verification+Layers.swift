@@ -142,7 +142,7 @@ extension Verification {
 
 extension VerificationRun {
   /// What the layer whose output is the judged model's gives in a model.
-  fileprivate func output(of model: Model, on input: FeatureMap) throws(EngineError) -> FeatureMap {
+  func output(of model: Model, on input: FeatureMap) throws(EngineError) -> FeatureMap {
     var options = options
     options.extent = input.shape.extent
     options.savesMemory = true

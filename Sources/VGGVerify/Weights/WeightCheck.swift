@@ -37,7 +37,7 @@ public struct WeightCheck: Sendable {
     case exact
     /// The source's value, rounded to nearest in a narrower type.
     case rounded
-    /// The multiple of the output channel's scale that is nearest to the source's value.
+    /// What the code stands for that is nearest to the source's value.
     case quantized
   }
 
@@ -168,7 +168,7 @@ extension WeightCheck {
     _ = memory.initialize(from: source)
     try block.forEachRun(rowLength: rowLength) { place, run throws(FileError) in
       let right = UnsafeMutableBufferPointer(start: expected + run.lowerBound, count: run.count)
-      for step in steps { step.apply(to: right, firstChannel: place % rowLength) }
+      for step in steps { step.apply(to: right, firstIndex: place) }
       let found = UnsafeMutableBufferPointer(start: seen + run.lowerBound, count: run.count)
       try model.read(place..<place + run.count, into: found)
       let own = UnsafeBufferPointer(rebasing: source[run])
@@ -274,7 +274,7 @@ extension DeclaredTensor {
     for step in steps.reversed() {
       switch step {
       case .roundedToHalf, .roundedToBFloat16: return .rounded
-      case .quantized: return .quantized
+      case .quantized, .counted: return .quantized
       case .pruned: continue
       }
     }
@@ -289,17 +289,45 @@ extension DeclaredTensor {
       return "is stored as \(text(tensor.elementType, tensor.storage)), "
         + "but the passes make it \(text(elementType, storage))"
     }
-    let (own, scales) = (tensor.quantization?.scales ?? [], quantization?.scales ?? [])
-    let unit = quantization.map { $0.grouping == .outputChannel } ?? true ? "channel" : "group"
-    guard own.count == scales.count else { return "has \(own.count) scales for \(scales.count) \(unit)s" }
-    guard tensor.quantization?.grouping == quantization?.grouping,
-      tensor.quantization?.zeroPoints == quantization?.zeroPoints
-    else { return "has other groups of scales, or other zero points" }
-    let wrong = scales.indices.filter { own[$0].bitPattern != scales[$0].bitPattern }
+    if case .bias(let own) = tensor.content, let bias {
+      // Values do not tell all codes apart: float32 has fewer bits.
+      return problem("units", own.scales, bias.scales, .outputChannel) { $0.bitPattern == $1.bitPattern }
+        ?? problem("codes", own.codes, bias.codes, .outputChannel, ==)
+    }
+    guard let declared = quantization, let own = tensor.quantization else { return nil }
+    guard own.grouping == declared.grouping else {
+      return "has \(text(own.grouping)), but the passes make it \(text(declared.grouping))"
+    }
+    guard own.scaleCount == declared.scaleCount else {
+      return "has \(own.scaleCount) scales for \(declared.scaleCount) groups"
+    }
+    guard own.zeroPointCount == declared.zeroPointCount else {
+      return "has \(own.zeroPointCount) zero points, but the passes make it \(declared.zeroPointCount)"
+    }
+    return problem("scales", own.scales, declared.scales, declared.grouping) {
+      $0.bitPattern == $1.bitPattern
+    }
+      ?? problem("zero points", own.zeroPoints, declared.zeroPoints, declared.grouping, ==)
+  }
+
+  /// What is wrong with numbers of which there is one for each group.
+  private func problem<Number>(
+    _ name: String, _ own: [Number], _ declared: [Number], _ grouping: Quantization.Grouping,
+    _ areEqual: (Number, Number) -> Bool
+  ) -> String? {
+    let wrong = own.indices.filter { !areEqual(own[$0], declared[$0]) }
     guard let first = wrong.first else { return nil }
-    return
-      "\(wrong.count) of \(scales.count) scales do not follow from the source, the first that of \(unit) "
-      + "\(first): \(own[first]) instead of \(scales[first])"
+    let unit = grouping == .outputChannel ? "channel" : "group"
+    return "\(wrong.count) of \(own.count) \(name) do not follow from the source, the first that of \(unit) "
+      + "\(first): \(own[first]) instead of \(declared[first])"
+  }
+
+  private func text(_ grouping: Quantization.Grouping) -> String {
+    switch grouping {
+    case .tensor: "one scale"
+    case .outputChannel: "a scale for each channel"
+    case .inputGroups(let length): "a scale for each group of \(length)"
+    }
   }
 
   private func text(_ type: ElementType, _ storage: Storage) -> String {

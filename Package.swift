@@ -109,7 +109,7 @@ let package = Package(
       "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
-      "VGGTensors", "VGGBytes", "CVGGKernels"),
+      "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     tests("VGGCompressTests", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(

@@ -19,6 +19,13 @@
 #define VGK_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define VGK_UNROLL _Pragma("clang loop unroll(full)")
 
+/* Whether the first factor of products of bytes is unsigned. */
+#if defined(__x86_64__)
+enum { vgkHasUnsignedQuads = 1 };
+#else
+enum { vgkHasUnsignedQuads = 0 };
+#endif
+
 /* Columns of the widest panel. */
 enum { vgkWidestPanel = 32 };
 

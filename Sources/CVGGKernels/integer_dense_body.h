@@ -21,7 +21,7 @@ static void VGK_NAME(makeOperands)(
   for (size_t i = 0; i < roundUp(count, denseGroup); i += 4) {
     uint32_t x[4];
     for (size_t k = 0; k < 4; k++) x[k] = i + k < count ? (uint32_t)(input[indices[i + k]] - zeroPoint) : 0;
-    if (VGK_QUADS && zeroPoint == -128) {
+    if (VGK_QUADS && vgkHasUnsignedQuads && zeroPoint == -128) {
       operands->words[i / 4][0] = x[0] | x[1] << 8 | x[2] << 16 | x[3] << 24;
     } else {
       operands->words[i / 4][0] = (x[0] & 0xFFFF) | x[2] << 16;
@@ -158,7 +158,7 @@ VGK_INLINE void VGK_NAME(addChunk)(
 static void VGK_NAME(addOneRow)(
   uint32_t *sums, const int8_t *input, int32_t zeroPoint, size_t inputCount, const int8_t *weights,
   size_t weightStride, size_t columnCount) {
-  if (VGK_QUADS && zeroPoint == -128)
+  if (VGK_QUADS && vgkHasUnsignedQuads && zeroPoint == -128)
     VGK_NAME(addChunk)(sums, 0, 1, true, input, 0, zeroPoint, inputCount, weights, weightStride, columnCount);
   else
     VGK_NAME(addChunk)(sums, 0, 1, false, input, 0, zeroPoint, inputCount, weights, weightStride, columnCount);
@@ -167,7 +167,7 @@ static void VGK_NAME(addOneRow)(
 static void VGK_NAME(addFourRows)(
   uint32_t *sums, size_t sumStride, const int8_t *input, size_t inputStride, int32_t zeroPoint, size_t inputCount,
   const int8_t *weights, size_t weightStride, size_t columnCount) {
-  if (VGK_QUADS && zeroPoint == -128)
+  if (VGK_QUADS && vgkHasUnsignedQuads && zeroPoint == -128)
     VGK_NAME(addChunk)(
       sums, sumStride, 4, true, input, inputStride, zeroPoint, inputCount, weights, weightStride, columnCount);
   else

@@ -87,10 +87,33 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   return w;
 }
 
+/* Products of a pair of 16 bits and of bytes that an instruction set takes at a time, as ratios. */
+static double directSpeed(VGKISA isa) {
+  switch (isa) {
+    case VGKISAAvxVnni:
+    case VGKISAAvx512Vnni: return 2;
+    case VGKISANeonDot: return 4;
+    case VGKISAPortable:
+    case VGKISANeon:
+    case VGKISAAvx2:
+    case VGKISAAvx512: return 1;
+  }
+  return 1;
+}
+
+/* Costs are cycles of a core with AVX-512 VNNI for an image; for others, their ratios matter. */
 bool vgk_integer_winograd_pays(VGKISA isa, const VGKConvolutionShape *s) {
-  (void)isa;
-  return s->kernelHeight == 3 && s->kernelWidth == 3 && s->strideHeight == 1 && s->strideWidth == 1 &&
-         s->dilationHeight == 1 && s->dilationWidth == 1 && s->inputChannels >= 16;
+  const bool fits = s->kernelHeight == 3 && s->kernelWidth == 3 && s->strideHeight == 1 && s->strideWidth == 1 &&
+                    s->dilationHeight == 1 && s->dilationWidth == 1;
+  if (!fits) return false;
+  const size_t width = (size_t)VGK_SELECT(isa, panelWidth);
+  const double tiles = (double)(divideUp(s->outputHeight, outputSize) * divideUp(s->outputWidth, outputSize));
+  const double inputs = (double)roundUp(s->inputChannels, width), outputs = (double)roundUp(s->outputChannels, width);
+  const double pixels = (double)(s->outputHeight * s->outputWidth);
+  const double transforms = tiles * (8 * inputs + 16 * outputs);
+  const double winograd = pointCount * tiles * inputs * outputs / 64 + transforms;
+  const double direct = pixels * tapCount * (double)s->inputChannels * outputs / 64 / directSpeed(isa);
+  return winograd < direct;
 }
 
 bool vgk_integer_winograd_is_exact(const VGKConvolutionShape *s, int32_t inputZeroPoint, const int8_t *weights) {

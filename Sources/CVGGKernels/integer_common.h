@@ -64,7 +64,8 @@ static inline Factors factorsOf(const VGKRequantization *r, size_t column, size_
   return f;
 }
 
-/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, those of four columns side by side. */
+/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, those of four columns side by
+   side. */
 static inline size_t pairPlace(size_t column, size_t odd) {
 #if defined(__aarch64__)
   return column / 4 * 8 + odd * 4 + column % 4;

@@ -31,8 +31,8 @@ static void VGK_NAME(makeOperands)(
 }
 
 /*
- * sums[r][k] += the products of four weight rows with an operand of each row. On x86 words of sums lie as interleaving leaves them:
- * register k has columns 4 k ..< 4 k + 4 of every 16.
+ * sums[r][k] += the products of four weight rows with an operand of each row. On x86 words of sums lie as
+ * interleaving leaves them: register k has columns 4 k ..< 4 k + 4 of every 16.
  */
 VGK_INLINE void VGK_NAME(addFour)(
   VGK_NAME(words) sums[][4], const size_t rows, const bool bytes, const int8_t *const w[4],
@@ -219,8 +219,8 @@ static void VGK_NAME(dense)(
         size_t r = 0;
         for (; r + 4 <= rows; r += 4)
           VGK_NAME(addFourRows)(
-            sums + r * denseBatchStripe, denseBatchStripe, input + (row + r) * inputCount + start, inputCount, zeroPoint,
-            inputs, source, outputCount, columns);
+            sums + r * denseBatchStripe, denseBatchStripe, input + (row + r) * inputCount + start, inputCount,
+            zeroPoint, inputs, source, outputCount, columns);
         for (; r < rows; r++)
           VGK_NAME(addOneRow)(
             sums + r * denseBatchStripe, input + (row + r) * inputCount + start, zeroPoint, inputs, source, outputCount,

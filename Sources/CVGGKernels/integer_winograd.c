@@ -4,13 +4,13 @@
  * Winograd's F(4 x 4, 3 x 3) in whole numbers, with the points 0, 1, -1, 2, -1/2 and infinity, given as fractions p/q:
  * Y = A' [(G w G') * (B' x B)] A, all mod 2^32.
  *
- * The rows of B' were multiplied by their denominators 2, 6, 6, 30, 30, 2, so that they are whole. The rows of G are multiplied by
- * what is missing of 30: 15, 5, 5, 1, 1, 15. The result is 30^2 = 4 * 225 times too large. 225 is odd, so mod 2^32 it
- * has an inverse; what is left is 4 y mod 2^32, and that is 4 y itself if |y| < 2^29. The sums before that may overflow as
- * often as they like.
+ * The rows of B' were multiplied by their denominators 2, 6, 6, 30, 30, 2, so that they are whole. The rows of G are
+ * multiplied by what is missing of 30: 15, 5, 5, 1, 1, 15. The result is 30^2 = 4 * 225 times too large. 225 is odd,
+ * so mod 2^32 it has an inverse; what is left is 4 y mod 2^32, and that is 4 y itself if |y| < 2^29. The sums before
+ * that may overflow as often as they like.
  *
- * Both operands fit 16 bits: in each row of B' the positive entries sum to at most 8 and, but for one row, to as much as the negative
- * ones, so transformed inputs are at most 98 * 255; transformed weights are at most 225 * 128.
+ * Both operands fit 16 bits: in each row of B' the positive entries sum to at most 8 and, but for one row, to as
+ * much as the negative ones, so transformed inputs are at most 98 * 255; transformed weights are at most 225 * 128.
  */
 static const int32_t weightFactors[6][3] = {{15, 0, 0}, {5, 5, 5}, {5, -5, 5}, {1, 2, 4}, {4, -2, 1}, {0, 0, 15}};
 
@@ -70,7 +70,8 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   w.weightBytes = w.panelCount * width * 4 + pairs * (w.transformsWeights ? tapCount * 2 : pointCount * 4);
   w.chunkBlocks = w.transformsWeights ? smallerOf(chunkChannels / halves, w.inputBlocks) : w.inputBlocks;
 
-  // Blocks that fit the second cache, but larger ones where weights are transformed for each of them. Few are made as many as there are threads, or a multiple; fewer than that are cut by channels.
+  // Blocks that fit the second cache, but larger ones where weights are transformed for each of them. Few are made as
+  // many as there are threads, or a multiple; fewer than that are cut by channels.
   size_t blockCount = divideUp(w.tileCount, w.transformsWeights ? 56 : 28);
   if (blockCount >= threadCount && blockCount < 4 * threadCount) blockCount = roundUp(blockCount, threadCount);
   w.blockTiles = divideUp(w.tileCount, blockCount);

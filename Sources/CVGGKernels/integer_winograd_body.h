@@ -42,10 +42,10 @@ VGK_INLINE VGK_NAME(halves) VGK_NAME(loadCodes)(const int8_t *source, size_t cou
 }
 
 /*
- * Transforms one tile: 6 x 6 pixels, of which those outside the image are the zero point. `target` is the place of point 0.
- * Channels beyond the last one give anything: their weights are zero.
+ * Transforms one tile: 6 x 6 pixels, of which those outside the image are the zero point. `target` is the place of
+ * point 0. Channels beyond the last one give anything: their weights are zero.
  */
-static __attribute__((noinline)) void VGK_NAME(transformInputTile)(
+static void VGK_NAME(transformInputTile)(
   const VGKIntegerWinograd *w, const int8_t *image, const Tile *tile, int32_t *target) {
   const VGKConvolutionShape *s = &w->shape;
   const size_t pixelStride = s->inputChannels, rowStride = s->inputWidth * pixelStride;
@@ -95,7 +95,7 @@ VGK_INLINE void VGK_NAME(transformTaps)(
 }
 
 /* Transforms the codes of `wordCount` pairs of channels of a panel; points are `pointBytes` apart. */
-static __attribute__((noinline)) void VGK_NAME(transformWeights)(const int8_t *codes, size_t wordCount, char *target, size_t pointBytes) {
+static void VGK_NAME(transformWeights)(const int8_t *codes, size_t wordCount, char *target, size_t pointBytes) {
   for (size_t i = 0; i < 2 * wordCount; i++, codes += tapCount * 2 * VGK_WORDS) {
     VGK_NAME(halves) taps[tapCount], half[3 * inputSize];
     VGK_UNROLL for (size_t tap = 0; tap < tapCount; tap++)
@@ -149,7 +149,7 @@ VGK_INLINE void VGK_NAME(pointTile)(
 }
 
 /* The products of all tiles of a block. */
-static __attribute__((noinline)) void VGK_NAME(pointTiles)(const VGK_NAME(Point) *p, size_t tileCount, int32_t *products) {
+static void VGK_NAME(pointTiles)(const VGK_NAME(Point) *p, size_t tileCount, int32_t *products) {
   const size_t parts = divideUp(tileCount, VGK_NAME(tileRows));
   for (size_t part = 0; part < parts; part++) {
     const size_t i = VGK_NAME(tileStart)(tileCount, part);
@@ -180,11 +180,13 @@ static VGK_NAME(Target) VGK_NAME(targetOf)(const VGKIntegerWinograd *w, const Ti
   const VGKConvolutionShape *s = &w->shape;
   const size_t scale = w->pools ? 2 : 1, size = outputSize / scale;
   const size_t top = tile->row * size, left = tile->column * size;
-  const size_t height = w->pools ? w->pooledHeight : s->outputHeight, width = w->pools ? w->pooledWidth : s->outputWidth;
+  const size_t height = w->pools ? w->pooledHeight : s->outputHeight;
+  const size_t width = w->pools ? w->pooledWidth : s->outputWidth;
   return (VGK_NAME(Target)){
     .codes = output + ((tile->image * height + top) * width + left) * s->outputChannels,
     .pixelStride = s->outputChannels, .rowStride = width * s->outputChannels,
-    .rows = top < height ? smallerOf(size, height - top) : 0, .columns = left < width ? smallerOf(size, width - left) : 0,
+    .rows = top < height ? smallerOf(size, height - top) : 0,
+    .columns = left < width ? smallerOf(size, width - left) : 0,
     .inputRows = smallerOf(outputSize, s->outputHeight - top * scale),
     .inputColumns = smallerOf(outputSize, s->outputWidth - left * scale)};
 }

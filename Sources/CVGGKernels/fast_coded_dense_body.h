@@ -43,8 +43,8 @@ static inline float VGK_NAME(decodeOne)(const CodedRow *row, bool isPacked, size
 }
 
 VGK_INLINE void VGK_NAME(addRows)(
-  const CodedRow *rows, const size_t rowCount, const bool isPacked, const bool hasZeroPoints, const int8_t *const *ahead,
-  size_t columnCount, float *sums) {
+  const CodedRow *rows, const size_t rowCount, const bool isPacked, const bool hasZeroPoints,
+  const int8_t *const *ahead, size_t columnCount, float *sums) {
   enum { lanes = VGK_NAME(lanes) };
   size_t column = 0;
   for (; column + lanes <= columnCount; column += lanes) {

@@ -12,8 +12,6 @@
  * Both operands fit 16 bits: in each row of B' the positive entries sum to at most 8 and, but for one row, to as
  * much as the negative ones, so transformed inputs are at most 98 * 255; transformed weights are at most 225 * 128.
  */
-static const int32_t weightFactors[6][3] = {{15, 0, 0}, {5, 5, 5}, {5, -5, 5}, {1, 2, 4}, {4, -2, 1}, {0, 0, 15}};
-
 enum { inputSize = 6, outputSize = 4, pointCount = inputSize * inputSize, tapCount = 9 };
 
 /* Bytes between the weights of a point and those of the next one, where they are transformed each time. */
@@ -139,56 +137,11 @@ bool vgk_integer_winograd_is_exact(const VGKConvolutionShape *s, int32_t inputZe
   return true;
 }
 
-/* G w G': [6 * 6]. */
-static void transformWeights(const int8_t *weights, size_t tapStride, int16_t *transformed) {
-  int32_t half[inputSize][3];
-  for (size_t i = 0; i < inputSize; i++)
-    for (size_t x = 0; x < 3; x++) {
-      half[i][x] = 0;
-      for (size_t y = 0; y < 3; y++) half[i][x] += weightFactors[i][y] * weights[(y * 3 + x) * tapStride];
-    }
-  for (size_t i = 0; i < inputSize; i++)
-    for (size_t j = 0; j < inputSize; j++) {
-      int32_t sum = 0;
-      for (size_t x = 0; x < 3; x++) sum += weightFactors[j][x] * half[i][x];
-      transformed[i * inputSize + j] = (int16_t)sum;
-    }
-}
-
 void vgk_integer_winograd_weights(
   const VGKIntegerWinograd *w, const int8_t *weights, const int32_t *bias, void *prepared, size_t panelStart,
   size_t panelEnd) {
-  const VGKConvolutionShape *s = &w->shape;
-  const size_t width = (size_t)VGK_SELECT(w->isa, panelWidth), wordCount = w->inputBlocks * width / 2;
-  const size_t tapStride = s->inputChannels * s->outputChannels;
-  int32_t *biases = prepared;
-  for (size_t panel = panelStart; panel < panelEnd; panel++) {
-    // As codes [word][register][tap][pair], transformed [point][word][column][pair].
-    int8_t *codes = (int8_t *)(biases + w->panelCount * width) + panel * wordCount * width * 2 * tapCount;
-    int16_t *numbers = (int16_t *)(biases + w->panelCount * width) + panel * wordCount * width * 2 * pointCount;
-    if (w->transformsWeights)
-      memset(codes, 0, wordCount * width * 2 * tapCount);
-    else
-      memset(numbers, 0, wordCount * width * 4 * pointCount);
-    for (size_t column = 0; column < width; column++) {
-      const size_t channel = panel * width + column;
-      const bool exists = channel < s->outputChannels;
-      biases[channel] = exists && bias ? bias[channel] : 0;
-      for (size_t i = 0; exists && i < s->inputChannels; i++) {
-        const int8_t *source = weights + i * s->outputChannels + channel;
-        const size_t place = pairPlace(column, i % 2);
-        if (w->transformsWeights) {
-          int8_t *target = codes + (i / 2 * 2 + place / width) * tapCount * width + place % width;
-          for (size_t tap = 0; tap < tapCount; tap++) target[tap * width] = source[tap * tapStride];
-        } else {
-          int16_t transformed[pointCount];
-          transformWeights(source, tapStride, transformed);
-          for (size_t point = 0; point < pointCount; point++)
-            numbers[(point * wordCount + i / 2) * width * 2 + place] = transformed[point];
-        }
-      }
-    }
-  }
+  for (size_t panel = panelStart; panel < panelEnd; panel++)
+    VGK_SELECT(w->isa, prepareWeights)(w, weights, bias, prepared, panel);
 }
 
 void vgk_integer_winograd(

@@ -86,12 +86,12 @@ static void VGK_NAME(transformInputTile)(
 VGK_INLINE void VGK_NAME(transformTaps)(
   VGK_NAME(halves) a, VGK_NAME(halves) b, VGK_NAME(halves) c, VGK_NAME(halves) *y, size_t step) {
   const VGK_NAME(halves) sum = a + c, b2 = b + b;
-  y[0] = a * 15;
-  y[step] = (sum + b) * 5;
-  y[2 * step] = (sum - b) * 5;
-  y[3 * step] = a + b2 + (c << 2);
-  y[4 * step] = (a << 2) - b2 + c;
-  y[5 * step] = c * 15;
+  y[0] = a * 15;                      // 15  0  0
+  y[step] = (sum + b) * 5;            //  5  5  5
+  y[2 * step] = (sum - b) * 5;        //  5 -5  5
+  y[3 * step] = a + b2 + (c << 2);    //  1  2  4
+  y[4 * step] = (a << 2) - b2 + c;    //  4 -2  1
+  y[5 * step] = c * 15;               //  0  0 15
 }
 
 /* Transforms the codes of `wordCount` pairs of channels of a panel; points are `pointBytes` apart. */
@@ -108,6 +108,38 @@ static void VGK_NAME(transformWeights)(const int8_t *codes, size_t wordCount, ch
       VGK_UNROLL for (size_t x = 0; x < inputSize; x++)
         __builtin_memcpy(target + (y * inputSize + x) * pointBytes + i * sizeof(row[x]), &row[x], sizeof(row[x]));
     }
+  }
+}
+
+/* Bytes of a panel of prepared weights. */
+VGK_INLINE size_t VGK_NAME(panelBytes)(const VGKIntegerWinograd *w) {
+  return w->inputBlocks * VGK_WORDS * VGK_NAME(panelWidth) * (w->transformsWeights ? 2 * tapCount : 4 * pointCount);
+}
+
+/* Prepares the weights of a panel: as codes [word][register][tap][pair], or transformed, [point][word][column][pair]. */
+static void VGK_NAME(prepareWeights)(
+  const VGKIntegerWinograd *w, const int8_t *weights, const int32_t *bias, void *prepared, size_t panel) {
+  const size_t width = VGK_NAME(panelWidth), inputs = w->shape.inputChannels, outputs = w->shape.outputChannels;
+  const size_t channel = panel * width, columns = smallerOf(width, outputs - channel);
+  const size_t wordCount = w->inputBlocks * VGK_WORDS;
+  int32_t *biases = prepared;
+  char *target = (char *)(biases + w->panelCount * width) + panel * VGK_NAME(panelBytes)(w);
+  for (size_t column = 0; column < width; column++)
+    biases[channel + column] = bias && column < columns ? bias[channel + column] : 0;
+  for (size_t word = 0; word < wordCount; word++) {
+    int8_t codes[2 * tapCount * 2 * VGK_WORDS] = {0};
+    for (size_t odd = 0; odd < 2 && 2 * word + odd < inputs; odd++)
+      for (size_t tap = 0; tap < tapCount; tap++) {
+        const int8_t *source = weights + (tap * inputs + 2 * word + odd) * outputs + channel;
+        for (size_t column = 0; column < columns; column++) {
+          const size_t place = pairPlace(column, odd);
+          codes[(place / width * tapCount + tap) * width + place % width] = source[column];
+        }
+      }
+    if (w->transformsWeights)
+      memcpy(target + word * sizeof codes, codes, sizeof codes);
+    else
+      VGK_NAME(transformWeights)(codes, 1, target + word * width * 4, wordCount * width * 4);
   }
 }
 
@@ -313,8 +345,7 @@ static void VGK_NAME(winograd)(
   int8_t *output, void *scratch, size_t unitStart, size_t unitEnd) {
   const VGKConvolutionShape *s = &w->shape;
   const size_t width = VGK_NAME(panelWidth);
-  const size_t panelBytes =
-    w->inputBlocks * VGK_WORDS * width * (w->transformsWeights ? 2 * tapCount : 4 * pointCount);
+  const size_t panelBytes = VGK_NAME(panelBytes)(w);
   const int32_t *biases = prepared;
   const char *panels = (const char *)(biases + w->panelCount * width);
   int32_t *transformed = scratch, *products = transformed + pointCount * w->inputPointStride;

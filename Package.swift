@@ -115,7 +115,7 @@ let package = Package(
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
-      "VGGTensors", "VGGBytes", "CVGGKernels"),
+      "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     tests("VGGCompressTests", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(

@@ -1,5 +1,6 @@
 /*
- * As for_each_isa.h, for kernels of integers: compiles VGK_BODY also for those instruction sets that are about integers.
+ * As for_each_isa.h, for kernels of integers: compiles VGK_BODY also for those instruction sets that are about
+ * integers.
  *
  * A body may use
  *   VGK_NAME(x)   the name of a function for this instruction set

@@ -19,6 +19,13 @@
 #define VGK_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define VGK_UNROLL _Pragma("clang loop unroll(full)")
 
+/* Whether the first factor of products of bytes is unsigned. */
+#if defined(__x86_64__)
+enum { vgkHasUnsignedQuads = 1 };
+#else
+enum { vgkHasUnsignedQuads = 0 };
+#endif
+
 /* Columns of the widest panel. */
 enum { vgkWidestPanel = 32 };
 
@@ -57,7 +64,8 @@ static inline Factors factorsOf(const VGKRequantization *r, size_t column, size_
   return f;
 }
 
-/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, those of four columns side by side. */
+/* Where the numbers of a pair of 16 bits lie in a panel: side by side, or, for smlal, those of four columns side by
+   side. */
 static inline size_t pairPlace(size_t column, size_t odd) {
 #if defined(__aarch64__)
   return column / 4 * 8 + odd * 4 + column % 4;

@@ -21,7 +21,7 @@ static void VGK_NAME(makeOperands)(
   for (size_t i = 0; i < roundUp(count, denseGroup); i += 4) {
     uint32_t x[4];
     for (size_t k = 0; k < 4; k++) x[k] = i + k < count ? (uint32_t)(input[indices[i + k]] - zeroPoint) : 0;
-    if (VGK_QUADS && zeroPoint == -128) {
+    if (VGK_QUADS && vgkHasUnsignedQuads && zeroPoint == -128) {
       operands->words[i / 4][0] = x[0] | x[1] << 8 | x[2] << 16 | x[3] << 24;
     } else {
       operands->words[i / 4][0] = (x[0] & 0xFFFF) | x[2] << 16;
@@ -31,8 +31,8 @@ static void VGK_NAME(makeOperands)(
 }
 
 /*
- * sums[r][k] += the products of four weight rows with an operand of each row. On x86 words of sums lie as interleaving leaves them:
- * register k has columns 4 k ..< 4 k + 4 of every 16.
+ * sums[r][k] += the products of four weight rows with an operand of each row. On x86 words of sums lie as
+ * interleaving leaves them: register k has columns 4 k ..< 4 k + 4 of every 16.
  */
 VGK_INLINE void VGK_NAME(addFour)(
   VGK_NAME(words) sums[][4], const size_t rows, const bool bytes, const int8_t *const w[4],
@@ -158,7 +158,7 @@ VGK_INLINE void VGK_NAME(addChunk)(
 static void VGK_NAME(addOneRow)(
   uint32_t *sums, const int8_t *input, int32_t zeroPoint, size_t inputCount, const int8_t *weights,
   size_t weightStride, size_t columnCount) {
-  if (VGK_QUADS && zeroPoint == -128)
+  if (VGK_QUADS && vgkHasUnsignedQuads && zeroPoint == -128)
     VGK_NAME(addChunk)(sums, 0, 1, true, input, 0, zeroPoint, inputCount, weights, weightStride, columnCount);
   else
     VGK_NAME(addChunk)(sums, 0, 1, false, input, 0, zeroPoint, inputCount, weights, weightStride, columnCount);
@@ -167,7 +167,7 @@ static void VGK_NAME(addOneRow)(
 static void VGK_NAME(addFourRows)(
   uint32_t *sums, size_t sumStride, const int8_t *input, size_t inputStride, int32_t zeroPoint, size_t inputCount,
   const int8_t *weights, size_t weightStride, size_t columnCount) {
-  if (VGK_QUADS && zeroPoint == -128)
+  if (VGK_QUADS && vgkHasUnsignedQuads && zeroPoint == -128)
     VGK_NAME(addChunk)(
       sums, sumStride, 4, true, input, inputStride, zeroPoint, inputCount, weights, weightStride, columnCount);
   else
@@ -219,8 +219,8 @@ static void VGK_NAME(dense)(
         size_t r = 0;
         for (; r + 4 <= rows; r += 4)
           VGK_NAME(addFourRows)(
-            sums + r * denseBatchStripe, denseBatchStripe, input + (row + r) * inputCount + start, inputCount, zeroPoint,
-            inputs, source, outputCount, columns);
+            sums + r * denseBatchStripe, denseBatchStripe, input + (row + r) * inputCount + start, inputCount,
+            zeroPoint, inputs, source, outputCount, columns);
         for (; r < rows; r++)
           VGK_NAME(addOneRow)(
             sums + r * denseBatchStripe, input + (row + r) * inputCount + start, zeroPoint, inputs, source, outputCount,

@@ -3,12 +3,8 @@
 #define VGK_BODY "integer_direct_body.h"
 #include "for_each_integer_isa.h"
 
-/* What is added to a code so that it becomes an operand of quads: those of x86 are unsigned. */
-#if defined(__x86_64__)
-enum { quadOffset = 128 };
-#else
-enum { quadOffset = 0 };
-#endif
+/* What is added to a code so that it becomes an operand of quads. */
+enum { quadOffset = vgkHasUnsignedQuads ? 128 : 0 };
 
 VGKIntegerDirect vgk_integer_direct_plan(
   VGKISA isa, const VGKConvolutionShape *s, int32_t inputZeroPoint, size_t imageCount, size_t threadCount) {

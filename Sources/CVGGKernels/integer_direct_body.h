@@ -2,8 +2,8 @@
  * Direct convolution of codes for one instruction set (see for_each_integer_isa.h).
  *
  * A unit of work copies the padded input rows of some output rows into its scratch, as operands: bytes or 16 bits. A
- * tile of pixels side by side then reads its taps from there. Operands of 16 bits are counted from the zero point; for bytes, the
- * prepared biases make up for it.
+ * tile of pixels side by side then reads its taps from there. Operands of 16 bits are counted from the zero point;
+ * for bytes, the prepared biases make up for it.
  */
 #include "integer_vector_body.h"
 

@@ -1,6 +1,6 @@
 /*
- * Pooling of codes and their conversion for one instruction set (see for_each_integer_isa.h), as loops that the compiler turns
- * into vectors.
+ * Pooling of codes and their conversion for one instruction set (see for_each_integer_isa.h), as loops that the
+ * compiler turns into vectors.
  */
 
 /* The maximum of a window, for one block of channels after the other: what a register or two hold. */

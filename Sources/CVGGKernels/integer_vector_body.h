@@ -33,8 +33,8 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(broadcast)(const void *source) {
 }
 
 /*
- * sum + the products of pairs of signed 16 bits. In assembly: Clang takes the fused instruction apart, and adds the products of
- * several steps first, for which there are no registers.
+ * sum + the products of pairs of signed 16 bits. In assembly: Clang takes the fused instruction apart, and adds the
+ * products of several steps first, for which there are no registers.
  */
 VGK_INLINE VGK_NAME(words) VGK_NAME(addPairs)(VGK_NAME(words) sum, VGK_NAME(words) x, VGK_NAME(words) w) {
 #if VGK_FUSED && VGK_WORDS == 16
@@ -64,7 +64,8 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(addPairs)(VGK_NAME(words) sum, VGK_NAME(word
 #endif
 }
 
-/* sum + the products within words: of pairs, or of four bytes, unsigned with signed on x86, signed with signed on AArch64. */
+/* sum + the products within words: of pairs, or of four bytes, unsigned with signed on x86, signed with signed on
+   AArch64. */
 VGK_INLINE VGK_NAME(words) VGK_NAME(addProducts)(
   const bool quads, VGK_NAME(words) sum, VGK_NAME(words) x, VGK_NAME(words) w) {
 #if VGK_QUADS && VGK_WORDS == 16
@@ -176,8 +177,10 @@ VGK_INLINE VGK_NAME(reals) VGK_NAME(clamped)(VGK_NAME(reals) v, float least, flo
 #endif
 }
 
-/* The codes of sums of `lanes` columns from `column` of a panel, as `vgr_requantize_litert` and `vgr_requantize_tflm`. */
-VGK_INLINE VGK_NAME(words) VGK_NAME(codes)(const Factors *f, VGKRounding rounding, size_t column, VGK_NAME(words) sums) {
+/* The codes of sums of `lanes` columns from `column` of a panel, as `vgr_requantize_litert` and `vgr_requantize_tflm`.
+   */
+VGK_INLINE VGK_NAME(words) VGK_NAME(codes)(
+  const Factors *f, VGKRounding rounding, size_t column, VGK_NAME(words) sums) {
   if (rounding == VGKRoundingLitert) {
     const VGK_NAME(reals) scales = (VGK_NAME(reals))VGK_NAME(loadWords)(f->scales + column);
     const VGK_NAME(reals) products = VGK_NAME(clamped)(
@@ -193,10 +196,9 @@ VGK_INLINE VGK_NAME(words) VGK_NAME(codes)(const Factors *f, VGKRounding roundin
   const VGK_NAME(integers) masks = (VGK_NAME(integers))(((VGK_NAME(words)){0} + 1u << (VGK_NAME(words))rights) - 1u);
   const VGK_NAME(integers) halves = (masks >> 1) - (product < 0);
   const VGK_NAME(integers) shifted = (product >> rights) - ((product & masks) > halves);
-  const VGK_NAME(integers) least = (VGK_NAME(integers)){0} + f->least, most = (VGK_NAME(integers)){0} + f->most;
-  const VGK_NAME(integers) limited =
-    (VGK_NAME(integers))VGK_NAME(larger)((VGK_NAME(words))least, VGK_NAME(smaller)((VGK_NAME(words))shifted, (VGK_NAME(words))most));
-  return (VGK_NAME(words))(limited + f->zeroPoint);
+  const VGK_NAME(words) least = (VGK_NAME(words)){0} + (uint32_t)f->least;
+  const VGK_NAME(words) most = (VGK_NAME(words)){0} + (uint32_t)f->most;
+  return VGK_NAME(larger)(least, VGK_NAME(smaller)((VGK_NAME(words))shifted, most)) + (uint32_t)f->zeroPoint;
 }
 
 /* Stores the first `count` codes, at most `lanes`. */

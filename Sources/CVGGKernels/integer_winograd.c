@@ -4,16 +4,14 @@
  * Winograd's F(4 x 4, 3 x 3) in whole numbers, with the points 0, 1, -1, 2, -1/2 and infinity, given as fractions p/q:
  * Y = A' [(G w G') * (B' x B)] A, all mod 2^32.
  *
- * The rows of B' were multiplied by their denominators 2, 6, 6, 30, 30, 2, so that they are whole. The rows of G are multiplied by
- * what is missing of 30: 15, 5, 5, 1, 1, 15. The result is 30^2 = 4 * 225 times too large. 225 is odd, so mod 2^32 it
- * has an inverse; what is left is 4 y mod 2^32, and that is 4 y itself if |y| < 2^29. The sums before that may overflow as
- * often as they like.
+ * The rows of B' were multiplied by their denominators 2, 6, 6, 30, 30, 2, so that they are whole. The rows of G are
+ * multiplied by what is missing of 30: 15, 5, 5, 1, 1, 15. The result is 30^2 = 4 * 225 times too large. 225 is odd,
+ * so mod 2^32 it has an inverse; what is left is 4 y mod 2^32, and that is 4 y itself if |y| < 2^29. The sums before
+ * that may overflow as often as they like.
  *
- * Both operands fit 16 bits: in each row of B' the positive entries sum to at most 8 and, but for one row, to as much as the negative
- * ones, so transformed inputs are at most 98 * 255; transformed weights are at most 225 * 128.
+ * Both operands fit 16 bits: in each row of B' the positive entries sum to at most 8 and, but for one row, to as
+ * much as the negative ones, so transformed inputs are at most 98 * 255; transformed weights are at most 225 * 128.
  */
-static const int32_t weightFactors[6][3] = {{15, 0, 0}, {5, 5, 5}, {5, -5, 5}, {1, 2, 4}, {4, -2, 1}, {0, 0, 15}};
-
 enum { inputSize = 6, outputSize = 4, pointCount = inputSize * inputSize, tapCount = 9 };
 
 /* Bytes between the weights of a point and those of the next one, where they are transformed each time. */
@@ -50,10 +48,15 @@ static inline Span tileSpan(size_t paddedStart, size_t padding, size_t count) {
 /* A distance in words of at least `length` that keeps rows on cache lines, but off the same set of the cache. */
 static size_t skewed(size_t length) { return (divideUp(length, 16) | 1) * 16; }
 
+/* Whether weights are too large to be kept transformed: it takes less time to transform them than to read them. */
+static bool transformsWeights(size_t inputChannels, size_t outputChannels) {
+  return inputChannels * outputChannels * pointCount * 2 > 6 << 20;
+}
+
 VGKIntegerWinograd vgk_integer_winograd_plan(
   VGKISA isa, const VGKConvolutionShape *s, int32_t inputZeroPoint, size_t imageCount, const VGKPoolingShape *pooling,
   size_t threadCount) {
-  enum { transformedBytes = 6 << 20, chunkChannels = 256 };
+  enum { chunkChannels = 256 };
   VGKIntegerWinograd w = {.isa = isa, .shape = *s, .inputZeroPoint = inputZeroPoint, .pools = pooling != NULL};
   if (pooling) {
     w.pooledHeight = pooling->outputHeight;
@@ -66,11 +69,12 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   w.inputBlocks = divideUp(s->inputChannels, halves);
   w.panelCount = divideUp(s->outputChannels, width);
   const size_t pairs = w.inputBlocks * words * w.panelCount * width;
-  w.transformsWeights = pairs * pointCount * 4 > transformedBytes;
+  w.transformsWeights = transformsWeights(s->inputChannels, s->outputChannels);
   w.weightBytes = w.panelCount * width * 4 + pairs * (w.transformsWeights ? tapCount * 2 : pointCount * 4);
   w.chunkBlocks = w.transformsWeights ? smallerOf(chunkChannels / halves, w.inputBlocks) : w.inputBlocks;
 
-  // Blocks that fit the second cache, but larger ones where weights are transformed for each of them. Few are made as many as there are threads, or a multiple; fewer than that are cut by channels.
+  // Blocks that fit the second cache, but larger ones where weights are transformed for each of them. Few are made as
+  // many as there are threads, or a multiple; fewer than that are cut by channels.
   size_t blockCount = divideUp(w.tileCount, w.transformsWeights ? 56 : 28);
   if (blockCount >= threadCount && blockCount < 4 * threadCount) blockCount = roundUp(blockCount, threadCount);
   w.blockTiles = divideUp(w.tileCount, blockCount);
@@ -87,10 +91,35 @@ VGKIntegerWinograd vgk_integer_winograd_plan(
   return w;
 }
 
+/* How many times as many products of bytes as of 16 bits an instruction set takes at a time. For dot products of AArch64
+   that is 4, which leaves no gain; a little more keeps to direct convolution until somebody has measured. */
+static double directSpeed(VGKISA isa) {
+  switch (isa) {
+    case VGKISAAvxVnni:
+    case VGKISAAvx512Vnni: return 2;
+    case VGKISANeonDot: return 5;
+    case VGKISAPortable:
+    case VGKISANeon:
+    case VGKISAAvx2:
+    case VGKISAAvx512: return 1;
+  }
+  return 1;
+}
+
+/* Costs are cycles of a core with AVX-512 VNNI for an image; for others, their ratios matter. */
 bool vgk_integer_winograd_pays(VGKISA isa, const VGKConvolutionShape *s) {
-  (void)isa;
-  return s->kernelHeight == 3 && s->kernelWidth == 3 && s->strideHeight == 1 && s->strideWidth == 1 &&
-         s->dilationHeight == 1 && s->dilationWidth == 1 && s->inputChannels >= 16;
+  const bool fits = s->kernelHeight == 3 && s->kernelWidth == 3 && s->strideHeight == 1 && s->strideWidth == 1 &&
+                    s->dilationHeight == 1 && s->dilationWidth == 1;
+  if (!fits) return false;
+  const size_t width = (size_t)VGK_SELECT(isa, panelWidth);
+  const double tiles = (double)(divideUp(s->outputHeight, outputSize) * divideUp(s->outputWidth, outputSize));
+  const double inputs = (double)roundUp(s->inputChannels, width), outputs = (double)roundUp(s->outputChannels, width);
+  const double pixels = (double)(s->outputHeight * s->outputWidth);
+  double transforms = tiles * (8 * inputs + 16 * outputs);
+  if (transformsWeights(s->inputChannels, s->outputChannels)) transforms += 5 * inputs * outputs;
+  const double winograd = pointCount * tiles * inputs * outputs / 64 + transforms;
+  const double direct = 1.2 * pixels * tapCount * (double)s->inputChannels * outputs / 64 / directSpeed(isa);
+  return winograd < direct;
 }
 
 bool vgk_integer_winograd_is_exact(const VGKConvolutionShape *s, int32_t inputZeroPoint, const int8_t *weights) {
@@ -108,56 +137,11 @@ bool vgk_integer_winograd_is_exact(const VGKConvolutionShape *s, int32_t inputZe
   return true;
 }
 
-/* G w G': [6 * 6]. */
-static void transformWeights(const int8_t *weights, size_t tapStride, int16_t *transformed) {
-  int32_t half[inputSize][3];
-  for (size_t i = 0; i < inputSize; i++)
-    for (size_t x = 0; x < 3; x++) {
-      half[i][x] = 0;
-      for (size_t y = 0; y < 3; y++) half[i][x] += weightFactors[i][y] * weights[(y * 3 + x) * tapStride];
-    }
-  for (size_t i = 0; i < inputSize; i++)
-    for (size_t j = 0; j < inputSize; j++) {
-      int32_t sum = 0;
-      for (size_t x = 0; x < 3; x++) sum += weightFactors[j][x] * half[i][x];
-      transformed[i * inputSize + j] = (int16_t)sum;
-    }
-}
-
 void vgk_integer_winograd_weights(
   const VGKIntegerWinograd *w, const int8_t *weights, const int32_t *bias, void *prepared, size_t panelStart,
   size_t panelEnd) {
-  const VGKConvolutionShape *s = &w->shape;
-  const size_t width = (size_t)VGK_SELECT(w->isa, panelWidth), wordCount = w->inputBlocks * width / 2;
-  const size_t tapStride = s->inputChannels * s->outputChannels;
-  int32_t *biases = prepared;
-  for (size_t panel = panelStart; panel < panelEnd; panel++) {
-    // As codes [word][register][tap][pair], transformed [point][word][column][pair].
-    int8_t *codes = (int8_t *)(biases + w->panelCount * width) + panel * wordCount * width * 2 * tapCount;
-    int16_t *numbers = (int16_t *)(biases + w->panelCount * width) + panel * wordCount * width * 2 * pointCount;
-    if (w->transformsWeights)
-      memset(codes, 0, wordCount * width * 2 * tapCount);
-    else
-      memset(numbers, 0, wordCount * width * 4 * pointCount);
-    for (size_t column = 0; column < width; column++) {
-      const size_t channel = panel * width + column;
-      const bool exists = channel < s->outputChannels;
-      biases[channel] = exists && bias ? bias[channel] : 0;
-      for (size_t i = 0; exists && i < s->inputChannels; i++) {
-        const int8_t *source = weights + i * s->outputChannels + channel;
-        const size_t place = pairPlace(column, i % 2);
-        if (w->transformsWeights) {
-          int8_t *target = codes + (i / 2 * 2 + place / width) * tapCount * width + place % width;
-          for (size_t tap = 0; tap < tapCount; tap++) target[tap * width] = source[tap * tapStride];
-        } else {
-          int16_t transformed[pointCount];
-          transformWeights(source, tapStride, transformed);
-          for (size_t point = 0; point < pointCount; point++)
-            numbers[(point * wordCount + i / 2) * width * 2 + place] = transformed[point];
-        }
-      }
-    }
-  }
+  for (size_t panel = panelStart; panel < panelEnd; panel++)
+    VGK_SELECT(w->isa, prepareWeights)(w, weights, bias, prepared, panel);
 }
 
 void vgk_integer_winograd(

@@ -42,10 +42,10 @@ VGK_INLINE VGK_NAME(halves) VGK_NAME(loadCodes)(const int8_t *source, size_t cou
 }
 
 /*
- * Transforms one tile: 6 x 6 pixels, of which those outside the image are the zero point. `target` is the place of point 0.
- * Channels beyond the last one give anything: their weights are zero.
+ * Transforms one tile: 6 x 6 pixels, of which those outside the image are the zero point. `target` is the place of
+ * point 0. Channels beyond the last one give anything: their weights are zero.
  */
-static __attribute__((noinline)) void VGK_NAME(transformInputTile)(
+static void VGK_NAME(transformInputTile)(
   const VGKIntegerWinograd *w, const int8_t *image, const Tile *tile, int32_t *target) {
   const VGKConvolutionShape *s = &w->shape;
   const size_t pixelStride = s->inputChannels, rowStride = s->inputWidth * pixelStride;
@@ -86,16 +86,16 @@ static __attribute__((noinline)) void VGK_NAME(transformInputTile)(
 VGK_INLINE void VGK_NAME(transformTaps)(
   VGK_NAME(halves) a, VGK_NAME(halves) b, VGK_NAME(halves) c, VGK_NAME(halves) *y, size_t step) {
   const VGK_NAME(halves) sum = a + c, b2 = b + b;
-  y[0] = a * 15;
-  y[step] = (sum + b) * 5;
-  y[2 * step] = (sum - b) * 5;
-  y[3 * step] = a + b2 + (c << 2);
-  y[4 * step] = (a << 2) - b2 + c;
-  y[5 * step] = c * 15;
+  y[0] = a * 15;                      // 15  0  0
+  y[step] = (sum + b) * 5;            //  5  5  5
+  y[2 * step] = (sum - b) * 5;        //  5 -5  5
+  y[3 * step] = a + b2 + (c << 2);    //  1  2  4
+  y[4 * step] = (a << 2) - b2 + c;    //  4 -2  1
+  y[5 * step] = c * 15;               //  0  0 15
 }
 
 /* Transforms the codes of `wordCount` pairs of channels of a panel; points are `pointBytes` apart. */
-static __attribute__((noinline)) void VGK_NAME(transformWeights)(const int8_t *codes, size_t wordCount, char *target, size_t pointBytes) {
+static void VGK_NAME(transformWeights)(const int8_t *codes, size_t wordCount, char *target, size_t pointBytes) {
   for (size_t i = 0; i < 2 * wordCount; i++, codes += tapCount * 2 * VGK_WORDS) {
     VGK_NAME(halves) taps[tapCount], half[3 * inputSize];
     VGK_UNROLL for (size_t tap = 0; tap < tapCount; tap++)
@@ -108,6 +108,38 @@ static __attribute__((noinline)) void VGK_NAME(transformWeights)(const int8_t *c
       VGK_UNROLL for (size_t x = 0; x < inputSize; x++)
         __builtin_memcpy(target + (y * inputSize + x) * pointBytes + i * sizeof(row[x]), &row[x], sizeof(row[x]));
     }
+  }
+}
+
+/* Bytes of a panel of prepared weights. */
+VGK_INLINE size_t VGK_NAME(panelBytes)(const VGKIntegerWinograd *w) {
+  return w->inputBlocks * VGK_WORDS * VGK_NAME(panelWidth) * (w->transformsWeights ? 2 * tapCount : 4 * pointCount);
+}
+
+/* Prepares the weights of a panel: as codes [word][register][tap][pair], or transformed, [point][word][column][pair]. */
+static void VGK_NAME(prepareWeights)(
+  const VGKIntegerWinograd *w, const int8_t *weights, const int32_t *bias, void *prepared, size_t panel) {
+  const size_t width = VGK_NAME(panelWidth), inputs = w->shape.inputChannels, outputs = w->shape.outputChannels;
+  const size_t channel = panel * width, columns = smallerOf(width, outputs - channel);
+  const size_t wordCount = w->inputBlocks * VGK_WORDS;
+  int32_t *biases = prepared;
+  char *target = (char *)(biases + w->panelCount * width) + panel * VGK_NAME(panelBytes)(w);
+  for (size_t column = 0; column < width; column++)
+    biases[channel + column] = bias && column < columns ? bias[channel + column] : 0;
+  for (size_t word = 0; word < wordCount; word++) {
+    int8_t codes[2 * tapCount * 2 * VGK_WORDS] = {0};
+    for (size_t odd = 0; odd < 2 && 2 * word + odd < inputs; odd++)
+      for (size_t tap = 0; tap < tapCount; tap++) {
+        const int8_t *source = weights + (tap * inputs + 2 * word + odd) * outputs + channel;
+        for (size_t column = 0; column < columns; column++) {
+          const size_t place = pairPlace(column, odd);
+          codes[(place / width * tapCount + tap) * width + place % width] = source[column];
+        }
+      }
+    if (w->transformsWeights)
+      memcpy(target + word * sizeof codes, codes, sizeof codes);
+    else
+      VGK_NAME(transformWeights)(codes, 1, target + word * width * 4, wordCount * width * 4);
   }
 }
 
@@ -149,7 +181,7 @@ VGK_INLINE void VGK_NAME(pointTile)(
 }
 
 /* The products of all tiles of a block. */
-static __attribute__((noinline)) void VGK_NAME(pointTiles)(const VGK_NAME(Point) *p, size_t tileCount, int32_t *products) {
+static void VGK_NAME(pointTiles)(const VGK_NAME(Point) *p, size_t tileCount, int32_t *products) {
   const size_t parts = divideUp(tileCount, VGK_NAME(tileRows));
   for (size_t part = 0; part < parts; part++) {
     const size_t i = VGK_NAME(tileStart)(tileCount, part);
@@ -180,11 +212,13 @@ static VGK_NAME(Target) VGK_NAME(targetOf)(const VGKIntegerWinograd *w, const Ti
   const VGKConvolutionShape *s = &w->shape;
   const size_t scale = w->pools ? 2 : 1, size = outputSize / scale;
   const size_t top = tile->row * size, left = tile->column * size;
-  const size_t height = w->pools ? w->pooledHeight : s->outputHeight, width = w->pools ? w->pooledWidth : s->outputWidth;
+  const size_t height = w->pools ? w->pooledHeight : s->outputHeight;
+  const size_t width = w->pools ? w->pooledWidth : s->outputWidth;
   return (VGK_NAME(Target)){
     .codes = output + ((tile->image * height + top) * width + left) * s->outputChannels,
     .pixelStride = s->outputChannels, .rowStride = width * s->outputChannels,
-    .rows = top < height ? smallerOf(size, height - top) : 0, .columns = left < width ? smallerOf(size, width - left) : 0,
+    .rows = top < height ? smallerOf(size, height - top) : 0,
+    .columns = left < width ? smallerOf(size, width - left) : 0,
     .inputRows = smallerOf(outputSize, s->outputHeight - top * scale),
     .inputColumns = smallerOf(outputSize, s->outputWidth - left * scale)};
 }
@@ -311,8 +345,7 @@ static void VGK_NAME(winograd)(
   int8_t *output, void *scratch, size_t unitStart, size_t unitEnd) {
   const VGKConvolutionShape *s = &w->shape;
   const size_t width = VGK_NAME(panelWidth);
-  const size_t panelBytes =
-    w->inputBlocks * VGK_WORDS * width * (w->transformsWeights ? 2 * tapCount : 4 * pointCount);
+  const size_t panelBytes = VGK_NAME(panelBytes)(w);
   const int32_t *biases = prepared;
   const char *panels = (const char *)(biases + w->panelCount * width);
   int32_t *transformed = scratch, *products = transformed + pointCount * w->inputPointStride;

@@ -1,6 +1,6 @@
 /*
- * The kernels of integers against their reference, bit for bit: over random shapes, zero points, factors and splits into
- * units, and with the largest numbers that there are.
+ * The kernels of integers against their reference, bit for bit: over random shapes, zero points, factors and splits
+ * into units, and with the largest numbers that there are.
  */
 #include "integers.h"
 
@@ -45,7 +45,8 @@ static VGKRequantization requantization(size_t channels, size_t terms, int32_t *
     multipliers[i] = vgr_tflm_multiplier((double)scales[i]);
     if (*bias) (*bias)[i] = rand() % 2000 - 1000;
   }
-  VGKRequantization r = {rand() % 2 ? VGKRoundingLitert : VGKRoundingTflm, scales, multipliers, randomCode(), -128, 127};
+  const VGKRounding rounding = rand() % 2 ? VGKRoundingLitert : VGKRoundingTflm;
+  VGKRequantization r = {rounding, scales, multipliers, randomCode(), -128, 127};
   if (rand() % 2) r.low = r.zeroPoint;
   if (rand() % 8 == 0) r.high = r.low + rand() % (128 - r.low);
   return r;

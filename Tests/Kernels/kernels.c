@@ -85,6 +85,35 @@ static void dense(VGKISA isa, size_t rows) {
   free(input), free(weights), free(bias), free(output), free(expected);
 }
 
+/* From codes of 8 or 4 bits: the bits that their values give. */
+static void codedDense(VGKISA isa, size_t rows, bool isPacked, bool hasZeroPoints) {
+  const size_t inputs = 700, outputs = 622, groupLength = rows % 2 == 1 ? 64 : inputs;
+  const size_t groups = (inputs + groupLength - 1) / groupLength;
+  float *input = numbers(rows * inputs, true), *scales = numbers(groups * outputs, true);
+  float *bias = numbers(outputs, true), *values = numbers(inputs * outputs, false);
+  float *output = numbers(rows * outputs, false), *expected = numbers(rows * outputs, false);
+  int8_t *zeroPoints = malloc(groups * outputs), *codes = malloc(inputs * outputs);
+  uint8_t *packed = malloc(inputs * outputs / 2);
+  for (size_t i = 0; i < rows * inputs; i++) input[i] = fmaxf(0, input[i]);
+  for (size_t i = 0; i < groups * outputs; i++) zeroPoints[i] = (int8_t)(rand() % 16 - 8);
+  for (size_t i = 0; i < inputs * outputs; i++) {
+    const size_t group = i / outputs / groupLength * outputs + i % outputs;
+    codes[i] = (int8_t)(isPacked ? rand() % 16 - 8 : rand() % 255 - 127);
+    values[i] = vgr_f32_from_code(codes[i] - (hasZeroPoints ? zeroPoints[group] : 0), scales[group]);
+    if (i % 2 == 1) packed[i / 2] = vgr_nibbles(codes[i - 1], codes[i]);
+  }
+  const VGKCodedWeights weights = {isPacked ? (void *)packed : codes, isPacked, groupLength, scales,
+                                   hasZeroPoints ? zeroPoints : NULL};
+  vgk_fast_coded_dense(isa, rows, inputs, outputs, input, &weights, bias, true, output, 530, outputs);
+  vgk_fast_coded_dense(isa, rows, inputs, outputs, input, &weights, bias, true, output, 0, 530);
+  vgk_fast_dense(isa, rows, inputs, outputs, input, values, bias, true, expected, 0, outputs);
+  char name[80];
+  snprintf(name, sizeof name, "%s dense from %d bits, %zu rows", vgk_isa_name(isa), isPacked ? 4 : 8, rows);
+  compare(name, output, outputs, expected, outputs, rows, 0);
+  free(input), free(scales), free(bias), free(values), free(output), free(expected), free(zeroPoints), free(codes);
+  free(packed);
+}
+
 static void poolingAndNormalization(VGKISA isa, size_t channels) {
   const VGKPoolingShape shape = {9, 11, channels, 4, 5, 2, 2, 2, 2, 0, 0};
   const VGKNormalization constants = {5, 2, 1e-1, 0.75};
@@ -112,7 +141,10 @@ int main(void) {
         for (int pools = 0; pools < 2; pools++) convolution((VGKISA)isa, tile, pools);
       poolingAndNormalization((VGKISA)isa, 1 + (size_t)rand() % 60);
     }
-    for (size_t rows = 1; rows <= 17; rows += 8) dense((VGKISA)isa, rows);
+    for (size_t rows = 1; rows <= 17; rows += 8) {
+      dense((VGKISA)isa, rows);
+      for (int kind = 0; kind < 4; kind++) codedDense((VGKISA)isa, rows + rows / 17, kind % 2, kind / 2);
+    }
     if (!integersAreRight((VGKISA)isa)) failed = true;
     printf("%s: tested\n", vgk_isa_name((VGKISA)isa));
   }

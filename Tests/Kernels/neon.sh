@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles the kernels and their test for AArch64 and runs them under qemu-user.
+# Compiles the kernels and their test for AArch64, without and with its dot products, and runs them under qemu-user.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,12 +9,14 @@ done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-objects=()
-for source in Sources/CVGGKernels/*.c Tests/Kernels/*.c; do
-  object=$folder/$(basename "$source" .c).o
-  clang --target=aarch64-linux-gnu -O2 -Wall -Werror -ISources/CVGGKernels/include \
-    -ISources/CVGGRules/include -c "$source" -o "$object"
-  objects+=("$object")
+for architecture in armv8-a armv8.2-a+dotprod; do
+  objects=()
+  for source in Sources/CVGGKernels/*.c Tests/Kernels/*.c; do
+    object=$folder/$(basename "$source" .c).o
+    clang --target=aarch64-linux-gnu -march=$architecture -O2 -Wall -Werror -ISources/CVGGKernels/include \
+      -ISources/CVGGRules/include -c "$source" -o "$object"
+    objects+=("$object")
+  done
+  aarch64-linux-gnu-gcc -static "${objects[@]}" -lm -o "$folder/kernels"
+  qemu-aarch64 "$folder/kernels"
 done
-aarch64-linux-gnu-gcc -static "${objects[@]}" -lm -o "$folder/kernels"
-qemu-aarch64 "$folder/kernels"

@@ -9,10 +9,10 @@
  *   vgk_layout.h     matrices turned, as sources with another order of axes need it
  *   vgk_precision.h  conversions of stored values: half, bfloat16, int8; column maxima; errors of scales; non-finite counts
  *
- * Conventions, but for integers. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out]; everything is
- * row-major and packed. Sizes are element counts. A range is `start ..< end` and may be empty. Callers guarantee
- * that all sizes multiply without overflow and that buffers have the stated lengths: nothing is checked here,
- * nothing is allocated, there is no state, and every function may run on many threads at once. Buffers need
+ * Conventions, but for integers. Activations are NHWC float32, convolution weights HWIO, dense weights [in, out];
+ * everything is row-major and packed. Sizes are element counts. A range is `start ..< end` and may be empty. Callers
+ * guarantee that all sizes multiply without overflow and that buffers have the stated lengths: nothing is checked
+ * here, nothing is allocated, there is no state, and every function may run on many threads at once. Buffers need
  * only the alignment of their element type. An output must not overlap an input.
  *
  * How to change it. A kernel that exists once per instruction set is written once, in a `*_body.h`, and is

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vgk_isa.h"
 #include "vgk_reference.h"
@@ -203,6 +204,30 @@ size_t vgk_fast_dense_roundings(size_t inputCount);
 void vgk_fast_dense_add(
   VGKISA isa, size_t rowCount, size_t inputCount, size_t inputStride, size_t outputCount, const float *input,
   const float *weights, float *sums);
+
+/** Weights of a dense layer as codes, [inputCount, outputCount]: each stands for (code - zero point) * scale. */
+typedef struct {
+  /** One in a byte, or two int4, the first one in the lower half; then outputCount is even. */
+  const void *codes;
+  bool isPacked;
+  /** Inputs that share scales. */
+  size_t groupLength;
+  /** Shape [inputCount / groupLength, rounded up, outputCount]. */
+  const float *scales;
+  /** The same shape, or null for 0. */
+  const int8_t *_Nullable zeroPoints;
+} VGKCodedWeights;
+
+/**
+ * Computes output columns of a dense layer from codes, with the bits that `vgk_fast_dense` gives for the values of the
+ * weights. These are computed a few rows at a time, and with one row only for inputs that are not zero.
+ *
+ * @param columnStart even if two codes share a byte
+ */
+void vgk_fast_coded_dense(
+  VGKISA isa, size_t rowCount, size_t inputCount, size_t outputCount, const float *input,
+  const VGKCodedWeights *weights, const float *_Nullable bias, bool appliesReLU, float *output, size_t columnStart,
+  size_t columnEnd);
 
 /** Computes output rows of a pooling as `vgk_reference_pooling` does, on padded NHWC; averages are float32 sums. */
 void vgk_fast_pooling(

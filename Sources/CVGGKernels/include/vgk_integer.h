@@ -1,19 +1,20 @@
 /**
  * Layers of integers: codes of 8 bits in, sums of 32 bits, codes of 8 bits out.
  *
- * Feature maps are NHWC without padding between pixels; a code q stands for (q - zero point) * scale. Weights are symmetric codes,
- * HWIO or [in, out]; biases are in units of the input's scale times the weight's. What a layer computes:
+ * Feature maps are NHWC without padding between pixels; a code q stands for (q - zero point) * scale. Weights are
+ * symmetric codes, HWIO or [in, out]; biases are in units of the input's scale times the weight's. What a layer
+ * computes:
  *
  *   accumulator = bias + sum of (q - inputZeroPoint) * weight, mod 2^32
  *   code        = the accumulator times the channel's scale, rounded, plus the zero point, within low ... high
  *
- * (see vgr_requantize.h). A ReLU is a `low` that is the zero point; padding is the input's zero point. Callers prove that sums
- * do not overflow. Every function gives the same bits as its counterpart in vgk_reference_integer.h, whatever the
- * instruction set, the batch, the number of threads and the range that a caller asks for.
+ * (see vgr_requantize.h). A ReLU is a `low` that is the zero point; padding is the input's zero point. Callers prove
+ * that sums do not overflow. Every function gives the same bits as its counterpart in vgk_reference_integer.h,
+ * whatever the instruction set, the batch, the number of threads and the range that a caller asks for.
  *
- * Weights are prepared once, for one instruction set, into a buffer of the caller. A plan says how many bytes that and the
- * scratch of each thread must have and how many units of work there are. Both want the alignment of an int32_t; they are
- * fastest when they are aligned to 64 bytes and lie in huge pages.
+ * Weights are prepared once, for one instruction set, into a buffer of the caller. A plan says how many bytes that
+ * and the scratch of each thread must have and how many units of work there are. Both want the alignment of an
+ * int32_t; they are fastest when they are aligned to 64 bytes and lie in huge pages.
  */
 #ifndef VGK_INTEGER_H
 #define VGK_INTEGER_H
@@ -54,8 +55,8 @@ typedef struct {
   int32_t inputZeroPoint;
   /** Bytes of an operand: 1, or 2 where there are no exact products of bytes. */
   size_t elementBytes;
-  /** A run: operands side by side in memory that a row of the kernel, or one of its taps, multiplies; in words of 32 bits
-      that are filled up; and how many runs there are. */
+  /** A run: operands side by side in memory that a row of the kernel, or one of its taps, multiplies; in words of 32
+      bits that are filled up; and how many runs there are. */
   size_t runElements, runWords, runCount;
   /** A unit of work: blockRows output rows of an image times blockPanels panels of output channels. */
   size_t blockRows, blocksPerImage, blockPanels, channelBlockCount;
@@ -98,8 +99,9 @@ void vgk_integer_direct(
   int8_t *output, void *scratch, size_t unitStart, size_t unitEnd);
 
 /**
- * How a 3 x 3 convolution with stride 1 is computed by Winograd's method F(4 x 4, 3 x 3) with operands of 16 bits and sums
- * mod 2^32: exactly, see `vgk_integer_winograd_is_exact`. Made by `vgk_integer_winograd_plan`; callers read the last four counts.
+ * How a 3 x 3 convolution with stride 1 is computed by Winograd's method F(4 x 4, 3 x 3) with operands of 16 bits
+ * and sums mod 2^32: exactly, see `vgk_integer_winograd_is_exact`. Made by `vgk_integer_winograd_plan`; callers read
+ * the last four counts.
  */
 typedef struct {
   VGKISA isa;
@@ -111,10 +113,10 @@ typedef struct {
   size_t tileRowCount, tileColumnCount, tileCount;
   /** A unit of work: blockTiles tiles times blockPanels panels of output channels. */
   size_t blockTiles, blockPanels, channelBlockCount;
-  /** Input channels in blocks of what a register holds of 16 bits, how many of them are multiplied at a time, and words of 32 bits from
-      one block of a point to the next, from a point to the next. */
+  /** Input channels in blocks of what a register holds of 16 bits, how many of them are multiplied at a time, and words
+      of 32 bits from one block of a point to the next, from a point to the next. */
   size_t inputBlocks, chunkBlocks, inputBlockStride, inputPointStride;
-  /** Whether weights are prepared as codes, and transformed each time: those that would be read from memory otherwise. */
+  /** Whether weights are prepared as codes, and transformed each time: large ones, which no cache would hold. */
   bool transformsWeights;
   /** Panels of output channels, by which the preparation of weights is split. */
   size_t panelCount;
@@ -131,8 +133,8 @@ typedef struct {
 bool vgk_integer_winograd_pays(VGKISA isa, const VGKConvolutionShape *shape);
 
 /**
- * Whether Winograd's method gives the same accumulators as direct sums, for any codes: that no sum of products, without the bias,
- * can reach 2^29. Where it does not hold, the caller takes a direct convolution.
+ * Whether Winograd's method gives the same accumulators as direct sums, for any codes: that no sum of products,
+ * without the bias, can reach 2^29. Where it does not hold, the caller takes a direct convolution.
  *
  * @param weights HWIO
  */
@@ -174,8 +176,8 @@ void vgk_integer_winograd(
 /**
  * Computes output columns of a dense layer from the weights as they are stored: [inputCount, outputCount].
  *
- * With one row, weights of inputs that are the zero point are not read. Split into few parts, at multiples of 512 columns, for
- * speed.
+ * With one row, weights of inputs that are the zero point are not read. Split into few parts, at multiples of 512
+ * columns, for speed.
  *
  * @param input   shape [rowCount, inputCount]
  * @param bias    shape [outputCount], or null for none
@@ -194,8 +196,8 @@ void vgk_integer_dense_accumulators(
 /**
  * Computes output rows of a pooling of codes; input and output share scale and zero point.
  *
- * The maximum keeps codes. The average is their sum divided by the number of them, to nearest, ties away from zero; padding does not
- * count. A window that lies in the padding altogether gives -128.
+ * The maximum keeps codes. The average is their sum divided by the number of them, to nearest, ties away from zero;
+ * padding does not count. A window that lies in the padding altogether gives -128.
  *
  * @param input  shape [N, inputHeight, inputWidth, channels], NHWC
  * @param output shape [N, outputHeight, outputWidth, channels], NHWC; only the rows of the range are written

@@ -1,4 +1,5 @@
 internal import CVGGKernels
+internal import CVGGRules
 internal import VGGBytes
 public import VGGModel
 internal import VGGTensors
@@ -13,7 +14,8 @@ public struct IntegerLayer: Sendable {
   let weight: any TensorCodes
   /// Its bias in units of its sums.
   let bias: [Int32]?
-  private let rounding: IntegerArithmetic.Rounding
+  /// How products are rounded.
+  let rounding: IntegerArithmetic.Rounding
   /// The scale of the weights of each output channel.
   private let weightScales: [Float]
 

@@ -43,9 +43,12 @@ extension Preparation {
     case .pooling(let pooling):
       method = IntegerPooling(pooling: pooling, codes: integers.output, instructionSet: instructionSet)
     case .normalization(let normalization):
-      method = integers.around(ReferenceNormalization(normalization: normalization))
-    case .softmax: method = integers.around(Softmax())
-    case .sigmoid: method = integers.around(Sigmoid())
+      method = RealLayerOnCodes(
+        method: ReferenceNormalization(normalization: normalization), input: integers.input,
+        output: integers.output)
+    case .softmax: method = IntegerSoftmax(integers)
+    case .sigmoid:
+      method = RealLayerOnCodes(method: Sigmoid(), input: integers.input, output: integers.output)
     }
     return PreparedLayer(source: layer, method: method)
   }
@@ -56,12 +59,5 @@ extension Preparation {
     guard let extents, !options.savesMemory else { return false }
     var shape = convolution.kernelShape(extents.input, extents.output)
     return vgk_integer_winograd_pays(instructionSet, &shape)
-  }
-}
-
-extension IntegerLayer {
-  /// A method that computes with values, between the layer's maps of codes.
-  fileprivate func around(_ method: some LayerMethod) -> any LayerMethod {
-    RealLayerOnCodes(method: method, input: input, output: output)
   }
 }

@@ -43,14 +43,23 @@ extension Preparation {
     case .pooling(let pooling):
       method = IntegerPooling(pooling: pooling, codes: integers.output, instructionSet: instructionSet)
     case .normalization(let normalization):
-      method = RealLayerOnCodes(
-        method: ReferenceNormalization(normalization: normalization), input: integers.input,
-        output: integers.output)
+      method = try integerNormalization(normalization, integers)
     case .softmax: method = IntegerSoftmax(integers)
     case .sigmoid:
       method = RealLayerOnCodes(method: Sigmoid(), input: integers.input, output: integers.output)
     }
     return PreparedLayer(source: layer, method: method)
+  }
+
+  private func integerNormalization(
+    _ normalization: LocalResponseNormalization, _ integers: IntegerLayer
+  ) throws(EngineError) -> any LayerMethod {
+    if options.kind == .fast,
+      let tabulated = try IntegerNormalization(normalization, of: integers, threads)
+    {
+      return tabulated
+    }
+    return ReferenceIntegerNormalization(normalization, of: integers)
   }
 
   private func winogradPays(

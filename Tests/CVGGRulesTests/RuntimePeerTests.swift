@@ -1,4 +1,5 @@
 import CVGGRules
+import Foundation
 import TestSupport
 import Testing
 
@@ -56,6 +57,29 @@ import Testing
       if layer.name.hasPrefix("conv") {
         #expect(try differences(codes, layer, "litert_reference") == 0, "\(layer.name)")
       }
+    }
+  }
+
+  @Test func softmax() throws {
+    let layers = try RecordedLayer.all("softmax")
+    #expect(layers.count == 7)
+    for layer in layers {
+      let (classes, scale) = (try layer.shape("input")[1], try layer.floats("scales")[0])
+      let codes = try layer.integers("input").map { Int8($0) }
+      let floats = (0..<VGRDifferenceCount).map { Float(exp(Double(-scale * Float($0)))) }
+      var exponentials = [Int32](repeating: 0, count: VGRDifferenceCount)
+      vgr_tflm_softmax_table(scale, &exponentials)
+      var (litert, tflm): ([Int8], [Int8]) = ([], [])
+      for start in stride(from: 0, to: codes.count, by: classes) {
+        let row = Array(codes[start..<start + classes])
+        var made = row
+        vgr_softmax_litert(floats, row, &made, classes)
+        litert += made
+        vgr_softmax_tflm(exponentials, row, &made, classes)
+        tflm += made
+      }
+      #expect(try differences(litert.map { Int32($0) }, layer, "litert") == 0, "\(layer.name)")
+      #expect(try differences(tflm.map { Int32($0) }, layer, "tflite_micro") == 0, "\(layer.name)")
     }
   }
 

@@ -4,6 +4,7 @@
  *   vgr_float.h       float32 to and from binary16 and bfloat16
  *   vgr_code.h        codes: quantisation by a scale and back, two int4 in a byte
  *   vgr_requantize.h  from an int32 accumulator to the next layer's int8, by the two rules that runtimes follow
+ *   vgr_softmax.h     the softmax of codes, by the same two rules
  *
  * Conventions. Plain C11 without a library: no libm, no allocation, no state, and freestanding headers only. All is
  * `static inline` and free of branches where it stands in loops, so that compilers turn these into vectors. Arithmetic is
@@ -18,5 +19,6 @@
 #include "vgr_code.h"
 #include "vgr_float.h"
 #include "vgr_requantize.h"
+#include "vgr_softmax.h"
 
 #endif

@@ -34,14 +34,14 @@ static inline int32_t vgr_requantize_litert(
 typedef struct {
   /** 0, or 2^30 to 2^31 - 1. */
   int32_t multiplier;
-  /** -31 to 30. */
+  /** -31 to 31. */
   int32_t shift;
 } VGRMultiplier;
 
 /**
  * A scale in fixed point, to nearest, ties up; 0 where a right shift by 31 would be too little.
  *
- * @param scale 0, or positive and less than 2^30
+ * @param scale 0, or positive and at most 2^31 - 1
  */
 static inline VGRMultiplier vgr_tflm_multiplier(double scale) {
   const union {

@@ -1,7 +1,8 @@
 internal import CVGGKernels
+internal import CVGGRules
 internal import VGGBytes
 public import VGGModel
-internal import VGGTensors
+package import VGGTensors
 
 /// What a layer computes with whose maps are codes: the codes of its weights, and what all codes stand for.
 public struct IntegerLayer: Sendable {
@@ -13,7 +14,8 @@ public struct IntegerLayer: Sendable {
   let weight: any TensorCodes
   /// Its bias in units of its sums.
   let bias: [Int32]?
-  private let rounding: IntegerArithmetic.Rounding
+  /// How products are rounded.
+  let rounding: IntegerArithmetic.Rounding
   /// The scale of the weights of each output channel.
   private let weightScales: [Float]
 
@@ -38,6 +40,23 @@ public struct IntegerLayer: Sendable {
     let scales = quantization.scales
     let outputs = tensor.shape.last ?? 1
     weightScales = quantization.grouping == .tensor ? Array(repeating: scales[0], count: outputs) : scales
+  }
+
+  /// Takes a layer from its parts.
+  ///
+  /// - Parameters:
+  ///   - rounding: How products are rounded.
+  ///   - input: The meaning of the codes that it reads.
+  ///   - output: The meaning of those that it gives.
+  ///   - weight: The codes of its weight in the native layout, where it has one.
+  ///   - weightScales: The scale of the weights of each output channel.
+  ///   - bias: Its bias in units of its sums, where it has one.
+  package init(
+    rounding: IntegerArithmetic.Rounding, input: ActivationQuantization, output: ActivationQuantization,
+    weight: any TensorCodes = MemoryCodes([]), weightScales: [Float] = [], bias: [Int32]? = nil
+  ) {
+    (self.rounding, self.input, self.output) = (rounding, input, output)
+    (self.weight, self.weightScales, self.bias) = (weight, weightScales, bias)
   }
 
   /// How sums become codes.

@@ -43,11 +43,23 @@ extension Preparation {
     case .pooling(let pooling):
       method = IntegerPooling(pooling: pooling, codes: integers.output, instructionSet: instructionSet)
     case .normalization(let normalization):
-      method = integers.around(ReferenceNormalization(normalization: normalization))
-    case .softmax: method = integers.around(Softmax())
-    case .sigmoid: method = integers.around(Sigmoid())
+      method = try integerNormalization(normalization, integers)
+    case .softmax: method = IntegerSoftmax(integers)
+    case .sigmoid:
+      method = RealLayerOnCodes(method: Sigmoid(), input: integers.input, output: integers.output)
     }
     return PreparedLayer(source: layer, method: method)
+  }
+
+  private func integerNormalization(
+    _ normalization: LocalResponseNormalization, _ integers: IntegerLayer
+  ) throws(EngineError) -> any LayerMethod {
+    if options.kind == .fast,
+      let tabulated = try IntegerNormalization(normalization, of: integers, threads)
+    {
+      return tabulated
+    }
+    return ReferenceIntegerNormalization(normalization, of: integers)
   }
 
   private func winogradPays(
@@ -56,12 +68,5 @@ extension Preparation {
     guard let extents, !options.savesMemory else { return false }
     var shape = convolution.kernelShape(extents.input, extents.output)
     return vgk_integer_winograd_pays(instructionSet, &shape)
-  }
-}
-
-extension IntegerLayer {
-  /// A method that computes with values, between the layer's maps of codes.
-  fileprivate func around(_ method: some LayerMethod) -> any LayerMethod {
-    RealLayerOnCodes(method: method, input: input, output: output)
   }
 }

@@ -1,14 +1,13 @@
 import Foundation
-import TestSupport
 
 /// A layer of integers and what runtimes made of it, from `fixtures/integer/layers.npz`.
-struct RecordedLayer {
+public struct RecordedLayer: Sendable {
   /// Its kind comes first: `conv_same`, `dense_ties`, `average`, `softmax_steep`.
-  let name: String
+  public let name: String
   private let arrays: [String: NumPyArray]
 
   /// Those of a kind, in the order of the file.
-  static func all(_ kind: String) throws -> [RecordedLayer] {
+  public static func all(_ kind: String) throws -> [RecordedLayer] {
     var layers: [(name: String, arrays: [String: NumPyArray])] = []
     for member in try storedMembers(ofZip: Data(contentsOf: URL(filePath: fixture("integer/layers.npz")))) {
       let parts = member.name.split(separator: "/").map(String.init)
@@ -19,10 +18,13 @@ struct RecordedLayer {
   }
 
   /// The values of an array of integers.
-  func integers(_ part: String) throws -> [Int32] { try array(part).integers }
+  public func integers(_ part: String) throws -> [Int32] { try array(part).integers }
 
   /// The values of an array of float32.
-  func floats(_ part: String) throws -> [Float] { try array(part).floats }
+  public func floats(_ part: String) throws -> [Float] { try array(part).floats }
+
+  /// The length of each axis of an array.
+  public func shape(_ part: String) throws -> [Int] { try array(part).shape }
 
   private func array(_ part: String) throws -> NumPyArray {
     guard let array = arrays[part] else { throw Unreadable(what: "\(name) has no \(part)") }
@@ -30,7 +32,7 @@ struct RecordedLayer {
   }
 
   /// The exact sums with the bias; the channel varies fastest. They fit, though not every part of them does.
-  func accumulators() throws -> [Int32] {
+  public func accumulators() throws -> [Int32] {
     let (input, weights) = (try array("input"), try array("weights"))
     let zeroPoint = try integers("zero_points")[0]
     let (values, factors, bias) = (input.integers, weights.integers, try integers("bias"))
@@ -71,7 +73,7 @@ struct RecordedLayer {
   }
 
   /// The codes that a rule makes of each sum and its channel.
-  func codes(_ rule: (Int32, Int) -> Int32) throws -> [Int32] {
+  public func codes(_ rule: (Int32, Int) -> Int32) throws -> [Int32] {
     let channels = try integers("bias").count
     return try accumulators().enumerated().map { rule($1, $0 % channels) }
   }
@@ -82,7 +84,7 @@ private struct Unreadable: Error {
 }
 
 /// An array in NumPy's format 1.0, of int8, int32 or float32.
-private struct NumPyArray {
+private struct NumPyArray: Sendable {
   let shape: [Int]
   private let kind: String
   private let bytes: Data

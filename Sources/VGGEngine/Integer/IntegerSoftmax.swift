@@ -1,0 +1,47 @@
+internal import CVGGRules
+internal import Glibc
+internal import VGGBytes
+internal import VGGModel
+internal import VGGTensors
+
+/// The softmax over the channels of each pixel, from codes to codes, as the runtimes compute it that round like the model.
+struct IntegerSoftmax: LayerMethod {
+  /// The exponentials of all differences of two codes, as each rule has them.
+  private enum Table {
+    case litert([Float])
+    case tflm([Int32])
+  }
+
+  private let input: ActivationQuantization
+  private let output: ActivationQuantization
+  private let table: Table
+
+  var inputFormat: MapFormat? { .codes(input) }
+  var outputFormat: MapFormat { .codes(output) }
+
+  init(_ layer: IntegerLayer) {
+    (input, output) = (layer.input, layer.output)
+    let scale = input.scale
+    switch layer.rounding {
+    case .litert:
+      table = .litert((0..<VGRDifferenceCount).map { Float(exp(Double(-scale * Float($0)))) })
+    case .tflm:
+      var exponentials = [Int32](repeating: 0, count: VGRDifferenceCount)
+      vgr_tflm_softmax_table(scale, &exponentials)
+      table = .tflm(exponentials)
+    }
+  }
+
+  func run(_ input: MapView, into output: MapView, with resources: RunResources) {
+    let (source, target, channels) = (input.codes, output.codes, input.layout.shape.channels)
+    resources.workers.perform(input.layout.pixelCount, pieceLength: 16) { _, pixels in
+      for pixel in pixels {
+        let (codes, probabilities) = (source + pixel * channels, target + pixel * channels)
+        switch table {
+        case .litert(let table): vgr_softmax_litert(table, codes, probabilities, channels)
+        case .tflm(let table): vgr_softmax_tflm(table, codes, probabilities, channels)
+        }
+      }
+    }
+  }
+}

@@ -33,10 +33,9 @@ struct ScaleDerivation: Sendable {
     var scales = [Float](repeating: 0, count: count)
     var zeroPoints = [Int8](repeating: 0, count: hasZeroPoints ? count : 0)
     for (tile, part) in zip(tiles, parts) {
-      let first = grouping.index(row: tile.rows.lowerBound, channel: 0, rowLength: outputs)
       for (index, parameter) in part.enumerated() {
         let (group, column) = index.quotientAndRemainder(dividingBy: tile.columns.count)
-        let place = first + group * outputs + tile.columns.lowerBound + column
+        let place = group * outputs + tile.columns.lowerBound + column
         scales[place] = parameter.scale
         if hasZeroPoints { zeroPoints[place] = parameter.zeroPoint }
       }
@@ -47,21 +46,13 @@ struct ScaleDerivation: Sendable {
   /// A scale and the code of zero.
   private typealias Parameters = (scale: Float, zeroPoint: Int8)
 
-  /// The number of rows that share their scales, of so many.
-  private func groupRows(_ rowCount: Int) -> Int {
-    if case .inputGroups(let length) = grouping { length } else { rowCount }
-  }
-
-  /// Splits a matrix into tiles of whole groups: few columns, so that a thread needs little memory for many rows.
+  /// Splits a matrix into tiles of whole columns, which any source is quick to read, and few of them, so that a thread needs
+  /// little memory.
   private func tiles(_ rowCount: Int, _ outputs: Int) -> [Tile] {
-    let groupRows = groupRows(rowCount)
-    let columnsAtOnce = max(1, min(64, (1 << 21) / groupRows))
-    let rowsAtOnce = max(1, (1 << 13) / groupRows) * groupRows
-    return stride(from: 0, to: outputs, by: columnsAtOnce).flatMap { column in
-      stride(from: 0, to: rowCount, by: rowsAtOnce).map { row in
-        Tile(
-          rows: row..<min(rowCount, row + rowsAtOnce), columns: column..<min(outputs, column + columnsAtOnce))
-      }
+    var columnsAtOnce = 64
+    while columnsAtOnce > 1, columnsAtOnce * rowCount > 1 << 20 { columnsAtOnce /= 2 }
+    return stride(from: 0, to: outputs, by: columnsAtOnce).map { column in
+      Tile(rows: 0..<rowCount, columns: column..<min(outputs, column + columnsAtOnce))
     }
   }
 
@@ -76,7 +67,8 @@ struct ScaleDerivation: Sendable {
     defer { buffer.deallocate() }
     guard let first = buffer.baseAddress else { return [] }
     try values.read(tile, rowLength: rowLength, into: first, rowStride: columns)
-    let groupRows = groupRows(tile.rows.count)
+    var groupRows = tile.rows.count
+    if case .inputGroups(let length) = grouping { groupRows = length }
     return stride(from: 0, to: tile.rows.count, by: groupRows).flatMap { row in
       parameters(first + row * columns, rows: min(groupRows, tile.rows.count - row), columns: columns)
     }

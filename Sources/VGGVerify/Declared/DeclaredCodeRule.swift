@@ -25,46 +25,45 @@ struct DeclaredCodeRule: Sendable {
   func codes(
     of values: any TensorValues, by grouping: Quantization.Grouping, outputs: Int
   ) throws(FileError) -> DeclaredCodes {
-    var (scales, zeroPoints) = ([Float](), [Int8]())
-    func add(_ group: (scale: Float, zeroPoint: Int)) {
-      scales.append(group.scale)
-      if hasZeroPoints { zeroPoints.append(Int8(clamping: group.zeroPoint)) }
-    }
+    let found: [(scale: Float, zeroPoint: Int)]
     let rows = values.count / outputs
     switch grouping {
-    case .tensor: add(try parameters(of: WholeTensor(values: values)))
-    case .outputChannel: try eachGroup(of: values, rows: rows, outputs: outputs, length: rows, add)
+    case .tensor: found = [try parameters(of: WholeTensor(values: values))]
+    case .outputChannel: found = try parameters(of: values, rows: rows, outputs: outputs, groupLength: rows)
     case .inputGroups(let length):
-      try eachGroup(of: values, rows: rows, outputs: outputs, length: length, add)
+      found = try parameters(of: values, rows: rows, outputs: outputs, groupLength: length)
     }
     return DeclaredCodes(
-      grouping: grouping, outputs: outputs, scales: scales, zeroPoints: zeroPoints, range: range)
+      grouping: grouping, outputs: outputs, scales: found.map(\.scale),
+      zeroPoints: hasZeroPoints ? found.map { Int8(clamping: $0.zeroPoint) } : [], range: range)
   }
 
-  /// Calls a body with the parameters of each group, in the order of a file.
-  private func eachGroup(
-    of values: any TensorValues, rows: Int, outputs: Int, length: Int,
-    _ body: ((scale: Float, zeroPoint: Int)) -> Void
-  ) throws(FileError) {
-    let columnsAtOnce = max(1, min(64, (1 << 20) / length))
-    let bands = (outputs + columnsAtOnce - 1) / columnsAtOnce
-    let groupRows = (rows + length - 1) / length
-    let found = try Workers.current.map(bands * groupRows) { index throws(FileError) in
-      let tile = Tile(
-        rows: index / bands * length..<min(rows, (index / bands + 1) * length),
-        columns: index % bands * columnsAtOnce..<min(outputs, (index % bands + 1) * columnsAtOnce))
-      let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: tile.count + tile.rows.count)
+  /// The parameters of all groups of so many rows, in the order of a file: column after column in each row of groups.
+  private func parameters(
+    of values: any TensorValues, rows: Int, outputs: Int, groupLength: Int
+  ) throws(FileError) -> [(scale: Float, zeroPoint: Int)] {
+    // Whole columns, which any source is quick to read; no more than a few megabytes of them.
+    let columnsAtOnce = max(1, min(32, (1 << 20) / rows))
+    let bands = stride(from: 0, to: outputs, by: columnsAtOnce).map {
+      $0..<min(outputs, $0 + columnsAtOnce)
+    }
+    let found = try Workers.current.map(bands.count) { index throws(FileError) in
+      let (band, width) = (bands[index], bands[index].count)
+      let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * (width + 1))
       defer { memory.deallocate() }
-      guard let matrix = memory.baseAddress else { return [(scale: Float, zeroPoint: Int)]() }
-      try values.read(tile, rowLength: outputs, into: matrix, rowStride: tile.columns.count)
-      let column = UnsafeMutableBufferPointer(start: matrix + tile.count, count: tile.rows.count)
-      return tile.columns.indices.map { index in
-        let first = matrix + (index - tile.columns.lowerBound)
-        for row in 0..<column.count { column[row] = first[row * tile.columns.count] }
-        return parameters(of: Group(values: UnsafeBufferPointer(column)))
+      guard let matrix = memory.baseAddress else { return [[(scale: Float, zeroPoint: Int)]]() }
+      try values.read(Tile(rows: 0..<rows, columns: band), rowLength: outputs, into: matrix, rowStride: width)
+      let column = UnsafeMutableBufferPointer(start: matrix + rows * width, count: rows)
+      return (0..<width).map { place in
+        for row in 0..<rows { column[row] = matrix[row * width + place] }
+        return stride(from: 0, to: rows, by: groupLength).map { first in
+          let group = column[first..<min(rows, first + groupLength)]
+          return parameters(of: Group(values: UnsafeBufferPointer(rebasing: group)))
+        }
       }
     }
-    for part in found { part.forEach(body) }
+    let columns = found.flatMap(\.self)
+    return (0..<(columns.first?.count ?? 0)).flatMap { group in columns.map { $0[group] } }
   }
 
   /// The scale and the zero point of a group.

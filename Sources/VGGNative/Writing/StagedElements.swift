@@ -14,6 +14,7 @@ struct StagedElements {
   init(_ elements: TensorElements, folder: String, path: String) throws(FileError) {
     let byteCount = elements.count * elements.byteCount
     let scratch = try ScratchFile(byteCount: byteCount, in: folder, for: path)
+    scratch.mutableBytes.populate()
     if let base = scratch.mutableBytes.baseAddress { try elements.write(to: base) }
     bytes = scratch.bytes
   }

@@ -63,6 +63,7 @@ struct TensorWriter {
     // Straight into the file's pages: where the source has another order, from many places at a time.
     let mapping = try output.map(range)
     guard let base = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
+    mapping.bytes.populate()
     let first = writeParameters(to: base)
     if isPacked {
       let staged = try StagedElements(elements, folder: folder, path: path)

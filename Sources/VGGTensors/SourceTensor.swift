@@ -135,12 +135,13 @@ extension SourceTensor {
         // In runs without a branch for each value, so that the compiler can vectorise them.
         while start < range.upperBound {
           let end = min(start + 4096, range.upperBound)
-          var largest: UInt32 = 0
+          // Adding one to an exponent of nothing but ones reaches the sign's bit.
+          var sums: UInt32 = 0
           for index in start..<end {
-            let bits = UInt32(littleEndian: (base + index * 4).loadUnaligned(as: UInt32.self)) & 0x7FFF_FFFF
-            largest = max(largest, bits)
+            let bits = UInt32(littleEndian: (base + index * 4).loadUnaligned(as: UInt32.self))
+            sums |= (bits & 0x7F80_0000) &+ 0x0080_0000
           }
-          if largest >= 0x7F80_0000 { break }
+          if sums & 0x8000_0000 != 0 { break }
           start = end
         }
       }

@@ -53,6 +53,29 @@ import VGGTensors
     }
   }
 
+  /// Read back in the source's order, of each value in a matrix whose sides are no multiples of anything.
+  @Test(arguments: [[9, 7], [70, 37], [259, 35], [1, 5]])
+  func eachWrongValueIsFoundInTurnedTensors(_ shape: [Int]) throws {
+    let values = (0..<shape[0] * shape[1]).map(Float.init)
+    let bytes = ByteRegion(copying: values.flatMap { withUnsafeBytes(of: $0) { Array($0) } })
+    let source = SourceTensor(name: "w", shape: shape, format: .float32, bytes: bytes, layout: .outIn)
+    let original = Tensor(name: "fc6/weight", role: .weight, source: source)
+    var seen = try original.values.array()
+    func check() throws -> WeightCheck {
+      let tensor = Tensor(
+        name: original.name, role: .weight, shape: original.shape, values: MemoryValues(seen))
+      return try WeightCheck(of: tensor, against: DeclaredTensor(original))
+    }
+    #expect(try check().isUnchanged)
+    for index in stride(from: 0, to: seen.count, by: max(1, seen.count / 97)) {
+      let right = seen[index]
+      seen[index] = -1
+      let found = try check()
+      #expect(found.wrongCount == 1 && found.firstWrong?.index == index && found.isComplete)
+      seen[index] = right
+    }
+  }
+
   /// A pass that is declared and was not applied, was applied and is not declared, or was applied to other layers.
   @Test(arguments: [
     ([Pass.prune(fraction: 0.5)], [Pass]()), ([], [.prune(fraction: 0.5)]),

@@ -25,6 +25,21 @@ public struct Digest: Hashable, Sendable {
     }
   }
 
+  /// The SHA-256 of a message that comes in parts.
+  ///
+  /// - Parameter body: Hands over the parts in order.
+  init(ofParts body: (_ add: (UnsafeRawBufferPointer) -> Void) -> Void) {
+    let context = EVP_MD_CTX_new()
+    defer { EVP_MD_CTX_free(context) }
+    var success = EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    body { part in success &= EVP_DigestUpdate(context, part.baseAddress, part.count) }
+    bytes = [UInt8](unsafeUninitializedCapacity: Digest.byteCount) { digest, count in
+      success &= EVP_DigestFinal_ex(context, digest.baseAddress, nil)
+      precondition(success == 1, "libcrypto has no SHA-256")
+      count = Digest.byteCount
+    }
+  }
+
   /// The SHA-256 of an array.
   init(of message: [UInt8]) {
     self = message.withUnsafeBytes { Digest(of: $0) }

@@ -83,22 +83,37 @@ struct TensorElements: Sendable {
     return Workers.current.map(pieces.count) { index in
       let range = pieces.range(index)
       defer { progress(range.count * MemoryLayout<Float>.size) }
-      let elements = memory + range.lowerBound * byteCount
       if case .real(_, .float32) = content {
+        let elements = memory + range.lowerBound * byteCount
         return Digest(of: UnsafeRawBufferPointer(start: elements, count: range.count * byteCount))
       }
-      let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: range.count)
+      // In parts that stay in a cache until they are digested.
+      let partLength = min(range.count, 1 << 16)
+      let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: partLength)
       defer { values.deallocate() }
-      switch content {
-      case .real(_, let type): type.decode(elements, into: values)
-      case .codes(_, let quantization):
-        let codes = UnsafeBufferPointer(
-          start: elements.assumingMemoryBound(to: Int8.self), count: range.count)
-        quantization.dequantize(
-          codes, firstIndex: range.lowerBound, rowLength: rowLength, into: values)
-      case .bias(let bias): bias.dequantize(range, into: values)
+      return Digest { add in
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: partLength) {
+          let part = first..<min(range.upperBound, first + partLength)
+          let values = UnsafeMutableBufferPointer(rebasing: values[..<part.count])
+          decode(memory, part, into: values)
+          add(UnsafeRawBufferPointer(values))
+        }
       }
-      return Digest(of: UnsafeRawBufferPointer(values))
+    }
+  }
+
+  /// Computes the values that a range of the elements stand for.
+  private func decode(
+    _ memory: UnsafeRawPointer, _ range: Range<Int>, into values: UnsafeMutableBufferPointer<Float>
+  ) {
+    let elements = memory + range.lowerBound * byteCount
+    switch content {
+    case .real(_, let type): type.decode(elements, into: values)
+    case .codes(_, let quantization):
+      let codes = UnsafeBufferPointer(
+        start: elements.assumingMemoryBound(to: Int8.self), count: range.count)
+      quantization.dequantize(codes, firstIndex: range.lowerBound, rowLength: rowLength, into: values)
+    case .bias(let bias): bias.dequantize(range, into: values)
     }
   }
 }

@@ -33,18 +33,21 @@ public struct TensorDistortion: Sendable {
     precondition(before.shape == after.shape)
     self.init()
     let smallestNormal = after.elementType.smallestNormal
-    let (old, new) = (before.values, after.values)
+    let (old, values) = (before.values, after.values)
     let outputs = before.shape[before.shape.count - 1]
     let tiles = old.tiles(rowLength: outputs)
     let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
       var part = TensorDistortion()
+      var room = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
+      defer { room.deallocate() }
       try old.forEachBlock(of: tiles[index], rowLength: outputs) { block, old throws(FileError) in
-        try block.forEachRun(rowLength: outputs) { place, run throws(FileError) in
-          try new.withValues(place..<place + run.count) { new throws(FileError) in
-            let old = UnsafeBufferPointer(rebasing: old[run])
-            part.add(TensorDistortion(from: old, to: new, smallestNormal: smallestNormal))
-          }
+        if room.count < old.count {
+          room.deallocate()
+          room = .allocate(capacity: old.count)
         }
+        let new = UnsafeMutableBufferPointer(rebasing: room[..<old.count])
+        try values.read(block, rowLength: outputs, into: new)
+        part.add(TensorDistortion(from: old, to: UnsafeBufferPointer(new), smallestNormal: smallestNormal))
       }
       return part
     }

@@ -18,6 +18,29 @@ struct DequantizedValues: TensorValues {
         codes, firstIndex: range.lowerBound, rowLength: rowLength, into: destination)
     }
   }
+
+  func read(
+    _ block: Block, rowLength: Int, into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(FileError) {
+    let columns = block.columns.count
+    guard let inMemory = codes.inMemory, columns < rowLength, !quantization.changesWithRows,
+      let output = destination.baseAddress
+    else { return try readRuns(of: block, rowLength: rowLength, into: destination) }
+    // Short runs: one call for all of them together costs less than one for each.
+    withUnsafeTemporaryAllocation(of: Int8.self, capacity: block.rowCount * columns) { gathered in
+      inMemory.withBytes { bytes in
+        guard let codes = bytes.assumingMemoryBound(to: Int8.self).baseAddress,
+          let gathered = gathered.baseAddress
+        else { return }
+        for index in 0..<block.rowCount {
+          let place = block.row(index) * rowLength + block.columns.lowerBound
+          (gathered + index * columns).update(from: codes + place, count: columns)
+        }
+        quantization.dequantize(
+          gathered, rows: block.rowCount, block.columns, rowLength: rowLength, into: output)
+      }
+    }
+  }
 }
 
 extension Quantization {
@@ -40,6 +63,20 @@ extension Quantization {
           input + run.lowerBound, rows: rows, columns: run.count / rows, parameter, output + run.lowerBound)
       }
     }
+  }
+
+  /// Whether elements of one output channel have different scales.
+  fileprivate var changesWithRows: Bool {
+    if case .inputGroups = grouping { true } else { false }
+  }
+
+  /// Computes the values that codes in some columns of a tensor stand for, row by row, where all rows have the same scales.
+  fileprivate func dequantize(
+    _ codes: UnsafePointer<Int8>, rows: Int, _ columns: Range<Int>, rowLength: Int,
+    into values: UnsafeMutablePointer<Float>
+  ) {
+    let parameter = grouping.index(row: 0, channel: columns.lowerBound, rowLength: rowLength)
+    withRules { $0.dequantize(codes, rows: rows, columns: columns.count, parameter, values) }
   }
 
   /// Computes the codes that are nearest to some values of a tensor, ties to even, and that of zero for NaN.

@@ -42,6 +42,16 @@ public protocol TensorValues: Sendable {
   func forEachBlock(
     of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
   ) throws(FileError)
+
+  /// Writes the values of a block of another tensor of the same shape; safe to call from several threads.
+  ///
+  /// - Parameters:
+  ///   - block: Which values.
+  ///   - rowLength: The number of output channels.
+  ///   - destination: Room for all of them, row by row.
+  func read(
+    _ block: Block, rowLength: Int, into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(FileError)
 }
 
 extension TensorValues {

@@ -148,6 +148,22 @@ extension TensorValues {
     }
   }
 
+  /// Reads a block run by run.
+  public func read(
+    _ block: Block, rowLength: Int, into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(FileError) {
+    try readRuns(of: block, rowLength: rowLength, into: destination)
+  }
+
+  /// Reads a block run by run.
+  func readRuns(
+    of block: Block, rowLength: Int, into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(FileError) {
+    try block.forEachRun(rowLength: rowLength) { place, run throws(FileError) in
+      try read(place..<place + run.count, into: UnsafeMutableBufferPointer(rebasing: destination[run]))
+    }
+  }
+
   /// Reads a tile row by row, as values that are stored in the native order do it.
   public func read(
     _ tile: Tile, rowLength: Int, into destination: UnsafeMutablePointer<Float>, rowStride: Int

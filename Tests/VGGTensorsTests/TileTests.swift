@@ -101,6 +101,33 @@ import VGGTensors
     }
   }
 
+  /// Values that codes stand for are the same in blocks of another tensor as one by one.
+  @Test(arguments: [
+    Quantization(scales: (0..<70).map { Float($0 + 1) * 0.37 }),
+    Quantization(.int8, by: .tensor, scales: [0.37], zeroPoints: [-3]),
+    Quantization(scales: (0..<70).map { Float($0 + 1) }, zeroPoints: (0..<70).map { Int8($0 - 35) }),
+    Quantization(.int8, by: .inputGroups(length: 5), scales: (0..<490).map { Float($0 + 1) }),
+  ])
+  func blocksOfCodesAreReadAsTheirValues(_ quantization: Quantization) throws {
+    let codes = (0..<33 * 70).map { Int8(truncatingIfNeeded: $0 * 37) }
+    let tensor = Tensor(
+      name: "t", role: .weight, shape: [33, 70], content: .codes(MemoryCodes(codes), quantization))
+    let expected = try tensor.values.array()
+    let other = Source(shape: [70, 33], layout: .outIn).tensor.canonicalValues
+    var seen = [Float](repeating: .nan, count: codes.count)
+    for tile in other.tiles(rowLength: 70) {
+      try other.forEachBlock(of: tile, rowLength: 70) { block, part throws(FileError) in
+        let read = UnsafeMutableBufferPointer<Float>.allocate(capacity: part.count)
+        defer { read.deallocate() }
+        try tensor.values.read(block, rowLength: 70, into: read)
+        block.forEachRun(rowLength: 70) { place, run in
+          for (offset, index) in run.enumerated() { seen[place + offset] = read[index] }
+        }
+      }
+    }
+    #expect(seen == expected)
+  }
+
   /// What quantising stores is the same for whole rows and for tiles of columns.
   @Test func codesOfTilesAreThoseOfRanges() throws {
     let tensor = Source(shape: [70, 33], layout: .outIn).tensor

@@ -147,8 +147,11 @@ extension WeightCheck {
     let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
       var part = WeightCheck(
         tensor: name.tensor, sourceName: name.sourceName, requirement: name.requirement)
+      var room: [Float] = []
       try original.forEachBlock(of: tiles[index], rowLength: outputs) { block, source throws(FileError) in
-        try part.compare(seen, with: source, steps: steps, in: block, rowLength: outputs)
+        // Blocks of a tile are of one size, but for the last one.
+        if room.count < 2 * source.count { room = Array(repeating: 0, count: 2 * source.count) }
+        try part.compare(seen, with: source, steps: steps, in: block, rowLength: outputs, &room)
       }
       return part
     }
@@ -156,30 +159,35 @@ extension WeightCheck {
   }
 
   /// Compares the values of a block with what the passes make of the source's.
+  ///
+  /// - Parameter room: Memory for twice the block's values.
   private mutating func compare(
     _ model: any TensorValues, with source: UnsafeBufferPointer<Float>, steps: [DeclaredStep],
-    in block: Block,
-    rowLength: Int
+    in block: Block, rowLength: Int, _ room: inout [Float]
   ) throws(FileError) {
-    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * source.count)
-    defer { memory.deallocate() }
-    guard let expected = memory.baseAddress else { return }
-    let seen = expected + source.count
-    _ = memory.initialize(from: source)
-    try block.forEachRun(rowLength: rowLength) { place, run throws(FileError) in
-      let right = UnsafeMutableBufferPointer(start: expected + run.lowerBound, count: run.count)
-      for step in steps { step.apply(to: right, firstIndex: place) }
-      let found = UnsafeMutableBufferPointer(start: seen + run.lowerBound, count: run.count)
-      try model.read(place..<place + run.count, into: found)
-      let own = UnsafeBufferPointer(rebasing: source[run])
-      if memcmp(expected + run.lowerBound, seen + run.lowerBound, run.count * MemoryLayout<Float>.size) == 0 {
-        noteRight(UnsafeBufferPointer(found), source: own)
-      } else {
-        for index in 0..<run.count {
-          note(found[index], expected: right[index], source: own[index], at: place + index)
+    var failure: FileError?
+    room.withUnsafeMutableBufferPointer { room in
+      let expected = UnsafeMutableBufferPointer(rebasing: room[..<source.count])
+      let seen = UnsafeMutableBufferPointer(rebasing: room[source.count..<2 * source.count])
+      _ = expected.update(fromContentsOf: source)
+      block.forEachRun(rowLength: rowLength) { place, run in
+        let right = UnsafeMutableBufferPointer(rebasing: expected[run])
+        for step in steps { step.apply(to: right, firstIndex: place) }
+      }
+      do throws(FileError) { try model.read(block, rowLength: rowLength, into: seen) } catch {
+        failure = error
+        return
+      }
+      if expected.hasSameBits(as: seen) {
+        return noteRight(UnsafeBufferPointer(seen), source: source)
+      }
+      block.forEachRun(rowLength: rowLength) { place, run in
+        for (offset, index) in run.enumerated() {
+          note(seen[index], expected: expected[index], source: source[index], at: place + offset)
         }
       }
     }
+    if let failure { throw failure }
   }
 
   private mutating func note(_ value: Float, expected: Float, source: Float, at index: Int) {
@@ -195,11 +203,21 @@ extension WeightCheck {
     if index < firstWrong?.index ?? .max { firstWrong = (index, value, expected) }
   }
 
-  /// Takes in values that are what is required: without branches, so that it becomes vector code.
+  /// Takes in values that are what is required.
   private mutating func noteRight(_ values: UnsafeBufferPointer<Float>, source: UnsafeBufferPointer<Float>) {
+    for start in stride(from: 0, to: values.count, by: 4096) {
+      noteRight(values, source: source, start..<min(start + 4096, values.count))
+    }
+    comparedCount += values.count
+  }
+
+  /// Takes in a few of the values: without branches, so that it becomes vector code.
+  private mutating func noteRight(
+    _ values: UnsafeBufferPointer<Float>, source: UnsafeBufferPointer<Float>, _ range: Range<Int>
+  ) {
     var (changed, pruned, overflow) = (UInt32(0), UInt32(0), UInt32(0))
-    var largest = 0.0
-    for index in values.indices {
+    var largest: Float = 0
+    for index in range {
       let (value, original) = (values[index], source[index])
       let (bits, originalBits) = (value.bitPattern, original.bitPattern)
       changed &+= bits != originalBits ? 1 : 0
@@ -207,14 +225,18 @@ extension WeightCheck {
       let isInfinite = bits & 0x7F80_0000 == 0x7F80_0000
       let wasInfinite = originalBits & 0x7F80_0000 == 0x7F80_0000
       overflow &+= isInfinite && !wasInfinite ? 1 : 0
-      let error = (Double(value) - Double(original)).magnitude
+      let error = (value - original).magnitude
       largest = error > largest ? error : largest
     }
-    comparedCount += values.count
     changedCount += Int(changed)
     prunedCount += Int(pruned)
     overflowCount += Int(overflow)
-    largestError = max(largestError, largest)
+    // A difference in float32 is rounded: what could be a new largest one is computed again, exactly.
+    guard Double(largest.nextUp) > largestError else { return }
+    for index in range {
+      let error = (Double(values[index]) - Double(source[index])).magnitude
+      largestError = error > largestError ? error : largestError
+    }
   }
 
   private mutating func add(_ other: WeightCheck) {
@@ -283,6 +305,14 @@ extension SourceTensor {
       guard let base = bytes.baseAddress else { return false }
       return memcmp(base + range.lowerBound * size, other + range.lowerBound, range.count * size) == 0
     }
+  }
+}
+
+extension UnsafeMutableBufferPointer<Float> {
+  /// Whether the values are the same bits as those of a buffer of the same length.
+  fileprivate func hasSameBits(as other: Self) -> Bool {
+    guard let own = baseAddress, let others = other.baseAddress else { return true }
+    return memcmp(own, others, count * MemoryLayout<Float>.size) == 0
   }
 }
 

@@ -132,13 +132,13 @@ extension SourceTensor {
       guard let base = bytes.baseAddress else { return nil }
       var start = range.lowerBound
       if format == .float32, elementStride == 4 {
-        // In runs without a branch for each value, so that the compiler can vectorise them.
+        // In runs without a branch or a trap for each value, so that the compiler can vectorise them.
         while start < range.upperBound {
           let end = min(start + 4096, range.upperBound)
           // Adding one to an exponent of nothing but ones reaches the sign's bit.
           var sums: UInt32 = 0
           for index in start..<end {
-            let bits = UInt32(littleEndian: (base + index * 4).loadUnaligned(as: UInt32.self))
+            let bits = UInt32(littleEndian: (base + index &* 4).loadUnaligned(as: UInt32.self))
             sums |= (bits & 0x7F80_0000) &+ 0x0080_0000
           }
           if sums & 0x8000_0000 != 0 { break }

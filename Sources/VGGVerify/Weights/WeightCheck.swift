@@ -211,28 +211,27 @@ extension WeightCheck {
     comparedCount += values.count
   }
 
-  /// Takes in a few of the values: without branches, so that it becomes vector code.
+  /// Takes in a few of the values: integers without branches, so that it becomes vector code.
   private mutating func noteRight(
     _ values: UnsafeBufferPointer<Float>, source: UnsafeBufferPointer<Float>, _ range: Range<Int>
   ) {
     var (changed, pruned, overflow) = (UInt32(0), UInt32(0), UInt32(0))
-    var largest: Float = 0
+    var largest: Int32 = 0
     for index in range {
-      let (value, original) = (values[index], source[index])
-      let (bits, originalBits) = (value.bitPattern, original.bitPattern)
+      let (bits, originalBits) = (values[index].bitPattern, source[index].bitPattern)
       changed &+= bits != originalBits ? 1 : 0
-      pruned &+= value == 0 && original != 0 ? 1 : 0
-      let isInfinite = bits & 0x7F80_0000 == 0x7F80_0000
-      let wasInfinite = originalBits & 0x7F80_0000 == 0x7F80_0000
-      overflow &+= isInfinite && !wasInfinite ? 1 : 0
-      let error = (value - original).magnitude
-      largest = error > largest ? error : largest
+      pruned &+= (bits &<< 1 == 0 ? 1 : 0) & (originalBits &<< 1 != 0 ? 1 : 0)
+      overflow &+=
+        (bits & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0) & (originalBits & 0x7F80_0000 != 0x7F80_0000 ? 1 : 0)
+      let error = values[index] - source[index]
+      largest = max(largest, Int32(bitPattern: error.bitPattern & 0x7FFF_FFFF))
     }
     changedCount += Int(changed)
     prunedCount += Int(pruned)
     overflowCount += Int(overflow)
     // A difference in float32 is rounded: what could be a new largest one is computed again, exactly.
-    guard Double(largest.nextUp) > largestError else { return }
+    let bound = Float(bitPattern: UInt32(bitPattern: largest)).nextUp
+    if bound.isFinite, Double(bound) <= largestError { return }
     for index in range {
       let error = (Double(values[index]) - Double(source[index])).magnitude
       largestError = error > largestError ? error : largestError

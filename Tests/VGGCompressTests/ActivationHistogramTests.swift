@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VGGModel
 
 @testable import VGGCompress
 

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VGGModel
 
 @testable import VGGCompress
 

@@ -92,6 +92,9 @@ let package = Package(
       name: "CaffeTestSupport",
       dependencies: ["TestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGBytes"],
       path: "Tests/CaffeTestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "ModelTestSupport", dependencies: ["TestSupport", "VGGModel", "VGGTensors", "VGGBytes"],
+      path: "Tests/ModelTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
       "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGEngine", "VGGNative", "VGGInterchange",
@@ -108,13 +111,14 @@ let package = Package(
     tests("VGGKerasTests", "VGGKeras", "VGGSources", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
-    tests("VGGNativeTests", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("JSONKitTests", "JSONKit"),
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
-      "VGGEngineTests", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources", "VGGInterchange", "VGGModel",
+      "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
+      "VGGInterchange", "VGGModel",
       "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     tests("VGGCompressTests", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),

@@ -77,14 +77,14 @@ import VGGTensors
     }
   }
 
-  /// The same for models of integers; the file is `IntegerModels.model()` as 1.5 first wrote it.
+  /// The same for models of integers; the file is `TestModels.integerModel()` as 1.5 first wrote it.
   @Test func filesOfIntegersAreRead() throws {
     let file = try VGGWFile.open(path: Self.goldenOfIntegers)
     try file.checkStoredBytes()
     try file.checkValues()
     #expect(file.model.network.architecture == .aLRN && file.formatVersion == (1, 5))
     let arithmetic = try #require(file.model.integerArithmetic)
-    #expect(arithmetic == (try IntegerModels.model()).integerArithmetic)
+    #expect(arithmetic == (try TestModels.integerModel()).integerArithmetic)
     try withTemporaryFolder { folder in
       try VGGWFile.write(file.model, to: "\(folder)/again.vggw", tool: file.tool)
       #expect(
@@ -119,7 +119,7 @@ import VGGTensors
           TestModels.model(TestModels.partialNetwork(10, .linear, Pooling())),
         ] + TestModels.encodings.indices.map(TestModels.largeModel)
         + CodedModels.firstEncodings.map { try CodedModels.model(firstEncoding: $0) }
-        + IntegerArithmetic.Rounding.allCases.map { try IntegerModels.model(.c, rounding: $0) }
+        + IntegerArithmetic.Rounding.allCases.map { try TestModels.integerModel(.c, $0) }
         + CodedModels.largeQuantizations.map { try CodedModels.largeModel($0.type, $0.grouping, $0.storage) }
       let paths = models.indices.map { "\(folder)/\($0).vggw" }
       for (model, path) in zip(models, paths) { try VGGWFile.write(model, to: path, tool: "test \(path)") }

@@ -1,4 +1,5 @@
 import Foundation
+import ModelTestSupport
 import TestSupport
 import Testing
 import VGGBytes
@@ -24,7 +25,7 @@ import VGGTensors
   func writingAndReadingIsIdentity(
     _ architecture: Architecture, _ rounding: IntegerArithmetic.Rounding
   ) throws {
-    let model = try IntegerModels.model(architecture, rounding: rounding)
+    let model = try TestModels.integerModel(architecture, rounding)
     let file = try open(bytes(of: model))
     #expect(file.formatVersion == (1, 5))
     #expect(file.model.integerArithmetic == model.integerArithmetic)
@@ -60,7 +61,7 @@ import VGGTensors
     "float-bias", "units", "multiplier", "underflow", "no-arithmetic",
   ])
   func modelsThatDoNotFitTogetherAreRefused(_ fault: String) throws {
-    let sound = try IntegerModels.model(.a)
+    let sound = try TestModels.integerModel(.a)
     var arithmetic = try #require(sound.integerArithmetic)
     var tensors = sound.tensors
     let names = sound.network.layers.map(\.name)
@@ -123,7 +124,7 @@ import VGGTensors
 
   /// Damage that no digest tells, in every byte of the part that is new.
   @Test func forgedManifestsGiveAModelOrAnError() throws {
-    let whole = try bytes(of: IntegerModels.model())
+    let whole = try bytes(of: TestModels.integerModel())
     let header = try Header(reading: ByteRegion(copying: whole), path: "x")
     let manifest = Array(whole[header.manifest])
     var generator = SeededGenerator(seed: 23)
@@ -146,7 +147,7 @@ import VGGTensors
   }
 
   @Test func sparseBiasesAreRefused() throws {
-    let sound = try IntegerModels.model(.a)
+    let sound = try TestModels.integerModel(.a)
     let model = sound.mappingTensors { tensor in
       guard tensor.name == "conv1_1/bias" else { return tensor }
       return tensor.replacing(tensor.content, storage: .sparse)

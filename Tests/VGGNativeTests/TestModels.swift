@@ -1,3 +1,4 @@
+import ModelTestSupport
 import TestSupport
 import Testing
 import VGGBytes
@@ -122,6 +123,14 @@ enum TestModels {
     return Tensor(
       name: requirement.name, role: requirement.role, shape: requirement.shape, content: content,
       storage: storage)
+  }
+
+  /// A model that computes in integers.
+  static func integerModel(
+    _ architecture: Architecture = .aLRN, _ rounding: IntegerArithmetic.Rounding = .litert
+  ) throws -> Model {
+    try IntegerModels.model(
+      network(architecture), rounding: rounding, labels: ["cat", "dog", "cow", "fox"], provenance: provenance)
   }
 
   /// The first convolutions of B, perhaps one more pooling, and two dense layers.

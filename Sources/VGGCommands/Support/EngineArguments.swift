@@ -6,8 +6,11 @@ enum EngineArguments {
   /// An instruction set, or the best one that there is.
   enum InstructionSetChoice: String, CaseIterable, Sendable {
     case auto
+    case avx512VNNI = "avx512vnni"
     case avx512
+    case avxVNNI = "avxvnni"
     case avx2
+    case neonDot = "neondot"
     case neon
     case portable
   }

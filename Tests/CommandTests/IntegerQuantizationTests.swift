@@ -1,0 +1,97 @@
+import Foundation
+import JSONKit
+import TestSupport
+import Testing
+
+/// `quantize --activations int8` with trained networks, as a user runs it.
+@Suite struct IntegerQuantizationTests {
+  private func run(_ arguments: String..., in folder: String) throws -> CommandProcess {
+    try CommandProcess.run(arguments, in: folder)
+  }
+
+  private func correctCount(_ model: String, _ data: String, in folder: String) throws -> Int {
+    let process = try run("evaluate", model, data, "--json", in: folder)
+    return try #require(JSONValue(parsing: Array(process.output.utf8))["top1Correct"]?.integer)
+  }
+
+  /// At most 0.3 points are lost, by both roundings; the result is judged to be close, and verified again.
+  @Test(arguments: [
+    ("vgg_d_digits_full.h5", "digits_test.npz", 358), ("vgg_d_mnist.weights.h5", "mnist_test.npz", 971),
+  ])
+  func trainedNetworksKeepTheirAccuracy(_ source: String, _ data: String, _ correct: Int) throws {
+    try withTemporaryFolder { folder in
+      let (source, data) = (fixture("keras/\(source)"), fixture(data))
+      try #require(run("import", source, "-o", "m.vggw", in: folder).status == 0)
+      for rounding in ["litert", "tflm"] {
+        let quantized = try run(
+          "quantize", "m.vggw", "--to", "int8", "--activations", "int8", "--rounding", rounding,
+          "--calibrate",
+          data, "-o", "\(rounding).vggw", in: folder)
+        #expect(quantized.status == 0, "\(quantized.output) \(quantized.errors)")
+        #expect(quantized.output.contains("give the codes of the plain reference"))
+        let count = try correctCount("\(rounding).vggw", data, in: folder)
+        #expect(
+          Double(correct - count) <= 0.003 * (data.contains("digits") ? 360 : 1000), "\(rounding): \(count)")
+        let verified = try run("verify", source, "\(rounding).vggw", "--inputs", data, in: folder)
+        #expect(!verified.output.contains("DIFFERENT") && verified.output.contains("follow from the source"))
+        // One of the 1000 digits changes its class: that is said, and is allowed where a limit is stated.
+        let isSure = data.contains("digits")
+        #expect(verified.status == (isSure ? 0 : 1) && verified.output.contains("EQUIVALENT") == isSure)
+        let limited = try run(
+          "verify", source, "\(rounding).vggw", "--inputs", data, "--min-top1-agreement", "0.99",
+          "--max-distance", "0.1", in: folder)
+        #expect(limited.status == 0, "\(limited.output)")
+      }
+      // The two roundings are two models of the same weights.
+      let difference = try run("verify", "litert.vggw", "tflm.vggw", in: folder)
+      #expect(difference.status == 1 && difference.output.contains("DIFFERENT"))
+    }
+  }
+
+  @Test func withoutPicturesTheUserIsTold() throws {
+    try withTemporaryFolder { folder in
+      try #require(
+        run("import", fixture("keras/vgg_d_digits.h5"), "-o", "m.vggw", in: folder).status == 0)
+      let process = try run(
+        "quantize", "m.vggw", "--to", "int8", "--activations", "int8", "--explain-only", "-o", "q.vggw",
+        in: folder)
+      #expect(process.status == 0 && process.errors.contains("no pictures were given"))
+      let report = try run("inspect", "q.vggw", in: folder)
+      #expect(report.output.contains("rounded as litert"))
+      // What it is and what not: an npz with integers, and no second time.
+      #expect(try run("export", "q.vggw", "--to", "npz", "-o", "q.npz", in: folder).status == 0)
+      for arguments in [["--to", "fp16"], ["--to", "int8", "--activations", "int8"]] {
+        let again = try CommandProcess.run(
+          ["quantize", "q.vggw", "-o", "again.vggw"] + arguments, in: folder)
+        #expect(again.status == 65 && again.errors.contains("computes in integers"), "\(again.errors)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ["--to", "int4", "--activations", "int8"], ["--to", "int8", "--rounding", "tflm"],
+    ["--to", "int8", "--calibrate", "x"], ["--to", "int8", "--activations", "int8", "--keep", "fc8"],
+    ["--to", "int8", "--activations", "int8", "--range-rule", "kl", "--range-percentile", "99"],
+    ["--to", "int8", "--activations", "int4"],
+  ])
+  func optionsThatDoNotFitAreRefused(_ options: [String]) throws {
+    let process = try CommandProcess.run(
+      ["quantize", fixture("native/vgg_a_lrn_1.0.vggw"), "-o", "/nowhere/x.vggw"] + options)
+    #expect(process.status == 64, "\(process.errors)")
+  }
+
+  /// Pictures that cannot be used give an error that says what, and no file.
+  @Test func unsuitablePicturesAreRefused() throws {
+    try withTemporaryFolder { folder in
+      try #require(run("import", fixture("keras/vgg_d_digits.h5"), "-o", "m.vggw", in: folder).status == 0)
+      try FileManager.default.createDirectory(atPath: "\(folder)/empty", withIntermediateDirectories: true)
+      for (data, status) in [("empty", 65), ("missing", 66), ("m.vggw", 65)] as [(String, Int32)] {
+        let process = try run(
+          "quantize", "m.vggw", "--to", "int8", "--activations", "int8", "--calibrate", data, "-o", "q.vggw",
+          in: folder)
+        #expect(process.status == status, "\(data): \(process.errors)")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder)/q.vggw"))
+      }
+    }
+  }
+}

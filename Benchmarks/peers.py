@@ -6,30 +6,39 @@ Each function takes a Network, the number of threads and a folder for files, and
 import json
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 
 class Network:
-    """A VGG without normalisation layer, read from what `vggconv export --to npz` writes."""
+    """A VGG without normalisation layer, read from what `vggconv export --to npz` writes, when it is asked for."""
 
     def __init__(self, archive):
-        arrays = np.load(archive)
-        self.names = sorted({key.split("/")[0] for key in arrays.files})
-        self.layers = []  # ("conv" | "dense", weight, bias) and ("pool",), in order
+        self.archive = archive
+
+    @cached_property
+    def layers(self):
+        """("conv" | "dense", weight, bias) and ("pool",), in order."""
+        arrays = np.load(self.archive)
+        layers = []
         block = None
-        for name in self.names:
+        for name in sorted({key.split("/")[0] for key in arrays.files}):
             weight = arrays[f"{name}/weight"]
             bias = arrays.get(f"{name}/bias", np.zeros(weight.shape[-1], np.float32))
             is_conv = name.startswith("conv")
             if block is not None and (not is_conv or name[4] != block):
-                self.layers.append(("pool",))
+                layers.append(("pool",))
             block = name[4] if is_conv else None
-            self.layers.append(("conv" if is_conv else "dense", weight, bias))
+            layers.append(("conv" if is_conv else "dense", weight, bias))
         if block is not None:
-            self.layers.append(("pool",))
-        self.last = len(self.layers) - 1
+            layers.append(("pool",))
+        return layers
+
+    @property
+    def last(self):
+        return len(self.layers) - 1
 
     def dense_from_chw(self, index):
         """A dense weight [in, out] whose inputs are flattened as channel, row, column."""
@@ -87,23 +96,31 @@ def onnx_file(network, folder, shape):
     return str(path)
 
 
-def onnxruntime(network, threads, folder, shape):
+def onnxruntime_session(path, threads):
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = ort.InferenceSession(onnx_file(network, folder, shape), options, ["CPUExecutionProvider"])
+    session = ort.InferenceSession(path, options, ["CPUExecutionProvider"])
     return lambda x: session.run(None, {"input": x})[0]
 
 
-def openvino(network, threads, folder, shape):
+def onnxruntime(network, threads, folder, shape):
+    return onnxruntime_session(onnx_file(network, folder, shape), threads)
+
+
+def openvino_request(path, threads):
     import openvino
 
     core = openvino.Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    request = core.compile_model(onnx_file(network, folder, shape), "CPU", settings).create_infer_request()
+    request = core.compile_model(path, "CPU", settings).create_infer_request()
     return lambda x: list(request.infer([x]).values())[0]
+
+
+def openvino(network, threads, folder, shape):
+    return openvino_request(onnx_file(network, folder, shape), threads)
 
 
 def opencv(network, threads, folder, shape):
@@ -119,17 +136,17 @@ def opencv(network, threads, folder, shape):
     return run
 
 
-def mnn(network, threads, folder, shape):
+def mnn_convert(source, target, *options):
+    # What the command mnnconvert calls; that one also has pip install a package, to report what it did.
+    subprocess.run([sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", "-f", "ONNX", "--modelFile",
+                    source, "--MNNModel", str(target), "--bizCode", "vgg", *options], check=True, stdout=subprocess.DEVNULL)
+
+
+def mnn_session(path, threads, precision, memory="normal"):
     import MNN
 
-    source = onnx_file(network, folder, shape)
-    path = source.replace(".onnx", ".mnn")
-    if not Path(path).exists():
-        tool = Path(sys.executable).parent / "mnnconvert"
-        subprocess.run([str(tool), "-f", "ONNX", "--modelFile", source, "--MNNModel", path, "--bizCode", "vgg"],
-                       check=True, stdout=subprocess.DEVNULL)
     interpreter = MNN.Interpreter(path)
-    session = interpreter.createSession({"backend": "CPU", "numThread": threads, "precision": "high"})
+    session = interpreter.createSession({"backend": "CPU", "numThread": threads, "precision": precision, "memory": memory})
     target = interpreter.getSessionInput(session)
 
     def run(x):
@@ -144,9 +161,35 @@ def mnn(network, threads, folder, shape):
     return run
 
 
-def ncnn(network, threads, folder, shape):
+def mnn(network, threads, folder, shape):
+    source = onnx_file(network, folder, shape)
+    path = source.replace(".onnx", ".mnn")
+    if not Path(path).exists():
+        mnn_convert(source, path)
+    return mnn_session(path, threads, "high")
+
+
+def ncnn_extractor(text, binary, threads, settings):
     import ncnn
 
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.opt.use_vulkan_compute = False
+    for name, value in settings.items():
+        setattr(net.opt, name, value)
+    net.load_param(str(text))
+    net.load_model(str(binary))
+
+    def single(x):
+        extractor = net.create_extractor()
+        extractor.input(net.input_names()[0], ncnn.Mat(x))
+        return np.array(extractor.extract(net.output_names()[0])[1])
+
+    # ncnn has no batches.
+    return lambda x: np.stack([single(picture) for picture in x])
+
+
+def ncnn(network, threads, folder, shape):
     lines, blob = [], "data"
     path = Path(folder) / "model-ncnn"
     with open(f"{path}.bin", "wb") as binary:
@@ -175,21 +218,8 @@ def ncnn(network, threads, folder, shape):
             blob = top
     lines.insert(0, "Input data 0 1 data")
     Path(f"{path}.param").write_text(f"7767517\n{len(lines)} {len(lines)}\n" + "\n".join(lines) + "\n")
-    net = ncnn.Net()
-    net.opt.num_threads = threads
-    net.opt.use_vulkan_compute = False
-    for half in ["use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"]:
-        setattr(net.opt, half, False)
-    net.load_param(f"{path}.param")
-    net.load_model(f"{path}.bin")
-
-    def single(x):
-        extractor = net.create_extractor()
-        extractor.input("data", ncnn.Mat(x))
-        return np.array(extractor.extract(blob)[1])
-
-    # ncnn has no batches.
-    return lambda x: np.stack([single(picture) for picture in x])
+    halves = ["use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"]
+    return ncnn_extractor(f"{path}.param", f"{path}.bin", threads, dict.fromkeys(halves, False))
 
 
 def channels_first(output):
@@ -217,28 +247,32 @@ def tensorflow_function(network):
     return call
 
 
+def concrete_function(network, shape):
+    import tensorflow as tf
+
+    picture = tf.TensorSpec([shape[0], shape[2], shape[3], shape[1]], tf.float32)
+    return tf.function(tensorflow_function(network), input_signature=[picture]).get_concrete_function()
+
+
 def tensorflow(network, threads, folder, shape):
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    picture = tf.TensorSpec([shape[0], shape[2], shape[3], shape[1]], tf.float32)
-    function = tf.function(tensorflow_function(network), input_signature=[picture]).get_concrete_function()
+    function = concrete_function(network, shape)
     return lambda x: channels_first(function(tf.constant(x.transpose(0, 2, 3, 1))).numpy())
 
 
-def litert(network, threads, folder, shape):
+def tflite_converter(network, shape):
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete_function(network, shape)])
+
+
+def litert_interpreter(path, threads):
     from ai_edge_litert.interpreter import Interpreter
 
-    path = Path(folder) / f"model-{'x'.join(map(str, shape))}.tflite"
-    if not path.exists():
-        import tensorflow as tf
-
-        picture = tf.TensorSpec([shape[0], shape[2], shape[3], shape[1]], tf.float32)
-        function = tf.function(tensorflow_function(network), input_signature=[picture])
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-        path.write_bytes(converter.convert())
-    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter = Interpreter(path, num_threads=threads)
     interpreter.allocate_tensors()
     source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
@@ -250,6 +284,13 @@ def litert(network, threads, folder, shape):
     return run
 
 
+def litert(network, threads, folder, shape):
+    path = Path(folder) / f"model-{'x'.join(map(str, shape))}.tflite"
+    if not path.exists():
+        path.write_bytes(tflite_converter(network, shape).convert())
+    return litert_interpreter(str(path), threads)
+
+
 PEERS = {
     "ncnn": ("ncnn", ncnn), "ONNX Runtime": ("onnxruntime", onnxruntime), "OpenVINO": ("openvino", openvino),
     "MNN": ("MNN", mnn), "LiteRT": ("ai-edge-litert", litert), "TensorFlow": ("tensorflow-cpu", tensorflow),
@@ -257,15 +298,16 @@ PEERS = {
 }
 
 
-def measure(peer, archive, folder, shape, threads, repeats):
+def measure(precision, peer, archive, folder, shape, threads, repeats):
     """Runs in a process of its own: prints the version and the times in milliseconds, and keeps the
     first picture's output in peer.npy."""
     import time
     from importlib.metadata import version
 
+    import integer_peers
     from compare import pictures
 
-    package, prepare = PEERS[peer]
+    package, prepare = {"float32": PEERS, "int8": integer_peers.PEERS}[precision][peer]
     run = prepare(Network(archive), threads, folder, shape)
     x = np.ascontiguousarray(pictures(*shape))
     for _ in range(2):
@@ -280,5 +322,5 @@ def measure(peer, archive, folder, shape, threads, repeats):
 
 
 if __name__ == "__main__":
-    peer, archive, folder, shape, threads, repeats = sys.argv[1:]
-    measure(peer, archive, folder, [int(n) for n in shape.split("x")], int(threads), int(repeats))
+    precision, peer, archive, folder, shape, threads, repeats = sys.argv[1:]
+    measure(precision, peer, archive, folder, [int(n) for n in shape.split("x")], int(threads), int(repeats))

@@ -65,6 +65,22 @@ import VGGTensors
     #expect(verification.judgesCloseness)
   }
 
+  /// A bias that is less than half a unit has the code 0, whatever its sign, and that stands for +0.
+  @Test func biasesOfNoUnitsAreZero() throws {
+    let sample = try Sample(.a, seed: 5, side: 40)
+    let source = try sample.native { name, values in
+      if name == "conv2_1/bias" { (values[0], values[1], values[2]) = (-1e-12, 1e-12, -0.0) }
+    }
+    let pictures = try sample.inputs()
+    let context = PassContext(calibration: PictureBatches([pictures]))
+    let model = try source.applying(.quantize(to: .int8)).applying(
+      .quantizeActivations(ActivationSettings(rangeRule: .minMax)), in: context)
+    let bias = try #require(model.tensor("conv2_1/bias"))
+    #expect(try bias.values.array().prefix(3).map(\.bitPattern) == [0, 0, 0])
+    let verification = try Verification(of: model, against: source, inputs: [pictures])
+    #expect(verification.faults.isEmpty, "\(verification.faults)")
+  }
+
   @Test(arguments: ["bias", "large bias", "weight", "scale", "unit", "rounding", "no pass", "input"])
   func nothingElseIs(_ fault: String) throws {
     let sample = try Case(.a)

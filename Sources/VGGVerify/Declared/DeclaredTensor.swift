@@ -132,9 +132,9 @@ enum DeclaredStep: Equatable, Sendable {
 }
 
 extension DeclaredStep {
-  /// How many units a value is, to nearest, ties to even; nil where 32 bits cannot count them.
+  /// How many units a value is, to nearest, ties to even, zero being +0; nil where 32 bits cannot count them.
   fileprivate static func count(_ value: Float, inUnits unit: Float) -> Double? {
-    let steps = (Double(value) / Double(unit)).rounded(.toNearestOrEven)
+    let steps = (Double(value) / Double(unit)).rounded(.toNearestOrEven) + 0
     return steps >= -0x1p31 && steps < 0x1p31 ? steps : nil
   }
 }

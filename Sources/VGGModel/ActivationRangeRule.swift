@@ -1,7 +1,7 @@
 /// How the range of a layer's integers follows from the values that its outputs have.
 ///
 /// All rules give a range that contains 0, and none that goes beyond the smallest and largest value. Ends inside lie between two bins
-/// of the ``ActivationHistogram``. All arithmetic is in double precision, in a fixed order, and with no function of a
+/// of the `ActivationHistogram`. All arithmetic is in double precision, in a fixed order, and with no function of a
 /// library: every machine gives the same range.
 public enum ActivationRangeRule: Equatable, Sendable {
   /// From the smallest value to the largest one, exactly.
@@ -12,7 +12,7 @@ public enum ActivationRangeRule: Equatable, Sendable {
   /// The range whose integers are nearest to the values: the sum of squared differences is smallest.
   ///
   /// 128 ranges are tried, whose ends are `k / 128` of the outermost bins of each side, rounded up to whole bins, for `k` from 1 to 128. Each bin's
-  /// values are taken to lie in its middle, and become the nearest code of ``ActivationQuantization/init(covering:)``, halves to even.
+  /// values are taken to lie in its middle, and become the nearest code of `ActivationQuantization.init(covering:)`, halves to even.
   /// Of equal ones the widest range is taken.
   case meanSquaredError
   /// The range that keeps most of the distribution, by the Kullback-Leibler divergence: TensorRT's rule for int8 (Migacz, 8-bit Inference with

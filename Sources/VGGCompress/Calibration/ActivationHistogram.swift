@@ -112,7 +112,7 @@ public struct ActivationHistogram: Equatable, Sendable {
   }
 
   /// The number of values in bins that lie outside a range altogether: exactly those outside it where its ends are ones of bins,
-  /// as those of all ``ActivationRangeRule``s are.
+  /// as those of all `ActivationRangeRule`s are.
   public func count(outside range: ActivationRange) -> Int {
     guard count > 0 else { return 0 }
     var outside = 0

@@ -82,7 +82,7 @@ public struct Calibration: Sendable {
   /// The integers of the input and of all layers.
   ///
   /// Poolings keep those of their input, for their outputs are inputs or means of these; behind a softmax or sigmoid they are
-  /// ``ActivationQuantization/probabilities``. All others are those that cover the range of the rule.
+  /// `ActivationQuantization/probabilities`. All others are those that cover the range of the rule.
   ///
   /// - Throws: `unsupported` where a layer's range is so small that its scale would be subnormal, naming the layer.
   public func quantizations(by rule: ActivationRangeRule) throws(FileError) -> CalibratedActivations {

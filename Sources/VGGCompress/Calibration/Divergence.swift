@@ -1,4 +1,4 @@
-/// The Kullback-Leibler divergence by which ``ActivationRangeRule/entropy`` judges where to clip.
+/// The Kullback-Leibler divergence by which `ActivationRangeRule/entropy` judges where to clip.
 enum Divergence {
   /// The levels of a magnitude in int8.
   static let levelCount = 128

@@ -77,6 +77,7 @@ public struct IntegerLayer: Sendable {
   ///
   /// - Parameters:
   ///   - weights: The codes, a row of outputs for each input.
+  ///   - outputs: The number of outputs.
   ///   - layer: The name of the layer, for the error.
   func requireSumsThatFit(
     _ weights: UnsafeBufferPointer<Int8>, outputs: Int, layer: String
@@ -127,7 +128,10 @@ struct Requantization: Sendable {
   /// Computes the factor of each output channel.
   ///
   /// - Parameters:
+  ///   - rounding: How products are rounded.
+  ///   - input: The meaning of the codes that the layer reads.
   ///   - weightScales: The scale of the weights of each output channel.
+  ///   - output: The meaning of the codes that it gives.
   ///   - clipsBelowZero: Whether a rectifier follows.
   init(
     _ rounding: IntegerArithmetic.Rounding, input: ActivationQuantization, weightScales: [Float],

@@ -9,6 +9,8 @@ extension Preparation {
   /// Both engines give the same bits: the fast one computes what the reference defines.
   ///
   /// - Parameters:
+  ///   - layer: The layer.
+  ///   - integers: What it computes with.
   ///   - extents: Those that methods are chosen for, of input and output; nil: they are not known.
   ///   - next: What the layer behind it computes.
   func integerLayer(

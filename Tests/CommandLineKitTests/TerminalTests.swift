@@ -45,12 +45,16 @@ private final class Pseudoterminal {
     close(master)
   }
 
-  /// What has been written by the user's side so far.
+  /// What has been written by the user's side so far, which may arrive in pieces.
   func written() -> String {
     var waiting = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
-    guard poll(&waiting, 1, 100) > 0 else { return "" }
-    var bytes = [UInt8](repeating: 0, count: 1000)
-    let count = read(master, &bytes, bytes.count)
-    return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1000)
+    while poll(&waiting, 1, 100) > 0 {
+      let count = read(master, &piece, piece.count)
+      guard count > 0 else { break }
+      bytes += piece.prefix(count)
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -9,17 +9,6 @@ import VGGTensors
 
 /// Codes of four bits, groups of scales and zero points: what is written is read, and what cannot be is refused.
 @Suite struct CodedTensorTests {
-  private func open(_ bytes: [UInt8]) throws(FileError) -> NativeFile {
-    try VGGWFile.open(ByteRegion(copying: bytes), path: "x.vggw")
-  }
-
-  private func bytes(of model: Model) throws -> [UInt8] {
-    try withTemporaryFolder { folder in
-      try VGGWFile.write(model, to: "\(folder)/a.vggw")
-      return Array(FileManager.default.contents(atPath: "\(folder)/a.vggw") ?? Data())
-    }
-  }
-
   private func checkRoundTrip(of model: Model) throws {
     let file = try open(bytes(of: model))
     #expect(file.model.tensors.map(\.elementType) == model.tensors.map(\.elementType))

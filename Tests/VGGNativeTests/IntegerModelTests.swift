@@ -10,17 +10,6 @@ import VGGTensors
 
 /// Models that compute in integers: what is written is read, and what does not fit together is refused.
 @Suite struct IntegerModelTests {
-  private func open(_ bytes: [UInt8]) throws(FileError) -> NativeFile {
-    try VGGWFile.open(ByteRegion(copying: bytes), path: "x.vggw")
-  }
-
-  private func bytes(of model: Model) throws -> [UInt8] {
-    try withTemporaryFolder { folder in
-      try VGGWFile.write(model, to: "\(folder)/a.vggw")
-      return Array(FileManager.default.contents(atPath: "\(folder)/a.vggw") ?? Data())
-    }
-  }
-
   @Test(arguments: Architecture.allCases, IntegerArithmetic.Rounding.allCases)
   func writingAndReadingIsIdentity(
     _ architecture: Architecture, _ rounding: IntegerArithmetic.Rounding

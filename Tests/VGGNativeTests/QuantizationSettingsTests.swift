@@ -28,13 +28,6 @@ import VGGModel
     return model
   }
 
-  private func bytes(of model: Model) throws -> [UInt8] {
-    try withTemporaryFolder { folder in
-      try VGGWFile.write(model, to: "\(folder)/a.vggw")
-      return Array(FileManager.default.contents(atPath: "\(folder)/a.vggw") ?? Data())
-    }
-  }
-
   @Test(arguments: newSettings) func allAreReadBack(_ settings: Settings) throws {
     let written = try bytes(of: model(settings))
     let file = try VGGWFile.open(ByteRegion(copying: written), path: "x")

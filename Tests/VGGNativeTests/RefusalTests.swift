@@ -21,10 +21,6 @@ import VGGTensors
     Int(file[32..<40].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
   }
 
-  private func open(_ bytes: [UInt8]) throws(FileError) -> NativeFile {
-    try VGGWFile.open(ByteRegion(copying: bytes), path: "x.vggw")
-  }
-
   /// Reads everything that a file has.
   private func readAll(_ bytes: [UInt8]) throws(FileError) {
     let file = try open(bytes)

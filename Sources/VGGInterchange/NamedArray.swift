@@ -53,10 +53,10 @@ public struct NamedArray: Sendable {
   static func arrays(of model: Model, dequantized: Bool) -> [NamedArray] {
     let tensors = model.tensors.flatMap { arrays(of: $0, dequantized: dequantized) }
     guard let arithmetic = model.integerArithmetic, !dequantized else { return tensors }
-    let names = ["input"] + model.network.layers.map { "\($0.name)/output" }
     return tensors
-      + zip(names, [arithmetic.input] + arithmetic.outputs).flatMap { name, codes in
-        [
+      + arithmetic.maps(of: model.network).flatMap { map, codes in
+        let name = map == "input" ? map : "\(map)/output"
+        return [
           NamedArray(name: "\(name).scales", shape: [1], values: [codes.scale]),
           NamedArray("\(name).zero_points", [1], .codes(MemoryCodes([codes.zeroPoint]))),
         ]

@@ -34,6 +34,13 @@ public struct IntegerArithmetic: Equatable, Sendable {
   public func input(ofLayer index: Int) -> ActivationQuantization { index == 0 ? input : outputs[index - 1] }
 }
 
+extension IntegerArithmetic {
+  /// The maps of a network by name: `input`, then each layer's output under the layer's.
+  public func maps(of network: Network) -> [(name: String, codes: ActivationQuantization)] {
+    [("input", input)] + zip(network.layers, outputs).map { ($0.name, $1) }
+  }
+}
+
 /// What the codes of a map stand for: `value = Float(code - zeroPoint) * scale`.
 public struct ActivationQuantization: Equatable, Sendable {
   /// The distance of two codes.

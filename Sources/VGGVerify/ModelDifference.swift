@@ -50,7 +50,7 @@ extension Model {
     let problem: String?
     switch (integerArithmetic, declared.integerArithmetic) {
     case (nil, nil): problem = nil
-    case (let own?, let theirs?): problem = own.difference(from: theirs, layers: network.layers)
+    case (let own?, let theirs?): problem = own.difference(from: theirs, of: network)
     case (_?, nil): problem = "computes in integers, which its passes do not give"
     case (nil, _?): problem = "does not compute in integers, as it must"
     }

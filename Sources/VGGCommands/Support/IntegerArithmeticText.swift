@@ -3,17 +3,10 @@ internal import JSONKit
 internal import VGGModel
 
 extension Model {
-  /// The maps of a model that computes in integers, by name: the input, then each layer's output; none of another model.
-  private var quantizedMaps: [(name: String, codes: ActivationQuantization)] {
-    guard let integerArithmetic else { return [] }
-    return [("input", integerArithmetic.input)]
-      + zip(network.layers, integerArithmetic.outputs).map { ($0.name, $1) }
-  }
-
   /// A table of what the codes of the maps stand for.
   func mapTable(_ console: Console) -> String {
     var table = TextTable([("map", .left), ("scale", .right), ("zero point", .right), ("values", .right)])
-    for (name, codes) in quantizedMaps {
+    for (name, codes) in integerArithmetic?.maps(of: network) ?? [] {
       let values = [-128, 127].map { Format.significant(Double(codes.value(of: $0)), 4) }
       table.add([
         name, "\(codes.scale)", "\(codes.zeroPoint)", values.joined(separator: " to "),
@@ -28,7 +21,7 @@ extension Model {
     return [
       "rounding": .string(integerArithmetic.rounding.rawValue),
       "maps": .array(
-        quantizedMaps.map { name, codes in
+        integerArithmetic.maps(of: network).map { name, codes in
           [
             "name": .string(name), "scale": .number(Double(codes.scale)),
             "zeroPoint": .integer(Int64(codes.zeroPoint)),

@@ -65,12 +65,26 @@ public struct IntegerLayer: Sendable {
       rounding, input: input, weightScales: weightScales, output: output, clipsBelowZero: activation == .relu)
   }
 
-  /// The same, of the layer's own weight, on all threads.
+  /// The same, of the layer's own weight, which is decoded only where it may matter.
   func requireSumsThatFit(outputs: Int, layer name: String, _ threads: Workers) throws(EngineError) {
+    if sumsFitWhateverTheWeights(terms: weight.count / max(1, outputs)) { return }
     let codes = try DecodedCodes(weight, rowLength: outputs, threads)
     try codes.withCodes { (codes) throws(EngineError) in
       try requireSumsThatFit(codes, outputs: outputs, layer: name)
     }
+  }
+
+  /// The least and the largest code of the input, less the zero point.
+  private var inputRange: (least: Int, most: Int) {
+    (-128 - Int(input.zeroPoint), 127 - Int(input.zeroPoint))
+  }
+
+  /// Whether no sum of so many products and a bias can come near 2^31, as in most layers.
+  private func sumsFitWhateverTheWeights(terms: Int) -> Bool {
+    let (least, most) = inputRange
+    let largestBias = bias?.map(\.magnitude).max() ?? 0
+    let (products, overflow) = terms.multipliedReportingOverflow(by: max(-least, most) * 128)
+    return !overflow && products <= Int(Int32.max) - Int(largestBias)
   }
 
   /// Requires that no sum of products and bias can reach 2^31, whatever the codes of the input.
@@ -82,11 +96,8 @@ public struct IntegerLayer: Sendable {
   func requireSumsThatFit(
     _ weights: UnsafeBufferPointer<Int8>, outputs: Int, layer: String
   ) throws(EngineError) {
-    let largestBias = bias?.map(\.magnitude).max() ?? 0
-    let (least, most) = (-128 - Int(input.zeroPoint), 127 - Int(input.zeroPoint))
-    let terms = weights.count / max(1, outputs)
-    // Most layers cannot come near, whatever their weights.
-    if terms * max(-least, most) * 128 + Int(largestBias) <= Int(Int32.max) { return }
+    if sumsFitWhateverTheWeights(terms: weights.count / max(1, outputs)) { return }
+    let (least, most) = inputRange
     var positive = [Int](repeating: 0, count: outputs)
     var negative = positive
     for (index, weight) in weights.enumerated() {

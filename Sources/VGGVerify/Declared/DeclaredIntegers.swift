@@ -37,15 +37,13 @@ extension DeclaredTensor {
 
 extension IntegerArithmetic {
   /// How this differs from what another model computes with; nil where it does not.
-  func difference(from other: IntegerArithmetic, layers: [Layer]) -> String? {
+  func difference(from other: IntegerArithmetic, of network: Network) -> String? {
     guard rounding == other.rounding else {
       return "sums are rounded as \(rounding.rawValue), but must be as \(other.rounding.rawValue)"
     }
-    let maps =
-      [("input", input, other.input)]
-      + zip(layers, zip(outputs, other.outputs)).map { ($0.name, $1.0, $1.1) }
-    guard let (name, own, theirs) = maps.first(where: { $0.1 != $0.2 }) else { return nil }
-    return "the codes of \(name) have the scale \(own.scale) and the zero point \(own.zeroPoint), "
-      + "but must have \(theirs.scale) and \(theirs.zeroPoint)"
+    let pairs = zip(maps(of: network), other.maps(of: network))
+    guard let (own, theirs) = pairs.first(where: { $0.codes != $1.codes }) else { return nil }
+    return "the codes of \(own.name) have the scale \(own.codes.scale) and the zero point "
+      + "\(own.codes.zeroPoint), but must have \(theirs.codes.scale) and \(theirs.codes.zeroPoint)"
   }
 }

@@ -67,6 +67,11 @@ public struct Model: Sendable {
   /// The number of weights and biases.
   public var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
 
+  /// The bytes of one value between two layers: codes of a model that computes in integers, float32 of others.
+  public var activationElementByteCount: Int {
+    integerArithmetic == nil ? MemoryLayout<Float>.size : MemoryLayout<Int8>.size
+  }
+
   /// The tensor of a name.
   public func tensor(_ name: String) -> Tensor? { indexOfTensor[name].map { tensors[$0] } }
 

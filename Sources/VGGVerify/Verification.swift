@@ -135,7 +135,8 @@ public struct Verification: Sendable {
       throw .file(error)
     }
     do throws(EngineError) {
-      if isComparable {
+      // Codes that are not what the passes make of the source need not be run, and may not be fit to be.
+      if isComparable, !computesInIntegers || weights.allSatisfy(\.passes) {
         isFoldedInexactly = unfolded != nil
         let run = VerificationRun(
           model: model, source: source, unfolded: unfolded.flatMap { UnfoldedSource($0, folded: source) },

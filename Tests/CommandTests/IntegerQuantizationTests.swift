@@ -2,6 +2,7 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
+import VGGInterchange
 
 /// `quantize --activations int8` with trained networks, as a user runs it.
 @Suite struct IntegerQuantizationTests {
@@ -92,6 +93,60 @@ import Testing
         #expect(process.status == status, "\(data): \(process.errors)")
         #expect(!FileManager.default.fileExists(atPath: "\(folder)/q.vggw"))
       }
+    }
+  }
+
+  /// Pictures of one colour, and a single one, give ranges that suit themselves: they must not be what the model is judged by.
+  @Test func picturesThatSayNothingDoNotJudge() throws {
+    try withTemporaryFolder { folder in
+      try #require(run("import", fixture("keras/vgg_d_digits.h5"), "-o", "m.vggw", in: folder).status == 0)
+      let black = NamedArray(
+        name: "images", shape: [4, 64, 64, 3], values: [Float](repeating: 0, count: 4 * 64 * 64 * 3))
+      try NumPyArchive.write([black], to: "\(folder)/black.npz", overwrite: false)
+      try FileManager.default.createDirectory(atPath: "\(folder)/one", withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        atPath: fixture("pictures/digit_7.png"), toPath: "\(folder)/one/digit.png")
+      for (data, warning) in [("black.npz", "the same single colour"), ("one", "one picture only")] {
+        let process = try run(
+          "quantize", "m.vggw", "--to", "int8", "--activations", "int8", "--calibrate", data, "-o",
+          "\(data).vggw", in: folder)
+        #expect(process.status == 1 && process.output.contains("NOT CLOSE"), "\(data): \(process.output)")
+        #expect(process.errors.contains(warning), "\(process.errors)")
+      }
+    }
+  }
+
+  /// What is said of a model of integers, or refused.
+  @Test func commandsKnowThatMapsAreOfBytes() throws {
+    try withTemporaryFolder { folder in
+      let source = fixture("keras/vgg_d_digits.h5")
+      try #require(run("import", source, "-o", "m.vggw", in: folder).status == 0)
+      let quantized = try run(
+        "quantize", "m.vggw", "--to", "int8", "--activations", "int8", "--calibrate",
+        fixture("digits_test.npz"),
+        "-o", "q.vggw", in: folder)
+      try #require(quantized.status == 0, "\(quantized.output)")
+      func peak(_ model: String) throws -> Int? {
+        let process = try run("summary", model, "--json", in: folder)
+        return try JSONValue(parsing: Array(process.output.utf8))["peakActivationBytes"]?.integer
+      }
+      let bytes = try #require(try peak("q.vggw"))
+      #expect(try peak("m.vggw") == 4 * bytes)
+      // No code stands for NaN: a class must not come of it.
+      let broken = NamedArray(
+        name: "input", shape: [1, 64, 64, 3], values: [Float](repeating: .nan, count: 64 * 64 * 3))
+      try NumPyArchive.write([broken], to: "\(folder)/nan.npz", overwrite: false)
+      for engine in ["fast", "reference"] {
+        let process = try run("run", "q.vggw", "nan.npz", "--engine", engine, in: folder)
+        #expect(process.status == 65 && process.errors.contains("no finite numbers"), "\(process.output)")
+      }
+      let recorded = try run(
+        "verify", source, "q.vggw", "--reference", fixture("refs/keras_vgg_d_digits.npz"), in: folder)
+      #expect(recorded.status == 65 && recorded.errors.contains("computes in integers"), "\(recorded.errors)")
+      let selfTest = try run(
+        "verify", source, "q.vggw", "--self-test", "--inputs", fixture("digits_test.npz"), in: folder)
+      #expect(selfTest.status == 0, "\(selfTest.output) \(selfTest.errors)")
+      #expect(selfTest.output.contains("planted mistakes found"))
     }
   }
 }

@@ -13,7 +13,7 @@ private let netArgument = Positional(
 let summaryCommand = Command(
   "summary", abstract: "print what each layer costs: parameters, memory, arithmetic",
   discussion: """
-    Memory is that of the layer's output as float32 for one picture. Of all outputs no more than two are needed at a time, a \
+    Memory is that of the layer's output for one picture, in float32, or in bytes where a model computes in integers. Of all outputs no more than two are needed at a time, a \
     layer's input and its output: the peak is the largest such pair. Multiply-accumulates (MACs) are those of one forward pass; \
     the receptive field ('sees') is the part of the picture that one output depends on.
     """,
@@ -27,6 +27,7 @@ let summaryCommand = Command(
   let input = arguments[ModelOptions.inputExtent]
   let network: Network
   var weights: StoredWeights?
+  var elementByteCount = MemoryLayout<Float>.size
   if let named = architecture(named: name) {
     network = try fitting(input ?? Extent(side: 224)) { (extent) throws(ShapeError) in
       try Network(named, inputExtent: extent)
@@ -35,10 +36,15 @@ let summaryCommand = Command(
     let opened = try OpenedModel(name, ModelOptions.sourceOptions(arguments), console)
     network = opened.model.network
     weights = StoredWeights(of: opened)
+    elementByteCount = opened.model.activationElementByteCount
   }
   let extent = input ?? network.inputExtent ?? Extent(side: 224)
-  let costs = try fitting(extent, network.costs(for:))
-  let plan = try fitting(extent) { (extent) throws(ShapeError) in try MemoryPlan(of: network, for: extent) }
+  let (costs, plan) = try fitting(extent) { (extent) throws(ShapeError) in
+    (
+      try network.costs(for: extent, elementByteCount: elementByteCount),
+      try MemoryPlan(of: network, for: extent, elementByteCount: elementByteCount)
+    )
+  }
   console.print(
     console.isJSON
       ? json(network, costs, plan, weights).pretty : text(network, costs, plan, weights, console))
@@ -74,7 +80,7 @@ private func text(
     ("MACs", .right), ("sees", .right),
   ])
   func shape(_ shape: FeatureShape) -> String { "\(shape.extent)x\(shape.channels)" }
-  table.add(["input", "", shape(costs.input), "", Format.bytes(costs.input.count * MemoryLayout<Float>.size)])
+  table.add(["input", "", shape(costs.input), "", Format.bytes(costs.input.count * costs.elementByteCount)])
   for cost in costs.layers {
     table.add([
       cost.layer.name, abbreviation(cost.layer.operation), shape(cost.output),

@@ -55,7 +55,7 @@ public struct Calibration: Sendable {
           place += 1
         }
         do throws(FileError) { try add(Self.inputName, input) } catch { throw .input(error) }
-        colours.add(input)
+        if colours == nil { colours = ColourSpread(input) } else { colours?.add(input) }
         _ = try engine.run(input) { layer, output in try add(layer.name, output) }
         pictureCount += input.count
         progress(input.count)
@@ -155,33 +155,5 @@ public enum CalibrationWarning: Equatable, Sendable, CustomStringConvertible {
     case .uniformPictures: "all pictures have the same single colour: the ranges will not suit others"
     case .alwaysZero(let name): "layer \(name) gives zeros only: its scale is arbitrary"
     }
-  }
-}
-
-/// The smallest and largest value of each channel of the input.
-private struct ColourSpread {
-  var low: [Float]
-  var high: [Float]
-  var isUniform: Bool { low == high }
-}
-
-extension ColourSpread? {
-  /// Takes in the pictures of a batch.
-  fileprivate mutating func add(_ pictures: FeatureMap) {
-    let channels = pictures.shape.channels
-    var spread =
-      self
-      ?? ColourSpread(
-        low: Array(repeating: .infinity, count: channels),
-        high: Array(repeating: -.infinity, count: channels))
-    pictures.withValues { values in
-      for start in stride(from: 0, to: values.count, by: channels) {
-        for channel in 0..<channels {
-          spread.low[channel] = min(spread.low[channel], values[start + channel])
-          spread.high[channel] = max(spread.high[channel], values[start + channel])
-        }
-      }
-    }
-    self = spread
   }
 }

@@ -86,6 +86,17 @@ public struct PictureSet: Sendable {
     return batches(of: min(PictureSet.batchSize, max(1, (1 << 24) / max(1, largest))))
   }
 
+  /// As many pictures as a batch has, one by one, from all places of the set: neighbours are often of one class. None of a single
+  /// picture, which says nothing of others.
+  var sample: PictureBatches {
+    let (store, count) = (store, count)
+    let length = count > 1 ? min(count, PictureSet.batchSize) : 0
+    return PictureBatches(count: length) { (index) throws(EngineError) in
+      let place = index * count / length
+      do throws(FileError) { return try store.batch(place..<place + 1) } catch { throw .input(error) }
+    }
+  }
+
   private func batches(of size: Int) -> PictureBatches {
     let (store, count) = (store, count)
     return PictureBatches(count: (count + size - 1) / size) { (index) throws(EngineError) in

@@ -58,10 +58,11 @@ extension JudgementInputs {
     let steps = Verification.stepCount(for: model, inputs: pictures.count, data: data, depth: depth)
     let meter = progress?.begin(.verifying, total: steps)
     defer { meter?.finish() }
+    let generatedCount = model.integerArithmetic == nil ? 0 : try replaceableCount()
     do throws(VerificationError) {
       return try Verification(
         of: model, against: source.model, unfolded: source.unfolded, inputs: pictures,
-        generatedCount: JudgementInputs.generatedCount, data: data,
+        generatedCount: generatedCount, data: data,
         recording: recording, limits: options.limits, depth: depth, options: options.engine
       ) { meter?.advance(by: 1) }
     } catch {

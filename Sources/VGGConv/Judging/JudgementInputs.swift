@@ -11,8 +11,6 @@ public struct JudgementInputs {
   public private(set) var names: [String]
   /// The files of labelled data, of which only outputs are compared.
   public private(set) var dataPaths: [String] = []
-  /// The number of pictures in front that are generated.
-  static let generatedCount = 1
   /// The images of these.
   private(set) var data = PictureBatches.none
 
@@ -39,7 +37,7 @@ public struct JudgementInputs {
     let reader = InputReader(
       model: model, options: InputOptions(resizing: options.resizing),
       scratchFolder: source.options.scratchFolder)
-    if let calibration { add(someOf: calibration) }
+    if let calibration { add(calibration.sample) }
     for path in options.inputs {
       if let labelled = try PictureSet(labelledIn: path, for: reader) {
         add(labelled.batches)
@@ -52,10 +50,16 @@ public struct JudgementInputs {
     }
   }
 
-  /// Takes the first batch of pictures.
-  private mutating func add(someOf pictures: PictureSet) {
-    let batches = pictures.batches
-    add(PictureBatches(count: min(1, batches.count), batch: batches.batch))
+  /// The number of generated batches in front that need not be judged with, because others are there that tell more: none
+  /// where all of these have one colour, for which almost any model gives the same.
+  func replaceableCount() throws(FileError) -> Int {
+    for batch in pictures.dropFirst() where !ColourSpread(batch).isUniform { return 1 }
+    guard data.count > 0 else { return 0 }
+    do throws(EngineError) {
+      return ColourSpread(try data.batch(0)).isUniform ? 0 : 1
+    } catch {
+      throw FileError(error, file: dataPaths.first ?? "")
+    }
   }
 
   private mutating func add(_ batches: PictureBatches) {

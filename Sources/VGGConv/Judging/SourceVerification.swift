@@ -37,6 +37,12 @@ extension OpenedModel {
     against source: OpenedModel, judging: JudgingOptions = JudgingOptions(), recording: String? = nil,
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> SourceVerification {
+    if recording != nil, model.integerArithmetic != nil {
+      throw FileError(
+        .unsupported, code: "verify.recording", file: path,
+        "computes in integers: activations of float32 cannot judge its layers",
+        advice: "judge the model that it was made of by them, and this one without --reference")
+    }
     try checkValues(progress: progress)
     let inputs = try JudgementInputs(for: source, judging, file: path)
     let recorded = try recording.map { file throws(FileError) in

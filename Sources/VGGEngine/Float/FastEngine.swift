@@ -29,7 +29,7 @@ public struct FastEngine: Engine {
   public func run(
     _ input: FeatureMap, tap: (Layer, FeatureMap) throws -> Void
   ) throws(EngineError) -> EngineOutput {
-    let shapes = try prepared.outputShapes(for: input.shape)
+    let shapes = try prepared.outputShapes(for: input)
     guard input.count > 0 else { return try emptyOutput(shapes, tap) }
     return try withRun(shapes) { (run) throws(EngineError) in
       var outputs: [FeatureMap] = []
@@ -50,7 +50,7 @@ public struct FastEngine: Engine {
   /// the whole batch, so that their weights are read once. Poolings are done together with the convolution in front of
   /// them where that is faster.
   public func run(_ input: FeatureMap, layerDone: (Layer) -> Void) throws(EngineError) -> EngineOutput {
-    let shapes = try prepared.outputShapes(for: input.shape)
+    let shapes = try prepared.outputShapes(for: input)
     guard input.count > 0 else { return try emptyOutput(shapes) { layer, _ in layerDone(layer) } }
     return try withRun(shapes) { (run) throws(EngineError) in
       var outputs: [FeatureMap] = []

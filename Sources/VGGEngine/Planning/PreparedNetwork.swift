@@ -17,8 +17,19 @@ struct PreparedNetwork: Sendable {
     workspaces = WorkspaceStore(threadCount: preparation.threads.count)
   }
 
-  /// The layers' output shapes for an input, checked before anything is computed.
-  func outputShapes(for input: FeatureShape) throws(EngineError) -> [FeatureShape] {
+  /// The layers' output shapes for an input, which is checked before anything is computed.
+  func outputShapes(for input: FeatureMap) throws(EngineError) -> [FeatureShape] {
+    // Whatever code stood for such a value, the classes would look like any others.
+    if case .code? = layers.first?.method.inputFormat?.element,
+      !input.withValues({ $0.allSatisfy(\.isFinite) })
+    {
+      throw .shape(
+        ShapeError(layer: "input", problem: "has values that are no finite numbers: no code stands for them"))
+    }
+    return try outputShapes(for: input.shape)
+  }
+
+  private func outputShapes(for input: FeatureShape) throws(EngineError) -> [FeatureShape] {
     guard input.channels == network.inputChannels else {
       throw .shape(
         ShapeError(

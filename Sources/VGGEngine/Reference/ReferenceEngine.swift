@@ -32,7 +32,7 @@ public struct ReferenceEngine: Engine {
   public func run(
     _ input: FeatureMap, tap: (Layer, FeatureMap) throws -> Void
   ) throws(EngineError) -> EngineOutput {
-    _ = try prepared.outputShapes(for: input.shape)
+    _ = try prepared.outputShapes(for: input)
     // Two maps take turns: a layer's input is the memory of the next layer's output.
     var current = input
     var output = FeatureMap()

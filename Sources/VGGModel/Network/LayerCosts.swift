@@ -18,10 +18,13 @@ public struct LayerCosts: Equatable, Sendable {
   /// The distance between the fields of neighbouring outputs, in pixels of the input.
   public let receptiveFieldStride: Extent
 
+  /// The bytes of one value.
+  public let elementByteCount: Int
+
   /// The number of values that the layer puts out.
   public var activationCount: Int { output.count }
-  /// The bytes of these values as float32.
-  public var activationByteCount: Int { activationCount * MemoryLayout<Float>.size }
+  /// The bytes of these values.
+  public var activationByteCount: Int { activationCount * elementByteCount }
 }
 
 /// What a network costs for one picture, layer by layer and altogether.
@@ -37,15 +40,23 @@ public struct NetworkCosts: Equatable, Sendable {
   /// The number of values of the input and of all outputs, as if all were kept.
   public let activationCount: Int
 
-  /// The bytes of these values as float32.
-  public var activationByteCount: Int { activationCount * MemoryLayout<Float>.size }
+  /// The bytes of one value.
+  public let elementByteCount: Int
+
+  /// The bytes of these values.
+  public var activationByteCount: Int { activationCount * elementByteCount }
 }
 
 extension Network {
   /// What each layer and the whole network cost for a picture of an extent.
   ///
+  /// - Parameters:
+  ///   - extent: The extent of the picture.
+  ///   - elementByteCount: The bytes of one value between two layers: 4 for float32.
   /// - Throws: Where the picture does not fit the network, or a number does not fit 64 bits.
-  public func costs(for extent: Extent) throws(ShapeError) -> NetworkCosts {
+  public func costs(
+    for extent: Extent, elementByteCount: Int = MemoryLayout<Float>.size
+  ) throws(ShapeError) -> NetworkCosts {
     let outputs = try outputShapes(for: extent)
     let inputShape = FeatureShape(extent: extent, channels: inputChannels)
     var input = inputShape
@@ -63,7 +74,7 @@ extension Network {
         layer: layer, output: output,
         parameterCount: layer.tensorRequirements.reduce(0) { $0 + $1.shape.reduce(1, *) },
         multiplyAccumulateCount: try layer.product(output.count, layer.reductionLength),
-        receptiveField: field, receptiveFieldStride: stride)
+        receptiveField: field, receptiveFieldStride: stride, elementByteCount: elementByteCount)
       costs.append(cost)
       total.parameters = try layer.sum(total.parameters, cost.parameterCount)
       total.multiplyAccumulates = try layer.sum(total.multiplyAccumulates, cost.multiplyAccumulateCount)
@@ -72,7 +83,8 @@ extension Network {
     }
     return NetworkCosts(
       input: inputShape, layers: costs, parameterCount: total.parameters,
-      multiplyAccumulateCount: total.multiplyAccumulates, activationCount: total.activations)
+      multiplyAccumulateCount: total.multiplyAccumulates, activationCount: total.activations,
+      elementByteCount: elementByteCount)
   }
 }
 

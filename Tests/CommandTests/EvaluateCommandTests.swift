@@ -87,6 +87,20 @@ import Testing
     }
   }
 
+  /// Nothing is larger than NaN, so that any class would seem to come first.
+  @Test func aModelThatGivesNoNumbersIsNeverRight() throws {
+    try withTemporaryFolder { folder in
+      let model = "\(folder)/nan.vggw"
+      let imported = try CommandProcess.run(
+        ["import", fixture("bad/nan_inf.h5"), "--allow-nonfinite", "-o", model])
+      try #require(imported.status == 0)
+      let process = try CommandProcess.run(["evaluate", model, Self.data, "--min-top1", "0.1", "--json"])
+      let report = try json(process)
+      #expect(process.status == 1 && report["top1Correct"]?.integer == 0)
+      #expect(report["top5Correct"]?.integer == 0)
+    }
+  }
+
   @Test func theGateIsSaidToPeople() throws {
     let process = try run(Self.data, "--min-top1", "1")
     #expect(process.status == 1 && process.output.contains("FAILED: top 1 is 0.99"))

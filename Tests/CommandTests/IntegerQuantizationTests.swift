@@ -132,6 +132,11 @@ import VGGInterchange
       }
       let bytes = try #require(try peak("q.vggw"))
       #expect(try peak("m.vggw") == 4 * bytes)
+      // The peak of the machine is one of floating point, and weights are read as bytes.
+      let bench = try run("bench", "q.vggw", "--repeat", "1", "--json", in: folder)
+      let speed = try JSONValue(parsing: Array(bench.output.utf8))
+      #expect(speed["gops"]?.number ?? 0 > 0 && speed["gflops"] == nil)
+      #expect(try #require(speed["layers"]?.array).allSatisfy { $0["peakPart"] == nil })
       // No code stands for NaN: a class must not come of it.
       let broken = NamedArray(
         name: "input", shape: [1, 64, 64, 3], values: [Float](repeating: .nan, count: 64 * 64 * 3))

@@ -44,7 +44,7 @@ let benchCommand = Command(
   let memory = (Measuring.memory("RssAnon"), Measuring.memory("VmHWM"))
   let report = BenchmarkReport(
     path: opened.path, options: benchmark.options, extent: benchmark.extent, openSeconds: openSeconds,
-    prepareSeconds: prepareSeconds, times: times,
+    prepareSeconds: prepareSeconds, computesInIntegers: benchmark.computesInIntegers, times: times,
     machine: try benchmark.measureMachine(seconds: Measuring.seconds),
     anonymousBytes: memory.0, largestResidentBytes: memory.1)
   console.print(console.isJSON ? report.json.pretty : report.text(console))
@@ -58,6 +58,8 @@ private struct BenchmarkReport {
   let extent: Extent
   let openSeconds: Double
   let prepareSeconds: Double
+  /// Whether operations are of integers, for which the machine's peak in floating point is no measure.
+  let computesInIntegers: Bool
   let times: RunTimes
   let machine: MachineSpeed
   /// Bytes that belong to no file.
@@ -67,7 +69,8 @@ private struct BenchmarkReport {
 
   func text(_ console: Console) -> String {
     var table = TextTable([
-      ("layer", .left), ("ms", .right), ("share", .right), ("GFLOP/s", .right), ("of peak", .right),
+      ("layer", .left), ("ms", .right), ("share", .right),
+      (computesInIntegers ? "GOP/s" : "GFLOP/s", .right), ("of peak", .right),
       ("GB/s", .right), ("of bandwidth", .right),
     ])
     let sum = times.layers.reduce(0) { $0 + $1.seconds }
@@ -101,12 +104,18 @@ private struct BenchmarkReport {
     ].joined(separator: "\n")
   }
 
-  /// The cells of the columns GFLOP/s and of peak.
+  /// The cells of the columns of operations and of peak.
   private func arithmetic(_ rate: Double) -> [String] {
-    [
-      Format.fixed(rate / 1e9, 1), Format.percent(rate / machine.operationsPerSecond, decimals: 0),
-    ]
+    [Format.fixed(rate / 1e9, 1), peakPart(of: rate).map { Format.percent($0, decimals: 0) } ?? ""]
   }
+
+  /// What part a rate is of the most that the machine can do; nil where that is not known.
+  private func peakPart(of rate: Double) -> Double? {
+    computesInIntegers ? nil : rate / machine.operationsPerSecond
+  }
+
+  /// What operations are called, in billions a second.
+  private var rateName: String { computesInIntegers ? "gops" : "gflops" }
 
   var json: JSONValue {
     func milliseconds(_ seconds: Double) -> JSONValue { .number(seconds * 1e3) }
@@ -119,7 +128,7 @@ private struct BenchmarkReport {
       "milliseconds": ["min": milliseconds(times.minimum), "median": milliseconds(times.median)],
       "repeats": .integer(Int64(times.passes.count)),
       "openMilliseconds": milliseconds(openSeconds), "prepareMilliseconds": milliseconds(prepareSeconds),
-      "gflops": .number(times.operationsPerSecond / 1e9),
+      rateName: .number(times.operationsPerSecond / 1e9),
       "peak": [
         "gflops": .number(machine.operationsPerSecond / 1e9),
         "gigabytesPerSecond": .number(machine.bytesPerSecond / 1e9),
@@ -134,8 +143,8 @@ private struct BenchmarkReport {
           ]
           if layer.operations > 0 {
             let rate = layer.operationsPerSecond
-            members.append(("gflops", .number(rate / 1e9)))
-            members.append(("peakPart", .number(rate / machine.operationsPerSecond)))
+            members.append((rateName, .number(rate / 1e9)))
+            if let part = peakPart(of: rate) { members.append(("peakPart", .number(part))) }
           }
           if let rate = layer.bytesPerSecond {
             members.append(("gigabytesPerSecond", .number(rate / 1e9)))

@@ -9,6 +9,8 @@ public struct Benchmark {
   public let options: EngineOptions
   /// The extent of the pictures that it is run on.
   public let extent: Extent
+  /// Whether the model computes in integers: what the machine can do at best in floating point is no measure of it then.
+  public let computesInIntegers: Bool
   private let path: String
   private let engine: any Engine
 
@@ -25,6 +27,7 @@ public struct Benchmark {
     let extent = extent ?? opened.model.network.inputExtent ?? Extent(side: 224)
     options.extent = extent
     (self.options, self.extent, path) = (options, extent, opened.path)
+    computesInIntegers = opened.model.integerArithmetic != nil
     do throws(EngineError) { engine = try options.engine(for: opened.model) } catch {
       throw FileError(error, file: opened.path)
     }
@@ -52,6 +55,7 @@ public struct Benchmark {
         layers.append(
           RunTimes.Layer(
             layer, outputCount: batch * output.shape.count,
+            weightByteCount: computesInIntegers ? MemoryLayout<Int8>.size : MemoryLayout<Float>.size,
             nonzeroInputs: layer.isDense ? previous.nonzeroPart : nil))
         previous = output
       }

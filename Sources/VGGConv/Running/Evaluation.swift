@@ -41,6 +41,8 @@ public struct Evaluation: Equatable, Sendable {
         let scores = try engine.run(batch).spatialAverage().classScores
         for (picture, right) in labels.classes[start..<start + batch.count].enumerated() {
           let own = scores[picture * classCount..<(picture + 1) * classCount]
+          // Among scores that are no finite numbers no class comes first.
+          guard own.allSatisfy(\.isFinite) else { continue }
           // The number of classes that are at least as likely as the right one.
           let rank = own.count { $0 >= own[own.startIndex + right] }
           if rank <= 1 { top1Count += 1 }

@@ -6,10 +6,10 @@ public struct RunTimes: Sendable {
   public struct Layer: Sendable {
     /// The layer's name.
     public let name: String
-    /// Floating-point operations for the batch, two for each multiplication with a weight, convolutions counted as direct
-    /// ones; 0 for layers without weights.
+    /// Operations for the batch, two for each multiplication with a weight, convolutions counted as direct ones; 0 for layers
+    /// without weights. Of integers where the model computes in these.
     public let operations: Double
-    /// The bytes of a dense layer's weights as float32, those of inputs that are zero among them; nil for other layers.
+    /// The bytes of a dense layer's weights as float32, or as codes where the model computes in integers, those of inputs that are zero among them; nil for other layers.
     public let weightBytes: Double?
     /// The part of a dense layer's inputs that are not zero; nil for other layers.
     public let nonzeroInputs: Double?
@@ -48,11 +48,11 @@ public struct MachineSpeed: Equatable, Sendable {
 extension RunTimes.Layer {
   /// Counts what a layer does for a number of output values, which are more than `NetworkCosts` knows of where its dense
   /// layers slide over larger pictures.
-  init(_ layer: Layer, outputCount: Int, nonzeroInputs: Double?) {
+  init(_ layer: Layer, outputCount: Int, weightByteCount: Int, nonzeroInputs: Double?) {
     (name, self.nonzeroInputs) = (layer.name, nonzeroInputs)
     operations = 2 * Double(outputCount) * Double(layer.reductionLength)
     if case .dense(let dense) = layer.operation {
-      weightBytes = 4 * Double(dense.inputs) * Double(dense.outputs)
+      weightBytes = Double(weightByteCount) * Double(dense.inputs) * Double(dense.outputs)
     } else {
       weightBytes = nil
     }

@@ -38,6 +38,21 @@ extension PointwiseValues {
     }
   }
 
+  /// As those of what they are computed from.
+  public func rowGroupLength(rowLength: Int) -> Int { base.rowGroupLength(rowLength: rowLength) }
+
+  /// Reads and transforms a band.
+  public func read(
+    _ band: RowBand, rowLength: Int, into destination: UnsafeMutablePointer<Float>
+  ) throws(FileError) {
+    try base.read(band, rowLength: rowLength, into: destination)
+    for (start, rows) in band.runs {
+      transform(
+        UnsafeMutableBufferPointer(start: destination + start * rowLength, count: rows.count * rowLength),
+        firstIndex: rows.lowerBound * rowLength)
+    }
+  }
+
   /// Lends the blocks of what they are computed from, transformed.
   public func forEachBlock(
     of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void

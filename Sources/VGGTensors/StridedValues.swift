@@ -125,6 +125,38 @@ struct StridedValues: TensorValues {
     }
   }
 
+  /// Of a source that is turned, the rows of the axis that varies fastest here: with all steps of the others, some of them are
+  /// one run of neighbours there.
+  func rowGroupLength(rowLength: Int) -> Int {
+    isTransposed ? outer.last?.length ?? 1 : count / rowLength
+  }
+
+  func read(_ band: RowBand, rowLength: Int, into destination: UnsafeMutablePointer<Float>) {
+    guard isTransposed, let last = outer.last else {
+      for (start, rows) in band.runs {
+        let tile = Tile(rows: rows, columns: 0..<rowLength)
+        read(tile, rowLength: rowLength, into: destination + start * rowLength, rowStride: rowLength)
+      }
+      return
+    }
+    var box = outer
+    box[box.count - 1].length = band.rows.count
+    bytes.withBytes { source in
+      guard let base = source.baseAddress else { return }
+      let from = base + start + band.rows.lowerBound * last.stride
+      copy(box, from, columns: rowLength, destination, rowStride: rowLength)
+    }
+    guard let scaling else { return }
+    for (start, rows) in band.runs {
+      for (index, row) in rows.enumerated() {
+        let first = destination + (start + index) * rowLength
+        for channel in 0..<rowLength {
+          first[channel] = scaling.value(first[channel], row: row, channel: channel)
+        }
+      }
+    }
+  }
+
   /// Splits rows into boxes of the outer axes, so that each box can be walked in the source's order; the body gets a box,
   /// its first row, and the offset of its first value.
   private func forEachBox(of rows: Range<Int>, _ body: ([Axis], Int, Int) -> Void) {

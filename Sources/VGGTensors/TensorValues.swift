@@ -43,6 +43,21 @@ public protocol TensorValues: Sendable {
     of tile: Tile, rowLength: Int, _ body: (Block, UnsafeBufferPointer<Float>) throws(FileError) -> Void
   ) throws(FileError)
 
+  /// The number of rows of the groups of which a band takes the same rows; see ``RowBand``.
+  ///
+  /// - Parameter rowLength: The number of output channels.
+  func rowGroupLength(rowLength: Int) -> Int
+
+  /// Writes a band of the values, run by run; safe to call from several threads.
+  ///
+  /// - Parameters:
+  ///   - band: One of ``bands(rowLength:ofAtMost:)``.
+  ///   - rowLength: The number of output channels.
+  ///   - destination: Room for all of its rows.
+  func read(
+    _ band: RowBand, rowLength: Int, into destination: UnsafeMutablePointer<Float>
+  ) throws(FileError)
+
   /// Writes the values of a block of another tensor of the same shape; safe to call from several threads.
   ///
   /// - Parameters:

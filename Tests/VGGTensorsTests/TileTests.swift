@@ -101,6 +101,33 @@ import VGGTensors
     }
   }
 
+  /// Each row is in one band, at its place.
+  @Test(arguments: sources, [1, 100, 1 << 20]) func bandsAreWhatTheValuesAre(_ source: Source, most: Int)
+    throws
+  {
+    for scaling in [nil, SourceTensor.Scaling.multiplied(by: (0..<100).map { 1 + Double($0) / 7 })] {
+      var tensor = source.tensor
+      tensor.scaling = scaling
+      let values = tensor.canonicalValues
+      let rowLength = tensor.canonicalShape.last ?? 1
+      let expected = try values.array()
+      var seen = [Float](repeating: .nan, count: expected.count)
+      for band in values.bands(rowLength: rowLength, ofAtMost: most) {
+        #expect(band.rowCount * rowLength <= max(most, band.groupCount * rowLength))
+        var numbers = [Float](repeating: .nan, count: band.rowCount * rowLength)
+        try numbers.withUnsafeMutableBufferPointer { numbers in
+          try values.read(band, rowLength: rowLength, into: #require(numbers.baseAddress))
+        }
+        for (start, rows) in band.runs {
+          seen.replaceSubrange(
+            rows.lowerBound * rowLength..<rows.upperBound * rowLength,
+            with: numbers[start * rowLength..<(start + rows.count) * rowLength])
+        }
+      }
+      #expect(seen == expected)
+    }
+  }
+
   /// Values that codes stand for are the same in blocks of another tensor as one by one.
   @Test(arguments: [
     Quantization(scales: (0..<70).map { Float($0 + 1) * 0.37 }),

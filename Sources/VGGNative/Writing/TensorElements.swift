@@ -62,14 +62,44 @@ struct TensorElements: Sendable {
     into memory: UnsafeMutableRawPointer
   ) throws(FileError) {
     try block.forEachRun(rowLength: rowLength) { place, run throws(FileError) in
-      let numbers = UnsafeBufferPointer(rebasing: values[run])
-      guard let wrong = type.encode(numbers, into: memory + place * byteCount) else { return }
-      throw FileError(
-        .fault, code: "vggw.encode.inexact", file: path,
-        "was to hold a value that its encoding cannot represent",
-        place: "tensor \(name), element \(place + wrong)", seen: "\(numbers[wrong])",
-        allowed: "values of \(type.rawValue)")
+      try encode(
+        UnsafeBufferPointer(rebasing: values[run]), firstIndex: place, as: type,
+        into: memory + place * byteCount)
     }
+  }
+
+  /// Encodes values that are neighbours in the tensor.
+  private func encode(
+    _ values: UnsafeBufferPointer<Float>, firstIndex: Int, as type: RealType,
+    into memory: UnsafeMutableRawPointer
+  ) throws(FileError) {
+    guard let wrong = type.encode(values, into: memory) else { return }
+    throw FileError(
+      .fault, code: "vggw.encode.inexact", file: path,
+      "was to hold a value that its encoding cannot represent",
+      place: "tensor \(name), element \(firstIndex + wrong)", seen: "\(values[wrong])",
+      allowed: "values of \(type.rawValue)")
+  }
+
+  /// Lends values that are neighbours in the tensor as a file stores them.
+  ///
+  /// - Parameters:
+  ///   - values: The values.
+  ///   - firstIndex: The index of the first of them.
+  ///   - type: What they are stored as.
+  ///   - body: Gets their bytes.
+  /// - Throws: `fault` where a number cannot be represented in the type; what the body throws.
+  func withBytes(
+    of values: UnsafeBufferPointer<Float>, firstIndex: Int, as type: RealType,
+    _ body: (UnsafeRawBufferPointer) throws(FileError) -> Void
+  ) throws(FileError) {
+    if type == .float32 { return try body(UnsafeRawBufferPointer(values)) }
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: values.count * byteCount, alignment: byteCount)
+    defer { bytes.deallocate() }
+    guard let first = bytes.baseAddress else { return }
+    try encode(values, firstIndex: firstIndex, as: type, into: first)
+    try body(UnsafeRawBufferPointer(bytes))
   }
 
   /// The digests of the values that the elements stand for, piece by piece, on all processors.

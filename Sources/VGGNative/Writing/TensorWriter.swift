@@ -5,6 +5,8 @@ internal import VGGTensors
 struct TensorWriter {
   /// How much is written before the disk begins to work on it, a whole number of blocks.
   private static let syncLength = 16 * BlockDigest.blockLength
+  /// The number of elements that are brought into order at a time.
+  private static let bandLength = 1 << 20
 
   let tensor: Tensor
   let path: String
@@ -60,6 +62,14 @@ struct TensorWriter {
       let digests = try write(source, to: output, at: range.lowerBound)
       return (digests, digests)
     }
+    if case .real(let values, let type) = tensor.content {
+      try writeBands(of: values, as: type, to: output, at: range.lowerBound)
+      if range.count >= TensorWriter.syncLength { output.startSync() }
+      let mapping = try output.map(range)
+      guard let first = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
+      let digests = elements.valueDigests(first, progress: progress)
+      return (isFloat32 ? digests : BlockDigest.blocks(of: mapping.bytes), digests)
+    }
     // Straight into the file's pages: where the source has another order, from many places at a time.
     let mapping = try output.map(range)
     guard let base = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
@@ -76,23 +86,61 @@ struct TensorWriter {
     try elements.write(to: first)
     if range.count >= TensorWriter.syncLength { output.startSync() }
     let values = elements.valueDigests(first, progress: progress)
-    return (isFloat32 ? values : BlockDigest.blocks(of: mapping.bytes), values)
+    return (BlockDigest.blocks(of: mapping.bytes), values)
   }
 
-  /// Writes float32 values that lie in memory, and computes the digest of each block while it is still in the cache.
+  /// Writes real numbers in bands, each of which is brought into order in memory that stays in a cache.
+  ///
+  /// Pages of a mapped file would be filled with zeros first, and be taken from all processors again to be brought to the disk.
+  private func writeBands(
+    of values: any TensorValues, as type: RealType, to output: AtomicFile, at offset: Int
+  ) throws(FileError) {
+    let rowLength = tensor.shape.last ?? 1
+    let bands = values.bands(rowLength: rowLength, ofAtMost: TensorWriter.bandLength)
+    try Workers.current.perform(bands.count) { (index) throws(FileError) in
+      let band = bands[index]
+      let numbers = UnsafeMutableBufferPointer<Float>.allocate(capacity: band.rowCount * rowLength)
+      defer { numbers.deallocate() }
+      guard let first = numbers.baseAddress else { return }
+      try values.read(band, rowLength: rowLength, into: first)
+      for (start, rows) in band.runs {
+        let run = UnsafeBufferPointer(
+          rebasing: numbers[start * rowLength..<(start + rows.count) * rowLength])
+        let place = rows.lowerBound * rowLength
+        try elements.withBytes(of: run, firstIndex: place, as: type) { bytes throws(FileError) in
+          try output.write(bytes, at: offset + place * elements.byteCount)
+        }
+      }
+    }
+  }
+
+  /// Writes float32 values that lie in memory, and computes the digest of each block meanwhile.
+  ///
+  /// One thread writes: the system lets only one of them into a file at a time.
   private func write(
     _ source: ByteRegion, to output: AtomicFile, at offset: Int
   ) throws(FileError) -> [Digest] {
-    try Workers.current.map(BlockDigest.blockCount(source.count)) { index throws(FileError) in
-      let block = BlockDigest.block(index, of: source.count)
-      defer { progress(block.count) }
-      return try source.withBytes { bytes throws(FileError) in
-        let bytes = UnsafeRawBufferPointer(rebasing: bytes[block])
-        try output.write(bytes, at: offset + block.lowerBound)
-        if block.upperBound.isMultiple(of: TensorWriter.syncLength) { output.startSync() }
-        return Digest(of: bytes)
+    let writing = BackgroundWork<FileError?>(needsProcessor: true) {
+      do throws(FileError) {
+        for start in stride(from: 0, to: source.count, by: TensorWriter.syncLength) {
+          let part = start..<min(source.count, start + TensorWriter.syncLength)
+          try source.withBytes { bytes throws(FileError) in
+            try output.write(UnsafeRawBufferPointer(rebasing: bytes[part]), at: offset + start)
+          }
+          if part.count == TensorWriter.syncLength { output.startSync() }
+        }
+        return nil
+      } catch {
+        return error
       }
     }
+    let digests = Workers.current.map(BlockDigest.blockCount(source.count)) { index in
+      let block = BlockDigest.block(index, of: source.count)
+      defer { progress(block.count) }
+      return source.withBytes { Digest(of: UnsafeRawBufferPointer(rebasing: $0[block])) }
+    }
+    if let error = writing.wait() { throw error }
+    return digests
   }
 
   // MARK: Elements other than zero

@@ -50,7 +50,7 @@ let package = Package(
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
-    module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
+    module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(

@@ -22,4 +22,32 @@ import Testing
       }
     }
   }
+
+  /// Each value is looked at: one bit of any of them is enough.
+  @Test(arguments: availableISAs, [1, 7, 8, 19])
+  func aTurnedMatrixIsKnown(isa: VGKISA, columnCount: Int) {
+    for rowCount in [1, 8, 13, 40] {
+      let rowLength = columnCount + 3
+      let source = (0..<rowCount * rowLength).map(Float.init)
+      var random = SeededGenerator(seed: UInt64(rowCount))
+      let places = (0..<columnCount).map { $0 * (rowCount + 2) }.shuffled(using: &random)
+      var model = [Float](repeating: .nan, count: columnCount * (rowCount + 2))
+      for (column, place) in places.enumerated() {
+        for row in 0..<rowCount { model[place + row] = source[row * rowLength + column] }
+      }
+      func isTransposed() -> Bool {
+        vgk_is_transposed_f32(
+          isa, source, rowLength * MemoryLayout<Float>.size, rowCount, columnCount, model, places)
+      }
+      #expect(isTransposed())
+      for place in places {
+        for index in place..<place + rowCount {
+          let value = model[index]
+          model[index] = Float(bitPattern: value.bitPattern ^ 1)
+          #expect(!isTransposed(), "\(index)")
+          model[index] = value
+        }
+      }
+    }
+  }
 }

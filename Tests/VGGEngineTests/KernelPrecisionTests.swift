@@ -162,6 +162,42 @@ import Testing
     }
   }
 
+  /// The witness of the errors goes along columns, value after value.
+  @Test(arguments: availableISAs)
+  func theWitnessCountsTheSameErrors(isa: VGKISA) {
+    var random = SeededGenerator(seed: 3)
+    for count in [1, 15, 16, 17, 1000] {
+      let values = (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
+      for (least, most) in [(Float(-127), Float(127)), (-7, 7), (-3, 12)] {
+        for factor in [Float(1), 1.3, 3.2] {
+          let reciprocal = (most - least) / 2 * factor
+          var expected: UInt64 = 0
+          vgk_code_errors_f32(isa, values, count, 1, [least], [most], [reciprocal], 1, &expected)
+          #expect(vgk_witness_error_f32(isa, values, count, reciprocal, least, most) == expected)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: availableISAs)
+  func extremesAreFound(isa: VGKISA) {
+    var random = SeededGenerator(seed: 4)
+    for count in [1, 15, 16, 17, 33] {
+      var values = (0..<count).map { _ in Float.random(in: -1...1, using: &random) }
+      func extremes() -> [Float] {
+        var (low, high) = (Float.nan, Float.nan)
+        vgk_witness_extremes_f32(isa, values, count, &low, &high)
+        return [low, high]
+      }
+      #expect(extremes() == [values.reduce(0, min), values.reduce(0, max)])
+      for wrong in [Float.nan, .infinity, -.infinity] {
+        let place = Int.random(in: 0..<count, using: &random)
+        values[place] = wrong
+        #expect(extremes() == [-.infinity, .infinity], "\(wrong) at \(place) of \(count)")
+      }
+    }
+  }
+
   @Test func theBestInstructionSetIsAvailable() {
     #expect(vgk_isa_is_available(vgk_best_isa()))
     #expect(availableISAs.contains(.portable))

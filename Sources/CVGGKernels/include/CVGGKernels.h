@@ -30,5 +30,6 @@
 #include "vgk_probe.h"
 #include "vgk_reference.h"
 #include "vgk_reference_integer.h"
+#include "vgk_witness.h"
 
 #endif

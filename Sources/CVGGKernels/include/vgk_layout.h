@@ -1,6 +1,7 @@
 #ifndef VGK_LAYOUT_H
 #define VGK_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,5 +19,19 @@
 void vgk_transpose_f32(
   VGKISA isa, const void *source, size_t columnStride, size_t columnCount, size_t rowCount, const uint32_t *rows,
   float *target, size_t rowStride);
+
+/**
+ * Whether the columns of a matrix are runs of a model's values, bit for bit:
+ * source[r][c] == model[places[c] + r] for r < rowCount and c < columnCount.
+ *
+ * It finds out by another way than vgk_transpose_f32, so that it can be a witness for it.
+ *
+ * @param source          the first value of row 0; each row's values are neighbours; aligned in no way
+ * @param rowStride       bytes from the first value of a row to that of the next one
+ * @param places          shape [columnCount]: where each column's first value is in the model
+ */
+bool vgk_is_transposed_f32(
+  VGKISA isa, const void *source, size_t rowStride, size_t rowCount, size_t columnCount, const float *model,
+  const size_t *places);
 
 #endif

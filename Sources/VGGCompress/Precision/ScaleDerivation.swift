@@ -97,11 +97,15 @@ struct ScaleDerivation: Sendable {
     guard rule == .leastSquaredError else { return found }
     let limits = found.map { codeLimits($0.zeroPoint) }
     let (least, most) = (limits.map(\.least), limits.map(\.most))
-    let scales = leastErrorScales(upTo: found.map(\.scale)) { reciprocals in
-      var errors = [UInt64](repeating: 0, count: reciprocals.count)
-      vgk_code_errors_f32(
-        isa, values, rows, columns, least, most, reciprocals, reciprocals.count / columns, &errors)
-      return errors
+    let scales = leastErrorScales(upTo: found.map(\.scale)) { candidates in
+      // So many rows stay in a cache while all candidates are tried.
+      for first in stride(from: 0, to: rows, by: 1024) {
+        vgk_code_errors_f32(
+          isa, values + first * columns, min(1024, rows - first), columns, least, most,
+          candidates.reciprocals,
+          candidates.count, &candidates.errors)
+        if first + 1024 < rows { candidates.dropHopeless() }
+      }
     }
     return zip(scales, found).map { ($0, $1.zeroPoint) }
   }
@@ -139,10 +143,10 @@ struct ScaleDerivation: Sendable {
     let (least, most) = (
       [Float](repeating: limits.least, count: columns), [Float](repeating: limits.most, count: columns)
     )
-    let scales = try leastErrorScales(upTo: [found.scale]) { (reciprocals) throws(FileError) in
+    let scales = try leastErrorScales(upTo: [found.scale]) { (candidates) throws(FileError) in
+      let reciprocals = candidates.reciprocals
       let repeated = reciprocals.flatMap { [Float](repeating: $0, count: columns) }
-      return try values.reducePieces(rowLength: 1, into: [UInt64](repeating: 0, count: reciprocals.count)) {
-        _, piece in
+      candidates.errors = try values.reducePieces(rowLength: 1, into: candidates.errors) { _, piece in
         var errors = [UInt64](repeating: 0, count: repeated.count)
         guard let first = piece.baseAddress else { return errors }
         let rows = piece.count / columns
@@ -190,32 +194,108 @@ struct ScaleDerivation: Sendable {
   ///
   /// - Parameters:
   ///   - largest: The largest scale for each group.
-  ///   - errors: Gets one over the scale for each group, candidate after candidate, and returns as many sums of squares, in
-  ///     64ths of the scale.
+  ///   - addErrors: Adds the errors of all values to those of the candidates that are left.
   private func leastErrorScales<Failure: Error>(
-    upTo largest: [Float], errors: ([Float]) throws(Failure) -> [UInt64]
+    upTo largest: [Float], addErrors: (inout ScaleCandidates) throws(Failure) -> Void
   ) throws(Failure) -> [Float] {
-    var best = largest.map { (part: 64, scale: $0, error: Double.infinity) }
-    func scale(_ part: Int, _ group: Int) -> Float? {
-      let scale = largest[group] * (Float(part) / 64)
-      return (20...64).contains(part) && scale >= .leastNormalMagnitude ? scale : nil
+    var best = ScaleCandidates.Best(largest: largest)
+    func choose(_ parts: [[Int]]) throws(Failure) {
+      var candidates = ScaleCandidates(parts, against: best)
+      try addErrors(&candidates)
+      best = candidates.best
     }
-    func choose(_ candidates: [[Int]]) throws(Failure) {
-      let scales = candidates.flatMap { parts in parts.enumerated().map { scale($1, $0) } }
-      let errors = try errors(scales.map { 1 / ($0 ?? 1) })
-      for (index, candidate) in scales.enumerated() {
-        guard let candidate else { continue }
-        let group = index % largest.count
-        let error = Double(errors[index]) * Double(candidate) * Double(candidate)
-        if error < best[group].error || error == best[group].error && candidate > best[group].scale {
-          best[group] = (candidates[index / largest.count][group], candidate, error)
+    // What two of them lose is more than most of the others may.
+    let coarse = [64, 56] + stride(from: 60, through: 20, by: -4).filter { $0 != 56 }
+    for parts in [coarse.prefix(2), coarse.dropFirst(2)] {
+      try choose(parts.map { Array(repeating: $0, count: largest.count) })
+    }
+    let middle = best.parts
+    try choose([3, 2, 1, -1, -2, -3].map { step in middle.map { $0 + step } })
+    return best.scales
+  }
+}
+
+/// Scales of which each of some groups takes the one that loses least.
+private struct ScaleCandidates {
+  /// The best candidate of each group so far.
+  struct Best {
+    /// The scale that covers all values of a group, of which candidates are 64ths.
+    let largest: [Float]
+    /// How many 64ths of it.
+    var parts: [Int]
+    var scales: [Float]
+    /// Sums of squares of what the scales lose.
+    var errors: [Double]
+
+    init(largest: [Float]) {
+      self.largest = largest
+      (parts, scales) = (largest.map { _ in 64 }, largest)
+      errors = Array(repeating: .infinity, count: largest.count)
+    }
+  }
+
+  private var parts: [[Int]]
+  private var found: Best
+  /// One over the scale for each group, candidate after candidate.
+  private(set) var reciprocals: [Float]
+  /// The sums of squares, in 64ths of the scale, for each group, candidate after candidate.
+  var errors: [UInt64]
+
+  /// - Parameters:
+  ///   - parts: For each candidate its part of each group's largest scale, in 64ths; one that is none counts for nothing.
+  ///   - best: What is there already.
+  init(_ parts: [[Int]], against best: Best) {
+    (self.parts, found) = (parts, best)
+    (reciprocals, errors) = ([], [])
+    reciprocals = parts.flatMap { parts in parts.indices.map { 1 / (scale(parts, $0) ?? 1) } }
+    errors = Array(repeating: 0, count: reciprocals.count)
+  }
+
+  /// The number of candidates that are left.
+  var count: Int { parts.count }
+
+  private func scale(_ parts: [Int], _ group: Int) -> Float? {
+    let scale = found.largest[group] * (Float(parts[group]) / 64)
+    return (20...64).contains(parts[group]) && scale >= .leastNormalMagnitude ? scale : nil
+  }
+
+  /// What a candidate loses in a group so far; nil where it is none.
+  private func error(_ candidate: Int, _ group: Int) -> Double? {
+    scale(parts[candidate], group).map { scale in
+      Double(errors[candidate * found.largest.count + group]) * Double(scale) * Double(scale)
+    }
+  }
+
+  /// Gives up candidates that are worse than the best in every group already: errors only grow.
+  mutating func dropHopeless() {
+    let groups = found.largest.indices
+    for candidate in parts.indices.reversed() {
+      let isHopeless = groups.allSatisfy { group in
+        error(candidate, group).map { $0 > found.errors[group] } ?? true
+      }
+      guard isHopeless else { continue }
+      let places = candidate * groups.count..<(candidate + 1) * groups.count
+      parts.remove(at: candidate)
+      reciprocals.removeSubrange(places)
+      errors.removeSubrange(places)
+    }
+  }
+
+  /// The best of the candidates and of what was there before, once the errors of all values are added.
+  var best: Best {
+    var best = found
+    for candidate in parts.indices {
+      for group in best.largest.indices {
+        guard let scale = scale(parts[candidate], group), let error = error(candidate, group) else {
+          continue
+        }
+        if error < best.errors[group] || error == best.errors[group] && scale > best.scales[group] {
+          (best.parts[group], best.scales[group]) = (parts[candidate][group], scale)
+          best.errors[group] = error
         }
       }
     }
-    try choose(stride(from: 64, through: 20, by: -4).map { Array(repeating: $0, count: largest.count) })
-    let coarse = best.map(\.part)
-    try choose([3, 2, 1, -1, -2, -3].map { step in coarse.map { $0 + step } })
-    return best.map(\.scale)
+    return best
   }
 }
 

@@ -1,3 +1,4 @@
+internal import CVGGKernels
 internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
@@ -43,22 +44,25 @@ struct DeclaredCodeRule: Sendable {
     of values: any TensorValues, rows: Int, outputs: Int, groupLength: Int
   ) throws(FileError) -> [(scale: Float, zeroPoint: Int)] {
     // Whole columns, which any source is quick to read; no more than a few megabytes of them.
-    let columnsAtOnce = max(1, min(32, (1 << 20) / rows))
+    let columnsAtOnce = max(1, min(32, (1 << 19) / rows))
     let bands = stride(from: 0, to: outputs, by: columnsAtOnce).map {
       $0..<min(outputs, $0 + columnsAtOnce)
     }
     let found = try Workers.current.map(bands.count) { index throws(FileError) in
       let (band, width) = (bands[index], bands[index].count)
-      let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * (width + 1))
+      let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * rows * width)
       defer { memory.deallocate() }
       guard let matrix = memory.baseAddress else { return [[(scale: Float, zeroPoint: Int)]]() }
       try values.read(Tile(rows: 0..<rows, columns: band), rowLength: outputs, into: matrix, rowStride: width)
-      let column = UnsafeMutableBufferPointer(start: matrix + rows * width, count: rows)
+      let columns = matrix + rows * width
+      let inOrder = (0..<UInt32(width)).map(\.self)
+      vgk_transpose_f32(
+        vgk_best_isa(), matrix, width * MemoryLayout<Float>.size, rows, width, inOrder, columns, rows)
       return (0..<width).map { place in
-        for row in 0..<rows { column[row] = matrix[row * width + place] }
-        return stride(from: 0, to: rows, by: groupLength).map { first in
-          let group = column[first..<min(rows, first + groupLength)]
-          return parameters(of: Group(values: UnsafeBufferPointer(rebasing: group)))
+        stride(from: 0, to: rows, by: groupLength).map { first in
+          let group = columns + (place * rows + first)
+          return parameters(
+            of: Group(values: UnsafeBufferPointer(start: group, count: min(groupLength, rows - first))))
         }
       }
     }
@@ -130,13 +134,9 @@ private struct Group: GroupValues {
   let values: UnsafeBufferPointer<Float>
 
   func extremes() -> (low: Float, high: Float) {
-    var (low, high, bits) = (Float(0), Float(0), UInt32(0))
-    for value in values {
-      low = value < low ? value : low
-      high = value > high ? value : high
-      bits = max(bits, value.magnitudeBits)
-    }
-    return Float(bitPattern: bits).isFinite ? (low, high) : (-.infinity, .infinity)
+    var (low, high) = (Float(0), Float(0))
+    vgk_witness_extremes_f32(vgk_best_isa(), values.baseAddress, values.count, &low, &high)
+    return (low, high)
   }
 
   func percentile(_ percentile: Double) -> Float {
@@ -147,16 +147,12 @@ private struct Group: GroupValues {
   func squares(
     _ reciprocal: Float, _ limits: (least: Float, most: Float), until isEnough: (UInt64) -> Bool
   ) -> UInt64 {
+    let isa = vgk_best_isa()
     var total: UInt64 = 0
     for start in stride(from: 0, to: values.count, by: 1024) {
-      for index in start..<min(values.count, start + 1024) {
-        let steps = values[index] * reciprocal
-        let within = steps < limits.least ? limits.least : steps > limits.most ? limits.most : steps
-        let code = (within + 0x1.8p23) - 0x1.8p23
-        // Beside 2^23 the fraction is rounded away, and the bits count up.
-        let missing = ((steps - code).magnitude * 64 + 0x1p23).bitPattern & 0x7F_FFFF
-        total &+= UInt64(missing) &* UInt64(missing)
-      }
+      let part = UnsafeBufferPointer(rebasing: values[start..<min(values.count, start + 1024)])
+      total &+= vgk_witness_error_f32(
+        isa, part.baseAddress, part.count, reciprocal, limits.least, limits.most)
       if isEnough(total) { break }
     }
     return total

@@ -1,3 +1,4 @@
+internal import CVGGKernels
 internal import Glibc
 internal import VGGBytes
 internal import VGGTensors
@@ -93,8 +94,8 @@ extension WeightCheck {
     guard rowCount > 0, !model.isEmpty else { return }
     let rowLength = model.count / rowCount
     // Tiles: each row of the source gives a run of values, each column a run of the model's, and neither is read by
-    // single values that are pages apart. A tile of float32 has 32 KB.
-    let columnsAtOnce = 32
+    // single values that are pages apart. A tile of float32 has 64 KB.
+    let columnsAtOnce = 64
     let blockRows = index.firstAxisIsModelsLast ? 256 : max(1, (1 << 18) / rowLength)
     let blockCount = (rowCount + blockRows - 1) / blockRows
     let outputs = source.canonicalShape.last ?? 1
@@ -257,40 +258,13 @@ extension SourceTensor {
     _ index: NativeIndex
   ) -> Bool {
     bytes.withBytes { bytes in
-      guard let base = bytes.baseAddress, let model = UnsafeRawPointer(model.baseAddress) else {
-        return false
-      }
-      let rowBytes = rowLength * 4
-      let first = base + rows.lowerBound * rowBytes
-      func place(_ column: Int) -> UnsafeRawPointer {
-        model + index(rows.lowerBound * rowLength + column) * 4
-      }
-      func four(_ address: UnsafeRawPointer) -> SIMD4<UInt32> {
-        address.loadUnaligned(as: SIMD4<UInt32>.self)
-      }
-      // Squares of four by four are turned in registers; one value after the other, it would take twice as long.
-      let (squareRows, squareColumns) = (rows.count & ~3, columns.count & ~3)
-      var difference = SIMD4<UInt32>()
-      for column in columns.prefix(squareColumns) where (column - columns.lowerBound).isMultiple(of: 4) {
-        let seen = (place(column), place(column + 1), place(column + 2), place(column + 3))
-        for row in stride(from: 0, to: squareRows, by: 4) {
-          let corner = first + row * rowBytes + column * 4
-          let (a, b) = (four(corner), four(corner + rowBytes))
-          let (c, d) = (four(corner + 2 * rowBytes), four(corner + 3 * rowBytes))
-          difference |= SIMD4(a[0], b[0], c[0], d[0]) ^ four(seen.0 + row * 4)
-          difference |= SIMD4(a[1], b[1], c[1], d[1]) ^ four(seen.1 + row * 4)
-          difference |= SIMD4(a[2], b[2], c[2], d[2]) ^ four(seen.2 + row * 4)
-          difference |= SIMD4(a[3], b[3], c[3], d[3]) ^ four(seen.3 + row * 4)
-        }
-      }
-      guard difference == SIMD4() else { return false }
-      return columns.enumerated().allSatisfy { number, column in
-        let seen = place(column)
-        return ((number < squareColumns ? squareRows : 0)..<rows.count).allSatisfy { row in
-          let value = first + row * rowBytes + column * 4
-          return value.loadUnaligned(as: UInt32.self) == (seen + row * 4).loadUnaligned(as: UInt32.self)
-        }
-      }
+      guard let base = bytes.baseAddress, let model = model.baseAddress else { return false }
+      let first = rows.lowerBound * rowLength
+      let places = columns.map { index(first + $0) }
+      return vgk_is_transposed_f32(
+        vgk_best_isa(), base + (first + columns.lowerBound) * 4, rowLength * 4, rows.count, columns.count,
+        model,
+        places)
     }
   }
 

@@ -13,8 +13,9 @@ let quantizeCommand = Command(
   discussion: """
     int8 is symmetric, with one scale for each output channel. int4 is for the dense layers, with a scale for each 64 neighbours \
     along the input; convolutions are int8 then. The arithmetic stays in float32, and so do biases. The scale is the one of least \
-    squared error, unless --scale-rule says otherwise. Prints the size and the error of each layer, and for fp16 and bf16 how much of \
-    the range is used, with the numbers of values that become subnormal, zero or infinite. --keep leaves layers as they are; \
+    squared error, unless --scale-rule says otherwise. Prints the size and the error of each layer, its scales and \
+    how many values they cut off, and for fp16 and bf16 how much of the range is used, with the numbers of values that become \
+    subnormal, zero or infinite. --keep leaves layers as they are; \
     --keep auto those whose weights would stand less than 30 dB above the error.
 
     With --activations int8 the model computes in integers: all maps are of bytes, and sums of 32 bits become bytes by the rule \
@@ -42,8 +43,8 @@ let quantizeCommand = Command(
       "quantize vgg16.vggw --max-distance 0.001 -o vgg16-mixed.vggw",
       "The smallest model whose output stays that close"),
     .init(
-      "quantize vgg16.vggw --max-size 80M --calibrate pictures/ --evaluate test/ -o a.vggw",
-      "The nearest model of at most 80,000,000 bytes, and what it costs in accuracy"),
+      "quantize vgg16.vggw --max-size 100M --calibrate pictures/ --evaluate test/ -o a.vggw",
+      "The nearest model of at most 100,000,000 bytes, and what it costs in accuracy"),
     .init("quantize vgg16.vggw --to int4 --dry-run", "What it would take and cost; writes nothing"),
     .init(
       "quantize vgg16.vggw --to int8 --scales tensor -o a.vggw",

@@ -97,7 +97,8 @@ let package = Package(
       path: "Tests/ModelTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
-      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGEngine", "VGGNative", "VGGInterchange",
+      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGNative",
+      "VGGInterchange",
       "VGGModel",
       "VGGTensors",
       "VGGBytes"),

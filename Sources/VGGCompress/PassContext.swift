@@ -14,16 +14,20 @@ public struct PassContext {
   public var scratchFolder: String
   /// Is told what the user should know of the pictures.
   public var warn: (CalibrationWarning) -> Void
+  /// Is told what a pass found out about the maps of a model, where it makes it compute in integers.
+  public var calibrated: (CalibratedActivations) -> Void
 
   /// Creates a context; what is not given is what the machine offers, without pictures.
   public init(
     engine: EngineOptions = EngineOptions(), calibration: PictureBatches = .none,
     scratchFolder: String = ScratchFile.standardFolder,
-    warn: @escaping (CalibrationWarning) -> Void = { _ in }
+    warn: @escaping (CalibrationWarning) -> Void = { _ in },
+    calibrated: @escaping (CalibratedActivations) -> Void = { _ in }
   ) {
     self.engine = engine
     self.calibration = calibration
     self.scratchFolder = scratchFolder
     self.warn = warn
+    self.calibrated = calibrated
   }
 }

@@ -19,6 +19,8 @@ public struct TensorDistortion: Sendable {
   public var overflowCount = 0
   /// The number of values that are subnormal now: they have lost significant bits beyond rounding.
   public var subnormalCount = 0
+  /// The number of values that are more than half a step beyond the codes there are; 0 where there are no codes.
+  public var clippedCount = 0
   /// The largest magnitude before; infinite or NaN where a value was.
   public var largestMagnitude: Float = 0
   /// The smallest magnitude before, zeros left out; infinite where there are only zeros.
@@ -35,6 +37,7 @@ public struct TensorDistortion: Sendable {
     let smallestNormal = after.elementType.smallestNormal
     let (old, values) = (before.values, after.values)
     let outputs = before.shape[before.shape.count - 1]
+    let codes = after.quantization
     let tiles = old.tiles(rowLength: outputs)
     let parts = try Workers.current.map(tiles.count) { index throws(FileError) in
       var part = TensorDistortion()
@@ -48,10 +51,17 @@ public struct TensorDistortion: Sendable {
         let new = UnsafeMutableBufferPointer(rebasing: room[..<old.count])
         try values.read(block, rowLength: outputs, into: new)
         part.add(TensorDistortion(from: old, to: UnsafeBufferPointer(new), smallestNormal: smallestNormal))
+        guard let codes else { return }
+        block.forEachRun(rowLength: outputs) { place, run in
+          part.clippedCount += codes.clippedCount(
+            UnsafeBufferPointer(rebasing: old[run]), firstIndex: place, rowLength: outputs)
+        }
       }
       return part
     }
     for part in parts { add(part) }
+    // Codes that were there before may use the whole range of their type.
+    if errorEnergy == 0 { clippedCount = 0 }
   }
 
   /// The ratio of signal to error in decibels; infinite where nothing changed.
@@ -87,6 +97,7 @@ public struct TensorDistortion: Sendable {
     newZeroCount += other.newZeroCount
     overflowCount += other.overflowCount
     subnormalCount += other.subnormalCount
+    clippedCount += other.clippedCount
     if !(other.largestMagnitude <= largestMagnitude) { largestMagnitude = other.largestMagnitude }
     smallestMagnitude = min(smallestMagnitude, other.smallestMagnitude)
     count += other.count

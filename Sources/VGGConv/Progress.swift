@@ -18,6 +18,8 @@ public enum WorkPhase: String, CaseIterable, Sendable {
   case checking
   /// A native file is written; bytes as float32.
   case writing
+  /// A precision is chosen for each layer; models that are measured.
+  case choosing
   /// A model is compared with its source; steps.
   case verifying
   /// Mistakes are planted in a model; mistakes.

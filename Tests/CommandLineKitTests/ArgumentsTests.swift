@@ -93,7 +93,21 @@ import Testing
     #expect(command?.name == "zoo feed" && arguments.positionals == ["a"])
     #expect(arguments[CommonOptions.json] && arguments[CommonOptions.color] == .never && arguments[force])
   }
+
+  @Test(arguments: [
+    ("0", 0), ("30000000", 30_000_000), ("30M", 30_000_000), ("30m", 30_000_000), ("1.5G", 1_500_000_000),
+    ("64Mi", 64 << 20), ("64MiB", 64 << 20), ("2kB", 2000), ("1.0005K", 1000), ("7B", 7), ("0.5Ki", 512),
+    ("9223372036854775807", .max), ("9223372036854775808", nil), ("9223372036854775807K", nil), ("1e9", nil),
+    ("1.5", nil), ("", nil), ("M", nil), (".5M", nil), ("-1", nil), ("1T", nil), ("1 M", nil), ("5i", nil),
+    ("9999999999999999999999G", nil), ("1.2.3M", nil), ("nan", nil), ("infM", nil), ("٣M", nil),
+  ])
+  func numbersOfBytes(_ text: String, _ number: Int?) throws {
+    let size = Option(byteCount: "size", help: "How large")
+    #expect(size.parse(text) == number)
+  }
 }
 
 /// The words of a line.
-func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
+func words(_ line: String) -> [String] {
+  line.split(separator: " ").map(String.init)
+}

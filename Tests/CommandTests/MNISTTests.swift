@@ -13,4 +13,26 @@ import Testing
       #expect(report["count"]?.integer == 1000 && report["top1Correct"]?.integer == 971)
     }
   }
+
+  /// What a precision costs in points, on pictures that the network has not seen.
+  @Test(arguments: [
+    ("--to int8", 0.3), ("--to int8 --scale-rule absmax", 0.3), ("--to int8 --scales tensor", 0.3),
+    ("--to int4", 0.5), ("--to int4 --zero-points --group-size 32", 0.5),
+    ("--max-distance 0.001", 0.3),
+  ])
+  func precisionsCostLittle(_ options: String, _ points: Double) throws {
+    try withModel("keras/vgg_d_mnist.weights.h5") { model, folder in
+      let words = options.split(separator: " ").map(String.init)
+      let process = try CommandProcess.run(
+        ["quantize", model, "-o", "q.vggw", "--evaluate", fixture("mnist_test.npz"), "--json"] + words,
+        in: folder)
+      #expect(process.status == 0, "\(process.output)")
+      let accuracy = try #require(JSONValue(parsing: Array(process.output.utf8))["accuracy"])
+      let (before, after) = (
+        try #require(accuracy["before"]?["top1Correct"]?.integer),
+        try #require(accuracy["after"]?["top1Correct"]?.integer)
+      )
+      #expect(before == 971 && Double(before - after) / 10 <= points, "\(after)")
+    }
+  }
 }

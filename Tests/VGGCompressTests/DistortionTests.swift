@@ -45,6 +45,32 @@ import VGGTensors
     #expect(distortion.subnormalCount == 0 && distortion.newZeroCount == 1 && distortion.overflowCount == 0)
   }
 
+  /// Counted again one by one, with each way to share a scale.
+  @Test(arguments: [
+    QuantizationSettings(.int8, scaleRule: .percentile(80)),
+    .init(.int8, scaleRule: .percentile(99), int8Scales: .tensor), .init(.int4),
+    .init(.int4, scaleRule: .percentile(70), groupLength: .of32, hasZeroPoints: true),
+    .init(.int8, scaleRule: .largestMagnitude), .init(.fp16),
+  ])
+  func whatIsCutOffIsCounted(_ settings: QuantizationSettings) throws {
+    let before = try #require(CompressTests.model(seed: 4).tensor("fc7/weight"))
+    let after = try #require(CompressTests.model(seed: 4).applying(.quantize(settings)).tensor("fc7/weight"))
+    let (old, new) = (try before.values.array(), try after.values.array())
+    // What lies right between the last code and the one that there is not may count or not.
+    var (expected, ties) = (0, 0)
+    for index in old.indices {
+      guard let codes = after.quantization else { break }
+      let scale = codes.parameters(ofElement: index, rowLength: before.shape[1]).scale
+      let steps = (old[index] - new[index]).magnitude / scale
+      if steps > 0.5001 { expected += 1 } else if steps > 0.4999 { ties += 1 }
+    }
+    let counted = try TensorDistortion(from: before, to: after).clippedCount
+    #expect((expected...expected + ties).contains(counted))
+    #expect((expected == 0) == (settings.scaleRule == .largestMagnitude || settings.precision == .fp16))
+    // A second time nothing changes, and nothing is cut off.
+    #expect(try TensorDistortion(from: after, to: after).clippedCount == 0)
+  }
+
   /// One huge weight in a channel leaves nothing of its neighbours in int8.
   private static func modelWithOutliers() throws -> Model {
     try CompressTests.model().mappingTensors { (tensor) throws(FileError) in

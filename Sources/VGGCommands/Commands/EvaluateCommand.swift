@@ -37,14 +37,11 @@ let evaluateCommand = Command(
 ) { arguments, console in
   let (path, data) = (arguments.positionals[0], arguments.positionals[1])
   let opened = try OpenedModel(path, ModelOptions.modelOptions(arguments), console)
-  let pictures = try PictureSet(data, for: opened, resizing: arguments[ModelOptions.resizing])
-  for remark in pictures.remarks { console.note(Format.visible("\(data): \(remark)")) }
+  let pictures = try PictureSet(
+    labelled: data, for: opened, resizing: arguments[ModelOptions.resizing], console)
   let evaluation = try Evaluation(
     of: opened, on: pictures, engine: EngineArguments.options(arguments), progress: console)
-  if case .order(let names) = evaluation.labelRule {
-    let list = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and others" : "")
-    console.note(Format.visible("\(data): assumed that the classes are, in order: \(list)"))
-  }
+  evaluation.warn(data, console)
   let least = arguments[leastTop1Option]
   let report = EvaluationReport(modelPath: path, dataPath: data, evaluation: evaluation, leastTop1: least)
   if let path = arguments[junitOption] { try writeText(report.junit, to: path) }
@@ -74,12 +71,7 @@ private struct EvaluationReport {
   }
 
   var json: JSONValue {
-    var members: [(key: String, value: JSONValue)] = [
-      ("ok", .bool(passes)), ("count", .integer(Int64(evaluation.count))),
-      ("top1Correct", .integer(Int64(evaluation.top1Count))),
-      ("top5Correct", .integer(Int64(evaluation.top5Count))), ("top1", .number(evaluation.top1)),
-      ("top5", .number(evaluation.top5)),
-    ]
+    var members: [(key: String, value: JSONValue)] = [("ok", .bool(passes))] + evaluation.fields
     switch evaluation.labelRule {
     case .array: members.append(("labels", "array"))
     case .names: members.append(("labels", "names"))

@@ -1,9 +1,9 @@
 internal import CommandLineKit
 internal import JSONKit
 internal import VGGBytes
+internal import VGGCompress
 internal import VGGConv
 internal import VGGModel
-internal import VGGNative
 
 private let modelArgument = Positional("MODEL", help: "A native model")
 
@@ -13,13 +13,22 @@ let quantizeCommand = Command(
   discussion: """
     int8 is symmetric, with one scale for each output channel. int4 is for the dense layers, with a scale for each 64 neighbours \
     along the input; convolutions are int8 then. The arithmetic stays in float32, and so do biases. The scale is the one of least \
-    squared error, unless --scale-rule says otherwise. Prints the size and the error of each layer, and for fp16 and bf16 how much of \
-    the range is used, with the numbers of values that become subnormal, zero or infinite. --keep leaves layers as they are; \
+    squared error, unless --scale-rule says otherwise. Prints the size and the error of each layer, its scales and \
+    how many values they cut off, and for fp16 and bf16 how much of the range is used, with the numbers of values that become \
+    subnormal, zero or infinite. --keep leaves layers as they are; \
     --keep auto those whose weights would stand less than 30 dB above the error.
 
     With --activations int8 the model computes in integers: all maps are of bytes, and sums of 32 bits become bytes by the rule \
     that --rounding names, with the same bits as the runtimes that follow it. The ranges of the maps come from the pictures of \
     --calibrate; without any, derived inputs are used, which resemble no photographs.
+
+    Without --to, each layer gets a precision of its own: with --max-distance the smallest file whose output stays within the \
+    distance, with --max-size the model that stays nearest within so many bytes (K, M and G are thousands, Ki, Mi and Gi multiples \
+    of 1024). What each layer costs is measured, on the pictures that the result is judged with: generated ones, and some of \
+    those of --calibrate and --inputs. A larger budget never gives a worse model.
+
+    --dry-run prints sizes, to the byte, and the distance, and writes nothing; the exit status is 0 then. --evaluate tells the \
+    accuracy before and after, on data as 'evaluate' takes it.
 
     The result is judged against MODEL before it gets \
     its name; if it is not close, the exit status is 1.
@@ -30,6 +39,13 @@ let quantizeCommand = Command(
     .init("quantize vgg16.vggw --to fp16 -o vgg16-fp16.vggw", "Half the size"),
     .init(
       "quantize vgg16.vggw --to int8 --keep conv1_1,fc8 -o a.vggw", "All layers but the first and the last"),
+    .init(
+      "quantize vgg16.vggw --max-distance 0.001 -o vgg16-mixed.vggw",
+      "The smallest model whose output stays that close"),
+    .init(
+      "quantize vgg16.vggw --max-size 100M --calibrate pictures/ --evaluate test/ -o a.vggw",
+      "The nearest model of at most 100,000,000 bytes, and what it costs in accuracy"),
+    .init("quantize vgg16.vggw --to int4 --dry-run", "What it would take and cost; writes nothing"),
     .init(
       "quantize vgg16.vggw --to int8 --scales tensor -o a.vggw",
       "For accelerators that take one scale for a tensor"),
@@ -43,15 +59,28 @@ let quantizeCommand = Command(
   positionals: [modelArgument],
   options: [
     ModelOptions.noCheck, ModelOptions.output, ModelOptions.force, EngineArguments.threads,
+    QuantizationOptions.size, dryRun, evaluated,
   ] + QuantizationOptions.all + QuantizationOptions.integers + JudgementArguments.writing
 ) { arguments, console in
+  if let budget = try QuantizationOptions.budget(arguments) {
+    return try compress(
+      arguments, console, .search(budget, try QuantizationOptions.mixedSettings(arguments)))
+  }
   guard let settings = try QuantizationOptions.settings(arguments) else {
-    throw UsageError("--to is missing: fp16, bf16, int8 or int4")
+    throw UsageError(
+      "--to is missing: fp16, bf16, int8 or int4; or --max-distance or --max-size, which choose for each layer"
+    )
   }
   let integers = try QuantizationOptions.activationSettings(arguments)
   return try compress(
-    arguments, console, [.quantize(settings)] + (integers.map { [.quantizeActivations($0)] } ?? []))
+    arguments, console, .passes([.quantize(settings)] + (integers.map { [.quantizeActivations($0)] } ?? [])))
 }
+
+private let dryRun = Switch(
+  "dry-run", help: "Print what would be written, its size and its distance, and write nothing")
+private let evaluated = Option(
+  "evaluate", valueName: "DATA",
+  help: "Tell the accuracy before and after on labelled pictures: a folder or an .npz file")
 
 private let fraction = Option<Double>(
   "fc", valueName: "FRACTION", help: "Drop this part of each dense layer's weights, the smallest ones",
@@ -77,44 +106,84 @@ let pruneCommand = Command(
 ) { arguments, console in
   switch (arguments[fraction], arguments[ModelOptions.dropDense]) {
   case (let fraction?, false):
-    return try compress(arguments, console, [.prune(fraction: fraction)])
+    return try compress(arguments, console, .passes([.prune(fraction: fraction)]))
   case (nil, true):
-    return try compress(arguments, console, [.dropDense])
+    return try compress(arguments, console, .passes([.dropDense]))
   default:
     throw UsageError("either --fc FRACTION or --drop-fc is needed")
   }
 }
 
+/// What a model is made smaller by.
+private enum Change {
+  case passes([Pass])
+  /// Those that give each layer a precision of its own.
+  case search(PrecisionBudget, QuantizationSettings)
+
+  /// Passes whose names of layers can be checked before anything is computed.
+  var stated: [Pass] {
+    switch self {
+    case .passes(let passes): passes
+    case .search(_, let settings): [.quantize(settings)]
+    }
+  }
+}
+
 /// Opens a native model, makes it smaller, judges and writes the result, and prints what changed.
 private func compress(
-  _ arguments: Arguments, _ console: Console, _ passes: [Pass]
+  _ arguments: Arguments, _ console: Console, _ change: Change
 ) throws -> ExitStatus {
-  guard let output = arguments[ModelOptions.output] else {
-    throw UsageError("-o is missing: where to write the model")
+  let output = arguments[ModelOptions.output]
+  if !arguments[dryRun] {
+    guard let output else { throw UsageError("-o is missing: where to write the model") }
+    try Conversion.requireFree(output, overwrites: arguments[ModelOptions.force])
   }
-  try Conversion.requireFree(output, overwrites: arguments[ModelOptions.force])
   let opened = try OpenedModel(
     arguments.positionals[0], options: ModelOptions.modelOptions(arguments), progress: console)
   try opened.requireNative()
-  let pictures =
-    try passes.contains(where: \.needsPictures) ? calibrationPictures(arguments, opened, console) : nil
-  let conversion = try opened.convert(
-    to: output, applying: passes, calibratedWith: pictures, by: arguments, console)
-  for warning in conversion.warnings { console.note("calibration: \(warning)") }
-  let written = conversion.file
-  conversion.compression?.warn(console)
-  if console.isJSON {
-    var fields = ModelReport(written).fields + [("output", .string(output))]
-    if let changes = conversion.compression { fields.append(("changes", changes.json)) }
-    fields += conversion.judgement?.fields ?? []
-    console.print(JSONValue.object(fields).pretty)
-    return conversion.judgement?.exitStatus(by: arguments) ?? .success
+  try opened.requireStatedLayers(change.stated)
+  let accuracy = try arguments[evaluated].map {
+    try AccuracyReport(of: opened, on: $0, resizing: arguments[ModelOptions.resizing], console)
   }
-  if let changes = conversion.compression { console.print(changes.text(console)) }
-  console.print(
-    "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
-  if let judgement = conversion.judgement { console.print(judgement.text(for: console)) }
+  let (passes, plan, pictures) = try chosen(change, opened, arguments, console)
+  var report = CompressionSummary(plan: plan)
+  if arguments[dryRun] {
+    let forecast = try opened.forecast(
+      applying: passes, sparingHarmedLayers: sparesHarmedLayers(arguments), calibratedWith: pictures,
+      judging: JudgementArguments.judging(arguments), tool: toolName, progress: console)
+    for warning in forecast.warnings { console.note("calibration: \(warning)") }
+    report.accuracy = try accuracy?.after(forecast.model, console)
+    console.print(console.isJSON ? report.json(forecast).pretty : report.text(forecast, arguments, console))
+    return .success
+  }
+  let conversion = try opened.convert(
+    to: output ?? "", applying: passes, calibratedWith: pictures, by: arguments, console)
+  for warning in conversion.warnings { console.note("calibration: \(warning)") }
+  report.accuracy = try accuracy?.after(conversion.model, console)
+  conversion.compression?.warn(console)
+  console.print(console.isJSON ? report.json(conversion).pretty : report.text(conversion, console))
   return conversion.judgement?.exitStatus(by: arguments) ?? .success
+}
+
+/// The passes, the plan where they were chosen by one, and the pictures that they need.
+private func chosen(
+  _ change: Change, _ opened: OpenedModel, _ arguments: Arguments, _ console: Console
+) throws -> (passes: [Pass], plan: PrecisionPlan?, pictures: PictureSet?) {
+  switch change {
+  case .passes(let passes):
+    let needsPictures = passes.contains(where: \.needsPictures)
+    return (passes, nil, needsPictures ? try calibrationPictures(arguments, opened, console) : nil)
+  case .search(let budget, let settings):
+    let isCalibrated = arguments[QuantizationOptions.calibration] != nil
+    let pictures = isCalibrated ? try calibrationPictures(arguments, opened, console) : nil
+    if !isCalibrated, arguments.all(JudgementArguments.inputs).isEmpty {
+      console.note("measured on generated pictures, which resemble no photographs: --calibrate takes others")
+    }
+    let plan = try opened.precisionPlan(
+      for: budget, by: settings, calibratedWith: pictures, judging: JudgementArguments.judging(arguments),
+      tool: toolName, progress: console)
+    return (plan.passes, plan, pictures)
+  }
 }
 
 extension Pass {

@@ -7,6 +7,7 @@ extension Console: ProgressMonitor {
     let unit: Progress.Unit =
       switch phase {
       case .checking, .writing, .exporting, .reading: .bytes
+      case .choosing: .items("models")
       case .verifying: .items("steps")
       case .planting: .items("mistakes")
       case .evaluating: .items("pictures")

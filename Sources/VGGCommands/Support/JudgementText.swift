@@ -76,15 +76,23 @@ extension Verification {
 
   /// How far the outputs are apart; nil where nothing was run.
   var distanceText: String? {
-    guard judgesCloseness else { return nil }
-    let limit = limits.outputDistance ?? Closeness.distanceLimit
-    return "output at a distance of \(Format.significant(closeness.outputDistance, 2)) from the source's, "
+    judgesCloseness ? closeness.distanceText(limit: limits.outputDistance ?? Closeness.distanceLimit) : nil
+  }
+
+  /// How many decisions are the same; nil where there are none.
+  var decisionText: String? { closeness.decisionText }
+}
+
+extension Closeness {
+  /// How far the outputs are apart, and how far they may be.
+  func distanceText(limit: Double) -> String {
+    "output at a distance of \(Format.significant(outputDistance, 2)) from the source's, "
       + "allowed \(Format.significant(limit, 2))"
   }
 
   /// How many decisions are the same; nil where there are none.
   var decisionText: String? {
-    guard closeness.decisionCount > 0 else { return nil }
-    return "the same first class for \(closeness.sameDecisionCount) of \(closeness.decisionCount) pictures"
+    guard decisionCount > 0 else { return nil }
+    return "the same first class for \(sameDecisionCount) of \(decisionCount) pictures"
   }
 }

@@ -23,15 +23,27 @@ extension OpenedModel {
     to output: String, applying passes: [Pass], calibratedWith pictures: PictureSet? = nil,
     by arguments: Arguments, _ console: Console
   ) throws -> Conversion {
+    try requireStatedLayers(passes)
+    return try convert(
+      to: output, applying: passes, sparingHarmedLayers: sparesHarmedLayers(arguments),
+      calibratedWith: pictures,
+      judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
+      overwrites: arguments[ModelOptions.force], tool: toolName, progress: console)
+  }
+
+  /// Refuses names of layers that the network does not have.
+  func requireStatedLayers(_ passes: [Pass]) throws(UsageError) {
     do throws(UnknownLayer) { try requireLayers(keptBy: passes) } catch {
       throw UsageError(
         "--keep names '\(error.name)'; layers with weights: \(error.known.joined(separator: ", "))")
     }
-    let sparesHarmedLayers = if case .auto = arguments[QuantizationOptions.kept] { true } else { false }
-    return try convert(
-      to: output, applying: passes, sparingHarmedLayers: sparesHarmedLayers,
-      calibratedWith: pictures,
-      judging: arguments[JudgementArguments.noVerification] ? nil : JudgementArguments.judging(arguments),
-      overwrites: arguments[ModelOptions.force], tool: "vggconv \(toolVersion)", progress: console)
   }
 }
+
+/// Whether changes of precision also keep the layers that they would harm most.
+func sparesHarmedLayers(_ arguments: Arguments) -> Bool {
+  if case .auto? = arguments[QuantizationOptions.kept] { true } else { false }
+}
+
+/// What files name as the program that wrote them.
+let toolName = "vggconv \(toolVersion)"

@@ -1,4 +1,5 @@
 internal import CommandLineKit
+internal import VGGCompress
 internal import VGGModel
 
 /// The options that say how weights are stored.
@@ -45,6 +46,10 @@ enum QuantizationOptions {
     "range-percentile", valueName: "P",
     help: "Ranges hold this percentage of the values; 99.99 unless stated",
     range: 50...100)
+  /// What a model may take whose layers get precisions of their own.
+  static let size = Option(
+    byteCount: "max-size",
+    help: "Choose a precision for each layer: of the models whose file is that small, the nearest one")
   /// Where the pictures of the calibration are.
   static let calibration = Option(
     "calibrate", valueName: "DATA",
@@ -73,13 +78,7 @@ enum QuantizationOptions {
   /// - Throws: Where options do not fit each other.
   static func activationSettings(_ arguments: Arguments) throws(UsageError) -> ActivationSettings? {
     guard arguments[activations] != nil else {
-      let given: [(name: String, isGiven: Bool)] = [
-        ("rounding", arguments[rounding] != nil), ("range-rule", arguments[rangeRule] != nil),
-        ("range-percentile", arguments[rangePercentile] != nil), ("calibrate", arguments[calibration] != nil),
-      ]
-      if let option = given.first(where: \.isGiven) {
-        throw UsageError("--\(option.name) is for --activations int8")
-      }
+      try refuseIntegerOptions(arguments)
       return nil
     }
     guard arguments[precision] == .int8 else { throw UsageError("--activations int8 is for --to int8") }
@@ -96,6 +95,20 @@ enum QuantizationOptions {
     case (.kl?, nil): rule = .entropy
     }
     return ActivationSettings(rounding: arguments[rounding] ?? .litert, rangeRule: rule)
+  }
+
+  /// Refuses what says how a model computes in integers, where it does not.
+  private static func refuseIntegerOptions(
+    _ arguments: Arguments, butCalibration allowsCalibration: Bool = false
+  ) throws(UsageError) {
+    let given: [(name: String, isGiven: Bool)] = [
+      ("rounding", arguments[rounding] != nil), ("range-rule", arguments[rangeRule] != nil),
+      ("range-percentile", arguments[rangePercentile] != nil),
+      ("calibrate", !allowsCalibration && arguments[calibration] != nil),
+    ]
+    if let option = given.first(where: \.isGiven) {
+      throw UsageError("--\(option.name) is for --activations int8")
+    }
   }
 
   /// All that are about weights.
@@ -130,6 +143,45 @@ enum QuantizationOptions {
       throw UsageError("--\(option.name) is for --to int8 or int4")
     }
     guard let precision else { return nil }
+    return try settings(arguments, to: precision)
+  }
+
+  /// What a precision for each layer is to be chosen by; nil with `--to`, or where neither a distance nor a size is given.
+  ///
+  /// - Throws: Where options do not fit each other.
+  static func budget(_ arguments: Arguments) throws(UsageError) -> PrecisionBudget? {
+    guard arguments[precision] == nil else {
+      guard arguments[size] == nil else {
+        throw UsageError("--max-size chooses a precision for each layer: --to is not for it")
+      }
+      return nil
+    }
+    let budget: PrecisionBudget? =
+      arguments[size].map(PrecisionBudget.size)
+      ?? arguments[JudgementArguments.distance].map(PrecisionBudget.distance)
+    guard budget != nil else { return nil }
+    if arguments[activations] != nil {
+      throw UsageError(
+        "--activations int8 is for --to int8: a model computes in integers as a whole, not with a precision for each layer"
+      )
+    }
+    try refuseIntegerOptions(arguments, butCalibration: true)
+    if case .auto? = arguments[kept] {
+      throw UsageError("--keep auto is for --to: --max-distance and --max-size measure what a layer costs")
+    }
+    return budget
+  }
+
+  /// How the precisions are made that a budget chooses among.
+  ///
+  /// - Throws: Where options do not fit each other.
+  static func mixedSettings(_ arguments: Arguments) throws(UsageError) -> QuantizationSettings {
+    try settings(arguments, to: .int4)
+  }
+
+  private static func settings(
+    _ arguments: Arguments, to precision: Precision
+  ) throws(UsageError) -> QuantizationSettings {
     var settings = QuantizationSettings(precision, scaleRule: try rule(arguments))
     switch arguments[kept] {
     case .named(let names)?: settings.keptLayers = names

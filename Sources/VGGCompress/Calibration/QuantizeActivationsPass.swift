@@ -27,7 +27,9 @@ struct QuantizeActivationsPass: ModelPass {
     }
     let calibration = try Calibration(of: model, on: context.calibration, engine: context.engine)
     calibration.warnings.forEach(context.warn)
-    let maps = try calibration.quantizations(by: settings.rangeRule).layers.map(\.quantization)
+    let calibrated = try calibration.quantizations(by: settings.rangeRule)
+    context.calibrated(calibrated)
+    let maps = calibrated.layers.map(\.quantization)
     let arithmetic = IntegerArithmetic(
       rounding: settings.rounding, input: maps[0], outputs: Array(maps.dropFirst()))
     let biases = try model.integerBiases(for: arithmetic)

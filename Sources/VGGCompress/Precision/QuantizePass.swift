@@ -32,12 +32,7 @@ struct QuantizePass: ModelPass {
   }
 
   func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
-    guard model.integerArithmetic == nil else {
-      throw FileError(
-        .unsupported, code: "quantize.integers", file: model.provenance.sourceName,
-        "computes in integers: its weights cannot be stored otherwise any more",
-        advice: "quantize the model that it was made of")
-    }
+    try QuantizePass.requireReals(model)
     let keptWeights = Set(settings.keptLayers.map { "\($0)/weight" })
     let denseWeights = Set(model.network.layers.filter(\.isDense).map(\.weightName))
     return try model.mappingTensors { (tensor) throws(FileError) in
@@ -61,6 +56,16 @@ struct QuantizePass: ModelPass {
             type: .int8, grouping: settings.int8Scales == .tensor ? .tensor : .outputChannel,
             rule: settings.scaleRule, hasZeroPoints: false))
       }
+    }
+  }
+
+  /// Refuses a model whose weights are bound to the integers that it computes with.
+  static func requireReals(_ model: Model) throws(FileError) {
+    guard model.integerArithmetic == nil else {
+      throw FileError(
+        .unsupported, code: "quantize.integers", file: model.provenance.sourceName,
+        "computes in integers: its weights cannot be stored otherwise any more",
+        advice: "quantize the model that it was made of")
     }
   }
 

@@ -24,6 +24,8 @@ public struct CompressionReport: Sendable {
     public let distortion: TensorDistortion
     /// How they are stored.
     public let elementType: ElementType
+    /// The smallest and the largest scale of its codes; nil where there are none.
+    public let scales: ClosedRange<Float>?
   }
 
   /// The layers with weights, in their order.
@@ -41,24 +43,40 @@ public struct CompressionReport: Sendable {
   ///   - before: The model that was changed.
   ///   - native: The file that it was in; nil for a source, which counts as float32.
   ///   - after: What became of it.
-  init(from before: Model, in native: NativeFile?, to after: NativeFile) throws(FileError) {
-    func storedBytes(_ file: NativeFile) -> [String: Int] {
-      Dictionary(uniqueKeysWithValues: file.tensorRecords.map { ($0.name, $0.storedBytes) })
-    }
-    let (sizesBefore, sizesAfter) = (native.map(storedBytes), storedBytes(after))
+  ///   - sizesAfter: The stored bytes of each of its tensors.
+  init(
+    from before: Model, in native: NativeFile?, to after: Model, _ sizesAfter: [String: Int]
+  ) throws(FileError) {
+    let sizesBefore = native?.storedBytes
     for tensor in before.tensors {
       let size = sizesBefore?[tensor.name] ?? tensor.count * MemoryLayout<Float>.size
       bytesBefore += size
       var layer = Layer(name: String(tensor.name.prefix { $0 != "/" }), bytesBefore: size)
-      if let changed = after.model.tensor(tensor.name), let newSize = sizesAfter[tensor.name] {
+      if let changed = after.tensor(tensor.name), let newSize = sizesAfter[tensor.name] {
         bytesAfter += newSize
         valueCount += tensor.count
         guard tensor.role == .weight else { continue }
         layer.stored = StoredWeight(
           bytes: newSize, distortion: try TensorDistortion(from: tensor, to: changed),
-          elementType: changed.elementType)
+          elementType: changed.elementType, scales: changed.quantization?.scaleRange)
       }
       if tensor.role == .weight { layers.append(layer) }
     }
+  }
+}
+
+extension NativeFile {
+  /// The stored bytes of each tensor, by name.
+  var storedBytes: [String: Int] {
+    Dictionary(uniqueKeysWithValues: tensorRecords.map { ($0.name, $0.storedBytes) })
+  }
+}
+
+extension Quantization {
+  /// The smallest and the largest scale.
+  fileprivate var scaleRange: ClosedRange<Float>? {
+    let scales = scales
+    guard let least = scales.min(), let most = scales.max() else { return nil }
+    return least...most
   }
 }

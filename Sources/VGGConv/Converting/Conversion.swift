@@ -18,6 +18,8 @@ public struct Conversion: Sendable {
   public let compression: CompressionReport?
   /// What the user should know of the pictures of the calibration.
   public let warnings: [CalibrationWarning]
+  /// The integers of each map, and what they clip; nil where no pass made the model compute in integers.
+  public let activations: CalibratedActivations?
 
   /// The model that was written.
   public var model: Model { file.model }
@@ -49,11 +51,13 @@ extension OpenedModel {
   ) throws(FileError) -> Conversion {
     try Conversion.requireFree(path, overwrites: overwrites)
     var warnings: [CalibrationWarning] = []
+    var activations: CalibratedActivations?
     let converted = try model.applying(
       passes, sparingHarmedLayers: sparesHarmedLayers,
       in: PassContext(
         engine: judging?.engine ?? EngineOptions(), calibration: pictures?.layerBatches ?? .none,
-        scratchFolder: options.scratchFolder, warn: { warnings.append($0) }))
+        scratchFolder: options.scratchFolder, warn: { warnings.append($0) },
+        calibrated: { activations = $0 }))
     let staged = try stage(converted, to: path, overwrites: overwrites, tool: tool, progress)
     let judgement = try judging.map { options throws(FileError) in
       try Judgement(of: staged.file, against: self, options, calibration: pictures, progress)
@@ -61,8 +65,10 @@ extension OpenedModel {
     try staged.publish()
     return Conversion(
       origin: self, file: staged.file, judgement: judgement,
-      compression: passes.isEmpty ? nil : try CompressionReport(from: model, in: native, to: staged.file),
-      warnings: warnings)
+      compression: passes.isEmpty
+        ? nil
+        : try CompressionReport(from: model, in: native, to: staged.file.model, staged.file.storedBytes),
+      warnings: warnings, activations: activations)
   }
 
   /// Writes a model that was made of this one to a file that has no name yet.

@@ -62,6 +62,27 @@ public struct JudgementInputs {
     }
   }
 
+  /// What a source gives for all that the outputs of models that are made of it are compared for.
+  ///
+  /// - Parameters:
+  ///   - source: The source.
+  ///   - model: A model of the layers that they have; of one that computes in integers generated pictures count only where
+  ///     there are no others.
+  ///   - engine: How networks are run.
+  func outputs(
+    of source: OpenedModel, for model: Model, engine: EngineOptions
+  ) throws(FileError) -> SourceOutputs {
+    let replaced = model.integerArithmetic == nil ? 0 : try replaceableCount()
+    var all = self
+    all.data = PictureBatches(Array(pictures.dropFirst(replaced)))
+    all.add(data)
+    do throws(EngineError) {
+      return try SourceOutputs(of: source.model, for: model.network, on: all.data, options: engine)
+    } catch {
+      throw FileError(error, file: source.path)
+    }
+  }
+
   private mutating func add(_ batches: PictureBatches) {
     let earlier = data
     data = PictureBatches(count: earlier.count + batches.count) { (index) throws(EngineError) in

@@ -1,6 +1,6 @@
 public import VGGBytes
 public import VGGEngine
-internal import VGGModel
+public import VGGModel
 
 /// How often a model is right about labelled pictures.
 public struct Evaluation: Equatable, Sendable {
@@ -20,13 +20,19 @@ public struct Evaluation: Equatable, Sendable {
 
   /// Runs a model on labelled pictures.
   ///
+  /// - Parameters:
+  ///   - opened: The model.
+  ///   - converted: What was made of it, to be run in its place; nil: it is run itself.
+  ///   - pictures: The pictures.
+  ///   - options: How networks are run.
+  ///   - progress: Is told the number of pictures that are done.
   /// - Throws: `unsupported` where the model's outputs are no classes of which one is right; `malformed` where the pictures have
   ///   no labels, or others than the model's.
   public init(
-    of opened: OpenedModel, on pictures: PictureSet, engine options: EngineOptions = EngineOptions(),
-    progress: (any ProgressMonitor)? = nil
+    of opened: OpenedModel, convertedTo converted: Model? = nil, on pictures: PictureSet,
+    engine options: EngineOptions = EngineOptions(), progress: (any ProgressMonitor)? = nil
   ) throws(FileError) {
-    let model = opened.model
+    let model = converted ?? opened.model
     let classCount = try Evaluation.classCount(of: model.network, opened.path)
     let labels = try pictures.labels(classCount: classCount, names: model.labels)
     (count, labelRule) = (pictures.count, labels.rule)

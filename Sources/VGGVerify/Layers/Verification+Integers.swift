@@ -22,7 +22,7 @@ extension Verification {
         take(try engine.evaluate(layer, on: current), expected, index, layer)
         if index == run.model.network.outputIndex {
           // As a whole it is run in another way: some layers together, others in parts.
-          take(try run.output(of: run.model, on: input), expected, index, layer)
+          take(try run.outputs(of: run.model).output(on: input), expected, index, layer)
         }
         current = expected
         progress()

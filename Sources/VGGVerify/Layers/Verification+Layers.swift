@@ -51,24 +51,20 @@ extension Verification {
     _ run: VerificationRun, _ batches: PictureBatches, _ progress: () -> Void
   ) throws(EngineError) {
     let network = run.model.network
-    returnFreeMemory()
-    for index in 0..<batches.count {
-      let batch = try batches.batch(index)
-      let length = network.picturesAtOnce(of: batch.shape.extent)
-      for start in stride(from: 0, to: batch.count, by: length) {
-        let pictures = try batch.pictures(start..<min(batch.count, start + length))
-        let seen = try run.output(of: run.model, on: pictures)
-        let expected =
-          if let unfolded = run.unfolded {
-            try run.output(of: unfolded.model, on: unfolded.input(pictures))
-          } else if isOneComputation(run) {
-            seen
-          } else {
-            try run.output(of: run.source, on: pictures)
-          }
-        closeness.take(seen, expected: expected, of: network)
-      }
-      progress()
+    let (seenRun, sourceRun) = (
+      run.outputs(of: run.model), run.outputs(of: run.unfolded?.model ?? run.source)
+    )
+    try network.forEachPart(of: batches, batchDone: progress) { (pictures) throws(EngineError) in
+      let seen = try seenRun.output(on: pictures)
+      let expected =
+        if let unfolded = run.unfolded {
+          try sourceRun.output(on: unfolded.input(pictures))
+        } else if isOneComputation(run) {
+          seen
+        } else {
+          try sourceRun.output(on: pictures)
+        }
+      closeness.take(seen, expected: expected, of: network)
     }
   }
 
@@ -141,49 +137,8 @@ extension Verification {
 }
 
 extension VerificationRun {
-  /// What the layer whose output is the judged model's gives in a model.
-  func output(of model: Model, on input: FeatureMap) throws(EngineError) -> FeatureMap {
-    var options = options
-    options.extent = input.shape.extent
-    options.savesMemory = true
-    let engine = try options.engine(for: model)
-    let name = self.model.network.outputLayerName
-    if engine.network.outputLayerName == name { return try engine.run(input).scores }
-    var found: FeatureMap?
-    _ = try engine.run(input) { layer, output in
-      if layer.name == name { found = output }
-    }
-    guard let found else { throw .shape(ShapeError(layer: name, problem: "is not a layer of the source")) }
-    return found
-  }
-}
-
-extension EngineOutput {
-  /// The scores before the softmax, or the features.
-  fileprivate var scores: FeatureMap {
-    switch self {
-    case .classes(let logits, _), .labels(let logits, _): logits
-    case .values(let values): values
-    case .features(let features): features
-    }
-  }
-}
-
-extension Network {
-  fileprivate var outputLayerName: String { layers[outputIndex].name }
-
-  /// The number of pictures whose largest map takes no more than 16 MB.
-  fileprivate func picturesAtOnce(of extent: Extent) -> Int {
-    let largest = (try? outputShapes(for: extent))?.map(\.count).max() ?? 1
-    return max(1, (1 << 24) / MemoryLayout<Float>.size / max(1, largest))
-  }
-}
-
-extension FeatureMap {
-  /// Some pictures of a batch.
-  fileprivate func pictures(_ range: Range<Int>) throws(EngineError) -> FeatureMap {
-    guard range != 0..<count else { return self }
-    let values = withValues { Array($0[range.lowerBound * shape.count..<range.upperBound * shape.count]) }
-    return try FeatureMap(count: range.count, shape: shape, values: values)
+  /// Runs a model for the output of the layer that is the judged model's last.
+  func outputs(of model: Model) -> OutputRun {
+    OutputRun(model, layer: self.model.network.outputLayerName, options)
   }
 }

@@ -21,6 +21,13 @@ let quantizeCommand = Command(
     that --rounding names, with the same bits as the runtimes that follow it. The ranges of the maps come from the pictures of \
     --calibrate; without any, derived inputs are used, which resemble no photographs.
 
+    --equalize first divides channels by powers of two in one layer and multiplies them by these in the next one, so that their ranges get \
+    similar; the network computes what it did, bit for bit. It helps where channels differ by orders of magnitude, as behind folded \
+    batch normalisations, most with --scales tensor, and can cost a little elsewhere: measure it. It works with any precision; with \
+    --to fp32 it makes a model for other quantisers. --correct-biases takes off \
+    the biases what the rounding of the weights adds to the outputs on average, by means over the pictures of \
+    --calibrate. 'verify' proves both from the source, and ranges and means from the pictures if it is given them again.
+
     The result is judged against MODEL before it gets \
     its name; if it is not close, the exit status is 1.
     """,
@@ -34,6 +41,9 @@ let quantizeCommand = Command(
       "quantize vgg16.vggw --to int8 --scales tensor -o a.vggw",
       "For accelerators that take one scale for a tensor"),
     .init(
+      "quantize vgg16.vggw --to int8 --scales tensor --equalize --correct-biases --calibrate pictures/ -o a.vggw",
+      "The same, with what makes up for some of its loss"),
+    .init(
       "quantize vgg16.vggw --to int8 --activations int8 --calibrate pictures/ -o vgg16-q.vggw",
       "Integers throughout, as LiteRT and ONNX Runtime compute them"),
     .init(
@@ -43,14 +53,17 @@ let quantizeCommand = Command(
   positionals: [modelArgument],
   options: [
     ModelOptions.noCheck, ModelOptions.output, ModelOptions.force, EngineArguments.threads,
-  ] + QuantizationOptions.all + QuantizationOptions.integers + JudgementArguments.writing
+  ] + QuantizationOptions.all + QuantizationOptions.calibrated + JudgementArguments.writing
 ) { arguments, console in
   guard let settings = try QuantizationOptions.settings(arguments) else {
     throw UsageError("--to is missing: fp16, bf16, int8 or int4")
   }
   let integers = try QuantizationOptions.activationSettings(arguments)
+  let correction = try QuantizationOptions.biasCorrection(arguments)
   return try compress(
-    arguments, console, [.quantize(settings)] + (integers.map { [.quantizeActivations($0)] } ?? []))
+    arguments, console,
+    QuantizationOptions.equalization(arguments) + [.quantize(settings)] + correction
+      + (integers.map { [.quantizeActivations($0)] } ?? []))
 }
 
 private let fraction = Option<Double>(
@@ -97,7 +110,7 @@ private func compress(
     arguments.positionals[0], options: ModelOptions.modelOptions(arguments), progress: console)
   try opened.requireNative()
   let pictures =
-    try passes.contains(where: \.needsPictures) ? calibrationPictures(arguments, opened, console) : nil
+    try passes.contains(where: \.usesCalibration) ? calibrationPictures(arguments, opened, console) : nil
   let conversion = try opened.convert(
     to: output, applying: passes, calibratedWith: pictures, by: arguments, console)
   for warning in conversion.warnings { console.note("calibration: \(warning)") }
@@ -115,11 +128,6 @@ private func compress(
     "\(output): \(Format.bytes(written.byteCount)), weights \(written.weightsDigest)")
   if let judgement = conversion.judgement { console.print(judgement.text(for: console)) }
   return conversion.judgement?.exitStatus(by: arguments) ?? .success
-}
-
-extension Pass {
-  /// Whether it looks at what the layers give for pictures.
-  fileprivate var needsPictures: Bool { if case .quantizeActivations = self { true } else { false } }
 }
 
 /// The pictures that `--calibrate` names, or derived ones.

@@ -124,14 +124,20 @@ private struct ScaledChannels: PointwiseValues {
   let rowLength: Int
 
   func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
-    var (row, column) = firstIndex.quotientAndRemainder(dividingBy: rowLength)
-    let inputs = isBias ? nil : scaling.inputs
-    for index in run.indices {
-      // Channels of the input vary fastest among the rows, in kernels and in flattened maps.
-      let factor = inputs.map { $0[row % $0.count] } ?? 1
-      run[index] *= factor * (scaling.outputs?[column] ?? 1)
-      column += 1
-      if column == rowLength { (row, column) = (row + 1, 0) }
+    let inputs = isBias ? [] : scaling.inputs ?? []
+    (scaling.outputs ?? []).withUnsafeBufferPointer { outputs in
+      var (start, row, column) = (0, firstIndex / rowLength, firstIndex % rowLength)
+      while start < run.count {
+        let part = start..<start + min(run.count - start, rowLength - column)
+        // Channels of the input vary fastest among the rows, in kernels and in flattened maps.
+        let factor = inputs.isEmpty ? 1 : inputs[row % inputs.count]
+        if outputs.isEmpty {
+          for index in part { run[index] *= factor }
+        } else {
+          for index in part { run[index] *= factor * outputs[column + index - start] }
+        }
+        (start, row, column) = (part.upperBound, row + 1, 0)
+      }
     }
   }
 }
@@ -152,17 +158,19 @@ extension Model {
       var ofOutputs = [Float](repeating: 0, count: rowLength)
       try weight.values.forEachBlock(of: tiles[index], rowLength: rowLength) {
         block, values throws(FileError) in
-        for line in 0..<block.rowCount {
-          let row = block.row(line)
-          let start = line * block.columns.count
-          let factor = inputs[row % inputs.count]
-          var largest: Float = 0
-          for (place, column) in block.columns.enumerated() {
-            let magnitude = values[start + place].magnitude * factor * outputs[column]
-            largest = max(largest, magnitude)
-            ofOutputs[column] = max(ofOutputs[column], magnitude)
+        ofOutputs.withUnsafeMutableBufferPointer { ofOutputs in
+          for line in 0..<block.rowCount {
+            let row = block.row(line)
+            let start = line * block.columns.count
+            let factor = inputs[row % inputs.count]
+            var largest: Float = 0
+            for (place, column) in block.columns.enumerated() {
+              let magnitude = values[start + place].magnitude * (factor * outputs[column])
+              largest = magnitude > largest ? magnitude : largest
+              ofOutputs[column] = magnitude > ofOutputs[column] ? magnitude : ofOutputs[column]
+            }
+            ofInputs[row % inputCount] = max(ofInputs[row % inputCount], largest)
           }
-          ofInputs[row % inputCount] = max(ofInputs[row % inputCount], largest)
         }
       }
       return (inputs: ofInputs, outputs: ofOutputs)

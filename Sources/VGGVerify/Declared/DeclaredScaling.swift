@@ -4,9 +4,19 @@ internal import VGGTensors
 /// The powers of two that the values of a tensor are multiplied by.
 struct DeclaredScaling: Equatable, Sendable {
   /// The exponent for each channel of the input; empty: 0 for all.
-  var inputs: [Int] = []
+  let inputs: [Int]
   /// The exponent for each output channel.
-  var outputs: [Int]
+  let outputs: [Int]
+  private let outputFactors: [Double]
+
+  init(inputs: [Int] = [], outputs: [Int]) {
+    (self.inputs, self.outputs) = (inputs, outputs)
+    outputFactors = outputs.map(Self.power)
+  }
+
+  private static func power(_ exponent: Int) -> Double {
+    Double(sign: .plus, exponent: exponent, significand: 1)
+  }
 
   /// What takes it back.
   var inverse: DeclaredScaling { DeclaredScaling(inputs: inputs.map { -$0 }, outputs: outputs.map { -$0 }) }
@@ -21,14 +31,18 @@ struct DeclaredScaling: Equatable, Sendable {
 
   /// Multiplies values; each is rounded once, and only where it becomes subnormal or infinite.
   func apply(to values: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
-    var place = firstIndex
-    for index in values.indices {
-      let (row, column) = place.quotientAndRemainder(dividingBy: outputs.count)
-      let exponent = outputs[column] + (inputs.isEmpty ? 0 : inputs[row % inputs.count])
-      if exponent != 0 {
-        values[index] = Float(Double(values[index]) * Double(sign: .plus, exponent: exponent, significand: 1))
+    outputFactors.withUnsafeBufferPointer { factors in
+      var (row, column) = firstIndex.quotientAndRemainder(dividingBy: factors.count)
+      var index = 0
+      while index < values.count {
+        let factor = inputs.isEmpty ? 1 : Self.power(inputs[row % inputs.count])
+        let end = min(values.count, index + factors.count - column)
+        while index < end {
+          values[index] = Float(Double(values[index]) * (factor * factors[column]))
+          (index, column) = (index + 1, column + 1)
+        }
+        (row, column) = (row + 1, 0)
       }
-      place += 1
     }
   }
 }

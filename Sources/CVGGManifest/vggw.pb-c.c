@@ -772,6 +772,186 @@ void   vggw__quantize_activations__free_unpacked
   assert(message->base.descriptor == &vggw__quantize_activations__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__equalize__init
+                     (Vggw__Equalize         *message)
+{
+  static const Vggw__Equalize init_value = VGGW__EQUALIZE__INIT;
+  *message = init_value;
+}
+size_t vggw__equalize__get_packed_size
+                     (const Vggw__Equalize *message)
+{
+  assert(message->base.descriptor == &vggw__equalize__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__equalize__pack
+                     (const Vggw__Equalize *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__equalize__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__equalize__pack_to_buffer
+                     (const Vggw__Equalize *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__equalize__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__Equalize *
+       vggw__equalize__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__Equalize *)
+     protobuf_c_message_unpack (&vggw__equalize__descriptor,
+                                allocator, len, data);
+}
+void   vggw__equalize__free_unpacked
+                     (Vggw__Equalize *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__equalize__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__equalized_layer__init
+                     (Vggw__EqualizedLayer         *message)
+{
+  static const Vggw__EqualizedLayer init_value = VGGW__EQUALIZED_LAYER__INIT;
+  *message = init_value;
+}
+size_t vggw__equalized_layer__get_packed_size
+                     (const Vggw__EqualizedLayer *message)
+{
+  assert(message->base.descriptor == &vggw__equalized_layer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__equalized_layer__pack
+                     (const Vggw__EqualizedLayer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__equalized_layer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__equalized_layer__pack_to_buffer
+                     (const Vggw__EqualizedLayer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__equalized_layer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__EqualizedLayer *
+       vggw__equalized_layer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__EqualizedLayer *)
+     protobuf_c_message_unpack (&vggw__equalized_layer__descriptor,
+                                allocator, len, data);
+}
+void   vggw__equalized_layer__free_unpacked
+                     (Vggw__EqualizedLayer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__equalized_layer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__correct_biases__init
+                     (Vggw__CorrectBiases         *message)
+{
+  static const Vggw__CorrectBiases init_value = VGGW__CORRECT_BIASES__INIT;
+  *message = init_value;
+}
+size_t vggw__correct_biases__get_packed_size
+                     (const Vggw__CorrectBiases *message)
+{
+  assert(message->base.descriptor == &vggw__correct_biases__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__correct_biases__pack
+                     (const Vggw__CorrectBiases *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__correct_biases__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__correct_biases__pack_to_buffer
+                     (const Vggw__CorrectBiases *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__correct_biases__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__CorrectBiases *
+       vggw__correct_biases__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__CorrectBiases *)
+     protobuf_c_message_unpack (&vggw__correct_biases__descriptor,
+                                allocator, len, data);
+}
+void   vggw__correct_biases__free_unpacked
+                     (Vggw__CorrectBiases *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__correct_biases__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   vggw__corrected_layer__init
+                     (Vggw__CorrectedLayer         *message)
+{
+  static const Vggw__CorrectedLayer init_value = VGGW__CORRECTED_LAYER__INIT;
+  *message = init_value;
+}
+size_t vggw__corrected_layer__get_packed_size
+                     (const Vggw__CorrectedLayer *message)
+{
+  assert(message->base.descriptor == &vggw__corrected_layer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__corrected_layer__pack
+                     (const Vggw__CorrectedLayer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__corrected_layer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__corrected_layer__pack_to_buffer
+                     (const Vggw__CorrectedLayer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__corrected_layer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__CorrectedLayer *
+       vggw__corrected_layer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__CorrectedLayer *)
+     protobuf_c_message_unpack (&vggw__corrected_layer__descriptor,
+                                allocator, len, data);
+}
+void   vggw__corrected_layer__free_unpacked
+                     (Vggw__CorrectedLayer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__corrected_layer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__prune__init
                      (Vggw__Prune         *message)
 {
@@ -2509,7 +2689,7 @@ const ProtobufCMessageDescriptor vggw__provenance__descriptor =
   (ProtobufCMessageInit) vggw__provenance__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[5] =
+static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[7] =
 {
   {
     "quantize",
@@ -2571,9 +2751,35 @@ static const ProtobufCFieldDescriptor vggw__pass__field_descriptors[5] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "equalize",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, equalize),
+    &vggw__equalize__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "correct_biases",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Pass, kind_case),
+    offsetof(Vggw__Pass, correct_biases),
+    &vggw__correct_biases__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__pass__field_indices_by_name[] = {
+  6,   /* field[6] = correct_biases */
   2,   /* field[2] = drop_dense */
+  5,   /* field[5] = equalize */
   1,   /* field[1] = prune */
   0,   /* field[0] = quantize */
   4,   /* field[4] = quantize_activations */
@@ -2582,7 +2788,7 @@ static const unsigned vggw__pass__field_indices_by_name[] = {
 static const ProtobufCIntRange vggw__pass__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor vggw__pass__descriptor =
 {
@@ -2592,7 +2798,7 @@ const ProtobufCMessageDescriptor vggw__pass__descriptor =
   "Vggw__Pass",
   "vggw",
   sizeof(Vggw__Pass),
-  5,
+  7,
   vggw__pass__field_descriptors,
   vggw__pass__field_indices_by_name,
   1,  vggw__pass__number_ranges,
@@ -2790,6 +2996,197 @@ const ProtobufCMessageDescriptor vggw__quantize_activations__descriptor =
   vggw__quantize_activations__field_indices_by_name,
   1,  vggw__quantize_activations__number_ranges,
   (ProtobufCMessageInit) vggw__quantize_activations__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__equalize__field_descriptors[1] =
+{
+  {
+    "layers",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__Equalize, n_layers),
+    offsetof(Vggw__Equalize, layers),
+    &vggw__equalized_layer__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__equalize__field_indices_by_name[] = {
+  0,   /* field[0] = layers */
+};
+static const ProtobufCIntRange vggw__equalize__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor vggw__equalize__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.Equalize",
+  "Equalize",
+  "Vggw__Equalize",
+  "vggw",
+  sizeof(Vggw__Equalize),
+  1,
+  vggw__equalize__field_descriptors,
+  vggw__equalize__field_indices_by_name,
+  1,  vggw__equalize__number_ranges,
+  (ProtobufCMessageInit) vggw__equalize__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__equalized_layer__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__EqualizedLayer, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "exponents",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_SINT32,
+    offsetof(Vggw__EqualizedLayer, n_exponents),
+    offsetof(Vggw__EqualizedLayer, exponents),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__equalized_layer__field_indices_by_name[] = {
+  1,   /* field[1] = exponents */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange vggw__equalized_layer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor vggw__equalized_layer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.EqualizedLayer",
+  "EqualizedLayer",
+  "Vggw__EqualizedLayer",
+  "vggw",
+  sizeof(Vggw__EqualizedLayer),
+  2,
+  vggw__equalized_layer__field_descriptors,
+  vggw__equalized_layer__field_indices_by_name,
+  1,  vggw__equalized_layer__number_ranges,
+  (ProtobufCMessageInit) vggw__equalized_layer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__correct_biases__field_descriptors[2] =
+{
+  {
+    "rounding_passes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__CorrectBiases, rounding_passes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layers",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Vggw__CorrectBiases, n_layers),
+    offsetof(Vggw__CorrectBiases, layers),
+    &vggw__corrected_layer__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__correct_biases__field_indices_by_name[] = {
+  1,   /* field[1] = layers */
+  0,   /* field[0] = rounding_passes */
+};
+static const ProtobufCIntRange vggw__correct_biases__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor vggw__correct_biases__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.CorrectBiases",
+  "CorrectBiases",
+  "Vggw__CorrectBiases",
+  "vggw",
+  sizeof(Vggw__CorrectBiases),
+  2,
+  vggw__correct_biases__field_descriptors,
+  vggw__correct_biases__field_indices_by_name,
+  1,  vggw__correct_biases__number_ranges,
+  (ProtobufCMessageInit) vggw__correct_biases__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__corrected_layer__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__CorrectedLayer, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "input_means",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Vggw__CorrectedLayer, n_input_means),
+    offsetof(Vggw__CorrectedLayer, input_means),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__corrected_layer__field_indices_by_name[] = {
+  1,   /* field[1] = input_means */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange vggw__corrected_layer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor vggw__corrected_layer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.CorrectedLayer",
+  "CorrectedLayer",
+  "Vggw__CorrectedLayer",
+  "vggw",
+  sizeof(Vggw__CorrectedLayer),
+  2,
+  vggw__corrected_layer__field_descriptors,
+  vggw__corrected_layer__field_indices_by_name,
+  1,  vggw__corrected_layer__number_ranges,
+  (ProtobufCMessageInit) vggw__corrected_layer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor vggw__prune__field_descriptors[1] =

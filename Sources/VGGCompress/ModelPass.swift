@@ -39,6 +39,9 @@ extension Model {
       try applying(QuantizeActivationsPass(settings: settings), in: context)
     case .prune(let fraction): try applying(PruneDensePass(fraction: fraction), in: context)
     case .dropDense: try applying(DropDensePass(), in: context)
+    case .equalize(let factors?): try applying(CrossLayerEqualization(factors), in: context)
+    case .equalize(nil): try applying(CrossLayerEqualization(of: self), in: context)
+    case .correctBiases(let means): try applying(biasCorrection(by: means, in: context), in: context)
     case .unknown(let text):
       throw FileError(
         .unsupported, code: "pass.unknown", file: provenance.sourceName,
@@ -57,11 +60,14 @@ extension Model {
     _ passes: [Pass], sparingHarmedLayers sparesHarmedLayers: Bool = false,
     in context: PassContext = PassContext()
   ) throws(FileError) -> Model {
-    var model = self
+    var (model, context) = (self, context)
     for pass in passes {
+      let rounds = if case .quantize = pass { true } else { false }
+      if rounds, context.unrounded == nil { context.unrounded = model }
       // Of the model as it has become, so that nothing that a pass before has found is sought again.
       let sparing = sparesHarmedLayers ? try model.sparingHarmedLayers(in: [pass], context) : [pass]
       for pass in sparing { model = try model.applying(pass, in: context) }
+      if !rounds { context.unrounded = nil }
     }
     return model
   }

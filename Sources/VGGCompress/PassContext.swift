@@ -1,5 +1,6 @@
 public import VGGBytes
 public import VGGEngine
+public import VGGModel
 
 /// What a pass may use besides the model that it is applied to.
 ///
@@ -12,6 +13,9 @@ public struct PassContext {
   public var calibration: PictureBatches
   /// Where a `ScratchFile` may live that holds what is too large for private memory.
   public var scratchFolder: String
+  /// The model before its weights were rounded by the passes directly in front, for one that makes up for it; nil where they were not.
+  /// `Model.applying` keeps it.
+  public var unrounded: Model?
   /// Is told what the user should know of the pictures.
   public var warn: (CalibrationWarning) -> Void
   /// Is told what a pass found out about the maps of a model, where it makes it compute in integers.

@@ -12,6 +12,12 @@ public enum Pass: Equatable, Sendable {
   case prune(fraction: Double)
   /// The dense layers and what follows them are left out.
   case dropDense
+  /// Factors moved between neighbouring layers, by which their channels get similar ranges; nil: those that the pass finds when it is
+  /// applied. It always declares which they were.
+  case equalize(ChannelEqualization?)
+  /// What the rounding of the weights adds to the outputs on average taken off the biases, which are float32; nil: by the means that
+  /// the pass finds with the pictures of the calibration. It always declares which they were.
+  case correctBiases(InputMeans?)
   /// A pass that a file of an older version names and this program does not know.
   case unknown(String)
 
@@ -22,6 +28,14 @@ public enum Pass: Equatable, Sendable {
 
   /// Whether weights may have other values afterwards.
   public var isLossy: Bool { self != .dropDense }
+
+  /// Whether it looks at what the layers give for pictures of a calibration.
+  public var usesCalibration: Bool {
+    switch self {
+    case .quantizeActivations, .correctBiases: true
+    case .quantize, .prune, .dropDense, .equalize, .unknown: false
+    }
+  }
 }
 
 extension Pass: CustomStringConvertible {
@@ -30,6 +44,8 @@ extension Pass: CustomStringConvertible {
     switch self {
     case .quantize(let settings): "quantize \(settings)"
     case .quantizeActivations(let settings): "quantize \(settings)"
+    case .equalize: "quantize --equalize"
+    case .correctBiases: "quantize --correct-biases"
     case .prune(let fraction): "prune --fc \(fraction)"
     case .dropDense: "prune --drop-fc"
     case .unknown(let text): text

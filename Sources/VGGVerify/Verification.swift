@@ -26,6 +26,11 @@ public struct Verification: Sendable {
   public internal(set) var passes: [Pass] = []
   /// Whether mean and scale have become part of the first convolution, which is inexact at the border.
   public internal(set) var isFoldedInexactly = false
+  /// The source with its channels in the units of the model's, which computes the same: what the model's layers are held against. nil where
+  /// that is the source itself.
+  public private(set) var rescaledSource: Model?
+  /// Whether what comes from the pictures of a calibration was found again with pictures that were given.
+  public internal(set) var isRecalibrated = false
   /// Whether the model computes in integers: its layers are held against the plain reference then, code by code.
   public internal(set) var computesInIntegers = false
   /// Whether the model has no classes although the source has.
@@ -108,9 +113,12 @@ public struct Verification: Sendable {
   ///   - unfolded: The source before mean and scale became part of its first convolution, where they did: outputs are
   ///     compared with this one's.
   ///   - inputs: Batches of preprocessed pictures that both are run with.
-  ///   - generatedCount: How many of the inputs, the first ones, are made up. The maps of a model of integers hold what pictures like
-  ///     those of its calibration give: where there are others, its outputs are not compared for made-up ones.
+  ///   - generatedCount: How many of the inputs, the first ones, are made up and need not be close: the maps of a model of integers hold
+  ///     what pictures like those of its calibration give, and corrections of biases suit these. Where there are others, outputs are not
+  ///     compared for made-up ones.
   ///   - data: More batches, of which only the outputs are compared.
+  ///   - calibration: The pictures that the model was calibrated with: ranges and means are found again with them, and must be
+  ///     the declared ones. None: they are taken as declared.
   ///   - recording: Activations that another program recorded.
   ///   - limits: What a close model may differ by.
   ///   - depth: How much is compared.
@@ -119,8 +127,9 @@ public struct Verification: Sendable {
   ///   - progress: Called when a step is done, see ``stepCount(for:inputs:data:depth:)``.
   public init(
     of model: Model, against source: Model, unfolded: Model? = nil, inputs: [FeatureMap],
-    generatedCount: Int = 0, data: PictureBatches = .none, recording: RecordedActivations? = nil,
-    limits: Limits = Limits(), depth: Depth = .layers, options: EngineOptions = EngineOptions(),
+    generatedCount: Int = 0, data: PictureBatches = .none, calibration: PictureBatches = .none,
+    recording: RecordedActivations? = nil, limits: Limits = Limits(), depth: Depth = .layers,
+    options: EngineOptions = EngineOptions(),
     budget: Int = Verification.standardBudget, progress: () -> Void = {}
   ) throws(VerificationError) {
     self.limits = limits
@@ -129,22 +138,28 @@ public struct Verification: Sendable {
     let declared: DeclaredModel
     passes = model.passes(since: source) ?? []
     do throws(FileError) {
-      declared = try DeclaredModel(source, passes: passes, claimed: model.integerArithmetic)
+      let recalibration =
+        calibration.count > 0 ? Recalibration(pictures: calibration, options: options) : nil
+      declared = try DeclaredModel(
+        source, passes: passes, claimed: model.integerArithmetic, recalibration: recalibration)
+      isRecalibrated = recalibration != nil
       try compareWeights(of: model, with: declared, source: source, progress)
     } catch {
       throw .file(error)
     }
+    let rescaled = declared.rescaling(source)
+    if !declared.scalings.isEmpty { rescaledSource = rescaled }
     do throws(EngineError) {
       // Codes that are not what the passes make of the source need not be run, and may not be fit to be.
       if isComparable, !computesInIntegers || weights.allSatisfy(\.passes) {
         isFoldedInexactly = unfolded != nil
         let run = VerificationRun(
-          model: model, source: source, unfolded: unfolded.flatMap { UnfoldedSource($0, folded: source) },
+          model: model, source: source, rescaled: rescaled,
+          unfolded: unfolded.flatMap { UnfoldedSource($0, folded: source) },
           declared: declared.model, options: options)
         // No arithmetic explains what comes of an infinity: only that the outputs are not the source's.
-        let suitable =
-          model.integerArithmetic != nil && (inputs.count > generatedCount || data.count > 0)
-          ? Array(inputs.dropFirst(generatedCount)) : inputs
+        let madeUpCount = inputs.count > generatedCount || data.count > 0 ? generatedCount : 0
+        let suitable = Array(inputs.dropFirst(madeUpCount))
         if depth == .layers, weights.contains(where: { $0.overflowCount > 0 }) { self.depth = .outputs }
         switch self.depth {
         case .weights where unfolded == nil: break
@@ -154,16 +169,18 @@ public struct Verification: Sendable {
           try compareIntegers(run, inputs, progress)
           try compareOutputs(run, PictureBatches(suitable), {})
         case .layers:
-          try compareLayers(run, inputs, budget, progress)
-          if unfolded != nil { try compareOutputs(run, PictureBatches(inputs), {}) }
+          try compareLayers(run, inputs, madeUpCount: madeUpCount, budget, progress)
+          if unfolded != nil || rescaledSource != nil {
+            try compareOutputs(run, PictureBatches(suitable), {})
+          }
         }
         try compareOutputs(run, data, progress)
       }
-      if let recording { try compareRecorded(model, declared.model, source, recording, options) }
+      if let recording { try compareRecorded(model, declared, source, recording, options) }
       // Suspects are tried with bounds of real arithmetic.
       if verdict == .different, model.integerArithmetic == nil {
         diagnosis = try Diagnosis(
-          of: self, model: model, declared: declared, source: source, inputs: inputs, recording: recording,
+          of: self, model: model, declared: declared, source: rescaled, inputs: inputs, recording: recording,
           options: options)
       }
     } catch {
@@ -206,6 +223,7 @@ public struct Verification: Sendable {
       ModelDifference(
         subject: .passes, problem: "the model has gone through a pass that cannot be repeated: \($0)")
     }
+    differences += declared.refuted
     differences += model.differences(from: declared.model)
     differences += model.arithmeticDifference(from: declared.model)
     lacksHead = source.network.hasTop && !model.network.hasTop

@@ -180,6 +180,43 @@ def values(tensor, elements, element_type, scales, zeros):
     return ((codes.reshape(scales.shape) - zeros).astype("<f4") * scales).ravel()
 
 
+def check_passes(manifest):
+    """That numbers for channels suit the network (FORMAT.md, sections 5.2 and 5.3)."""
+    network, passes = manifest.network, manifest.provenance.passes
+    require(len(passes) + len(manifest.provenance.pass_texts) <= 64, "too many passes")
+    inputs, outputs, seconds, channels, earlier = {}, {}, {}, network.input_channels, None
+    for layer in network.layers:
+        kind = layer.WhichOneof("operation")
+        if kind in ("convolution", "dense"):
+            inputs[layer.name] = channels
+            channels = layer.convolution.output_channels if kind == "convolution" else layer.dense.outputs
+            outputs[layer.name] = channels
+            seconds[earlier] = layer.name
+            earlier = layer.name
+        elif kind != "pooling":
+            earlier = None
+    order = list(inputs)
+    for index, step in enumerate(passes):
+        kind = step.WhichOneof("kind")
+        if kind == "equalize":
+            layers = step.equalize.layers
+            for layer in layers:
+                require(layer.name in seconds, f"{layer.name}: nothing takes its factors back")
+                require(len(layer.exponents) == outputs[layer.name], f"{layer.name}: wrong number of exponents")
+                require(all(-24 <= e <= 24 for e in layer.exponents) and any(layer.exponents), f"{layer.name}: exponents")
+        elif kind == "correct_biases":
+            require(1 <= step.correct_biases.rounding_passes <= index, "impossible number of passes that round")
+            cut = any(later.WhichOneof("kind") == "drop_dense" for later in passes[index:])
+            layers = [l for l in step.correct_biases.layers if not (cut and l.name.startswith("fc"))]
+            for layer in layers:
+                require(len(layer.input_means) == inputs.get(layer.name), f"{layer.name}: wrong number of means")
+                require(bool(np.isfinite(layer.input_means).all()), f"{layer.name}: a mean is not finite")
+        else:
+            continue
+        places = [order.index(layer.name) for layer in layers]
+        require(places == sorted(set(places)), "layers of a pass are not in order")
+
+
 def check_integers(manifest, schema):
     """That a model that computes in integers can do so (FORMAT.md, section 6)."""
     tensors = {tensor.name: tensor for tensor in manifest.tensors}
@@ -221,6 +258,7 @@ def read(path, schema):
     needed = needed_tensors(manifest.network)
     require(sorted(n.encode() for n, _ in needed) == [t.name.encode() for t in manifest.tensors], "wrong tensors")
     check_integers(manifest, schema)
+    check_passes(manifest)
     shapes, digests, end, report = dict(needed), {}, 128, []
     for tensor in manifest.tensors:
         element_type = schema.ElementType.Name(tensor.element_type)

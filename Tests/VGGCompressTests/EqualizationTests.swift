@@ -60,13 +60,20 @@ import VGGTensors
   func notABitOfTheOutputsChanges(_ kind: EngineKind, _ architecture: Architecture) throws {
     for pooling in [Pooling.Method.maximum, .average] {
       let model = try Self.model(Self.network(architecture, pooling: pooling))
-      let equalization = try CrossLayerEqualization(of: model)
-      let equalized = equalization.applied(to: model)
-      #expect(equalization.exponents.values.contains { $0.contains { $0 != 0 } })
+      let equalized = try model.applying(.equalize(nil))
+      guard case .equalize(let factors?)? = equalized.provenance.passes.last else {
+        Issue.record("no factors are declared")
+        continue
+      }
       // The factors of conv1_1 do not go across the normalisation.
-      #expect((equalization.exponents["conv1_1"] == nil) == (architecture == .aLRN))
-      #expect(equalization.exponents["fc8"] == nil)
-      #expect(equalization.exponents["conv5_2"]?.count == 6)
+      if architecture == .aLRN { #expect(factors.exponents(of: "conv1_1") == nil) }
+      #expect(factors.exponents(of: "fc8") == nil)
+      #expect(factors.exponents(of: "conv5_2")?.count == 6)
+      // What is declared is enough to do it again.
+      let again = try model.applying(.equalize(factors))
+      for (one, other) in zip(again.tensors, equalized.tensors) {
+        #expect(try one.values.array() == other.values.array())
+      }
       let pictures = try Self.pictures(2)
       let (before, after) = (
         try Self.logits(model, kind, pictures), try Self.logits(equalized, kind, pictures)
@@ -78,7 +85,7 @@ import VGGTensors
 
   @Test func rangesBecomeSimilar() throws {
     let model = try Self.model(Self.network(.d, pooling: .maximum))
-    let equalized = try CrossLayerEqualization(of: model).applied(to: model)
+    let equalized = try model.applying(.equalize(nil))
     var differing = 0
     // Behind pool5 a channel belongs to all its places in the flattened map, the rows of fc6.
     for (first, second) in [
@@ -108,9 +115,33 @@ import VGGTensors
     }
     #expect(differing > 5)
     // There is nothing left to do.
-    let again = try CrossLayerEqualization(of: equalized)
-    #expect(again.exponents.values.allSatisfy { $0.allSatisfy { $0 == 0 } })
-    #expect(again.applied(to: equalized).tensors.map(\.name) == model.tensors.map(\.name))
+    #expect(try CrossLayerEqualization(of: equalized).factors.layers.isEmpty)
+  }
+
+  /// What it is for: channels that differ by orders of magnitude, and one scale for all of them.
+  @Test(arguments: [UInt64(1), 2, 3]) func itHelpsWhereChannelsDiffer(_ seed: UInt64) throws {
+    let plain = try Self.model(Self.network(.d, pooling: .maximum), seed: seed)
+    var generator = SeededGenerator(seed: seed)
+    // Factors that equalisation should take back.
+    let factors = plain.network.channelPairs.map { pair in
+      ChannelEqualization.Layer(
+        pair.first, exponents: (0..<pair.channelCount).map { _ in Int.random(in: -6...6, using: &generator) })
+    }
+    let model = try plain.applying(.equalize(ChannelEqualization(factors)))
+    let pictures = try Self.pictures(2)
+    let rounding = Pass.quantize(.init(.int8, int8Scales: .tensor))
+    func distance(_ passes: [Pass]) throws -> Double {
+      let (seen, right) = (
+        try Self.logits(model.applying(passes), .reference, pictures).map(Double.init),
+        try Self.logits(model, .reference, pictures).map(Double.init)
+      )
+      func product(_ one: [Double], _ other: [Double]) -> Double {
+        zip(one, other).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      return 1 - product(seen, right) / (product(seen, seen) * product(right, right)).squareRoot()
+    }
+    let (without, with) = (try distance([rounding]), try distance([.equalize(nil), rounding]))
+    #expect(with < without / 10, "\(with) against \(without)")
   }
 
   @Test func channelsOfZerosStay() throws {
@@ -120,7 +151,8 @@ import VGGTensors
       return tensor.replacing(values: MemoryValues(values))
     }
     let equalization = try CrossLayerEqualization(of: model)
-    #expect(equalization.exponents["conv3_1"]?[1] == 0)
+    #expect(try #require(equalization.factors.exponents(of: "conv3_2")).contains { $0 != 0 })
+    #expect(equalization.factors.exponents(of: "conv3_1")?[1] ?? 0 == 0)
   }
 
   @Test func biasesTakeOffWhatRoundingAdds() throws {
@@ -135,7 +167,9 @@ import VGGTensors
     }
     let correction = try BiasCorrection(of: rounded, from: model, by: calibration)
     #expect(Array(correction.corrections.keys) == ["fc8"])
-    let corrected = correction.applied(to: rounded)
+    #expect(correction.means.layers.map(\.name) == ["fc8"])
+    #expect(correction.means.layers.first?.means == calibration.layer("fc7")?.channelMeans)
+    let corrected = try correction.apply(to: rounded, in: PassContext())
     func means(_ model: Model) throws -> [Double] {
       let logits = try Self.logits(model, .reference, pictures)
       return (0..<10).map { output in
@@ -150,6 +184,79 @@ import VGGTensors
     #expect(
       try corrected.tensor("fc7/bias")?.values.array() == model.tensor("fc7/bias")?.values.array())
     #expect(try BiasCorrection(of: model, from: model, by: calibration).corrections.isEmpty)
+  }
+
+  /// The passes as a command asks for them: each declares what it found, and the same comes of it once more.
+  @Test(arguments: [Precision.fp16, .int8, .int4])
+  func passesFindWhatTheyDeclare(_ precision: Precision) throws {
+    let model = try Self.model(Self.network(.d, pooling: .average))
+    let context = PassContext(calibration: PictureBatches([try Self.pictures(3)]))
+    let passes: [Pass] = [.equalize(nil), .quantize(to: precision), .correctBiases(nil)]
+    let result = try model.applying(passes, in: context)
+    let declared = result.provenance.passes
+    guard declared.count == 3, case .equalize(.some) = declared[0],
+      case .correctBiases(let means?) = declared[2]
+    else {
+      Issue.record("\(declared)")
+      return
+    }
+    #expect(means.roundingPassCount == 1 && means.layers.last?.name == "fc8")
+    // Without pictures now.
+    let again = try model.applying(declared)
+    #expect(again.provenance == result.provenance)
+    for (one, other) in zip(again.tensors, result.tensors) {
+      #expect(try one.values.array() == other.values.array() && one.elementType == other.elementType)
+    }
+    #expect(result.tensor("fc8/bias")?.elementType == .real(.float32))
+  }
+
+  /// Means are those of the equalised model before rounding, and do not depend on the source's order of axes.
+  @Test func correctionsAreOfTheEqualisedModel() throws {
+    let model = try Self.model(Self.network(.a, pooling: .maximum))
+    let pictures = PictureBatches([try Self.pictures(2)])
+    let result = try model.applying(
+      [.equalize(nil), .quantize(to: .int8), .correctBiases(nil)], in: PassContext(calibration: pictures))
+    guard case .correctBiases(let means?)? = result.provenance.passes.last else {
+      Issue.record("no means")
+      return
+    }
+    let equalized = try model.applying(.equalize(nil))
+    let calibration = try Calibration(of: equalized, on: pictures)
+    for layer in means.layers {
+      let index = try #require(model.network.layers.firstIndex { $0.name == layer.name })
+      #expect(layer.means == calibration.layers[index].channelMeans)
+    }
+  }
+
+  @Test(arguments: [
+    (["int8", "equalize"], "equalize.codes"), (["correct"], "bias.unrounded"),
+    (["fp32", "correct"], "bias.exact"), (["integers", "equalize"], "equalize.codes"),
+    (["integers", "correct"], "bias.integers"), (["equalize", "drop"], "prune.equalized"),
+    (["other"], "equalize.factors"),
+  ])
+  func whatMakesNoSenseIsRefused(_ names: [String], _ code: String) throws {
+    let model = try Self.model(Self.network(.a, pooling: .maximum))
+    let context = PassContext(calibration: PictureBatches([try Self.pictures(2)]))
+    let known: [String: [Pass]] = [
+      "int8": [.quantize(to: .int8)], "fp32": [.quantize(to: .fp32)], "equalize": [.equalize(nil)],
+      "correct": [.correctBiases(nil)], "drop": [.dropDense],
+      "integers": [.quantize(to: .int8), .quantizeActivations(ActivationSettings(rangeRule: .minMax))],
+      "other": [.equalize(ChannelEqualization([.init("conv1_1", exponents: [1, 2, 3])]))],
+    ]
+    let error = try #require(throws: FileError.self) {
+      try model.applying(names.flatMap { known[$0] ?? [] }, in: context)
+    }
+    #expect(error.kind == .unsupported && error.code == code)
+  }
+
+  /// The dense layers may go first.
+  @Test func featuresAreEqualisedByThemselves() throws {
+    let model = try Self.model(Self.network(.a, pooling: .maximum)).applying([.dropDense, .equalize(nil)])
+    guard case .equalize(let factors?)? = model.provenance.passes.last else {
+      Issue.record("no factors")
+      return
+    }
+    #expect(factors.exponents(of: "conv5_1") != nil && factors.exponents(of: "conv5_2") == nil)
   }
 
   @Test func otherNetworksAreRefused() throws {

@@ -38,6 +38,7 @@ import VGGTensors
   static let golden = fixture("native/vgg_a_lrn_1.0.vggw")
   static let goldenOfGroups = fixture("native/vgg_a_lrn_1.4.vggw")
   static let goldenOfIntegers = fixture("native/vgg_a_lrn_1.5.vggw")
+  static let goldenOfEqualization = fixture("native/vgg_d_1.6.vggw")
 
   /// A file that was written once and for all: readers must stay able to read it, writers must not drift.
   @Test func filesOfTheFirstVersionAreRead() throws {
@@ -92,6 +93,19 @@ import VGGTensors
     }
   }
 
+  /// The same for passes with numbers for each channel.
+  @Test func filesOfEqualizationAreRead() throws {
+    let file = try VGGWFile.open(path: Self.goldenOfEqualization)
+    try file.checkStoredBytes()
+    try file.checkValues()
+    #expect(file.formatVersion == (1, 6) && file.model.provenance.passes == EqualizationPassTests.passes)
+    try withTemporaryFolder { folder in
+      try VGGWFile.write(file.model, to: "\(folder)/again.vggw", tool: file.tool)
+      #expect(
+        FileManager.default.contentsEqual(atPath: Self.goldenOfEqualization, andPath: "\(folder)/again.vggw"))
+    }
+  }
+
   @Test func theExampleOfTheSpecificationIsARealHeader() throws {
     let text = try String(contentsOfFile: "\(packageRoot)/schemas/FORMAT.md", encoding: .utf8)
     let header = try #require(FileManager.default.contents(atPath: Self.golden)).prefix(128)
@@ -125,11 +139,11 @@ import VGGTensors
       for (model, path) in zip(models, paths) { try VGGWFile.write(model, to: path, tool: "test \(path)") }
       let result = try run(
         [interpreter, "\(packageRoot)/Tests/Readers/read_vggw.py", folder] + paths + [
-          Self.golden, Self.goldenOfGroups, Self.goldenOfIntegers,
+          Self.golden, Self.goldenOfGroups, Self.goldenOfIntegers, Self.goldenOfEqualization,
         ])
       try #require(result.status == 0, "\(result.output)")
       let lines = result.output.split(separator: "\n")
-      try #require(lines.count == models.count + 3)
+      try #require(lines.count == models.count + 4)
       for (line, (model, path)) in zip(lines, zip(models, paths)) {
         let report = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         #expect(try report["weightsDigest"] as? String == VGGWFile.weightsDigest(of: model).description)

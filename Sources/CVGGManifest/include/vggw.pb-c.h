@@ -32,6 +32,10 @@ typedef struct Vggw__Provenance Vggw__Provenance;
 typedef struct Vggw__Pass Vggw__Pass;
 typedef struct Vggw__Quantize Vggw__Quantize;
 typedef struct Vggw__QuantizeActivations Vggw__QuantizeActivations;
+typedef struct Vggw__Equalize Vggw__Equalize;
+typedef struct Vggw__EqualizedLayer Vggw__EqualizedLayer;
+typedef struct Vggw__CorrectBiases Vggw__CorrectBiases;
+typedef struct Vggw__CorrectedLayer Vggw__CorrectedLayer;
 typedef struct Vggw__Prune Vggw__Prune;
 typedef struct Vggw__DropDense Vggw__DropDense;
 typedef struct Vggw__SourceFile Vggw__SourceFile;
@@ -581,7 +585,9 @@ typedef enum {
   VGGW__PASS__KIND_PRUNE = 2,
   VGGW__PASS__KIND_DROP_DENSE = 3,
   VGGW__PASS__KIND_TEXT = 4,
-  VGGW__PASS__KIND_QUANTIZE_ACTIVATIONS = 5
+  VGGW__PASS__KIND_QUANTIZE_ACTIVATIONS = 5,
+  VGGW__PASS__KIND_EQUALIZE = 6,
+  VGGW__PASS__KIND_CORRECT_BIASES = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(VGGW__PASS__KIND__CASE)
 } Vggw__Pass__KindCase;
 
@@ -604,6 +610,11 @@ struct  Vggw__Pass
      * Since 1.5.
      */
     Vggw__QuantizeActivations *quantize_activations;
+    /*
+     * Since 1.6.
+     */
+    Vggw__Equalize *equalize;
+    Vggw__CorrectBiases *correct_biases;
   };
 };
 #define VGGW__PASS__INIT \
@@ -673,6 +684,81 @@ struct  Vggw__QuantizeActivations
 #define VGGW__QUANTIZE_ACTIVATIONS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__quantize_activations__descriptor) \
     , VGGW__REQUANTIZATION__REQUANTIZATION_UNSPECIFIED, VGGW__RANGE_RULE__RANGE_RULE_UNSPECIFIED, 0 }
+
+
+/*
+ * Channels between two layers divided by powers of two in the first layer, weights and bias, and multiplied by them in the second
+ * one: section 5.2 of FORMAT.md. The tensors that change are float32.
+ */
+struct  Vggw__Equalize
+{
+  ProtobufCMessage base;
+  /*
+   * In the order of the network.
+   */
+  size_t n_layers;
+  Vggw__EqualizedLayer **layers;
+};
+#define VGGW__EQUALIZE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__equalize__descriptor) \
+    , 0,NULL }
+
+
+struct  Vggw__EqualizedLayer
+{
+  ProtobufCMessage base;
+  /*
+   * The first of the two layers; up to the next layer with weights there are only poolings.
+   */
+  char *name;
+  /*
+   * For each output channel the exponent of the power of two that it is divided by: -24 to 24, not all of them 0.
+   */
+  size_t n_exponents;
+  int32_t *exponents;
+};
+#define VGGW__EQUALIZED_LAYER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__equalized_layer__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * What the rounding of weights adds to each output on average, taken off its bias: section 5.3 of FORMAT.md. The biases are float32.
+ */
+struct  Vggw__CorrectBiases
+{
+  ProtobufCMessage base;
+  /*
+   * How many passes, those directly in front of this one, rounded the weights: at least 1.
+   */
+  uint32_t rounding_passes;
+  /*
+   * In the order of the network. The means come from pictures that the file does not hold.
+   */
+  size_t n_layers;
+  Vggw__CorrectedLayer **layers;
+};
+#define VGGW__CORRECT_BIASES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__correct_biases__descriptor) \
+    , 0, 0,NULL }
+
+
+struct  Vggw__CorrectedLayer
+{
+  ProtobufCMessage base;
+  /*
+   * The layer whose bias is corrected.
+   */
+  char *name;
+  /*
+   * For each channel of its input the mean over all pixels of all pictures, before weights were rounded.
+   */
+  size_t n_input_means;
+  double *input_means;
+};
+#define VGGW__CORRECTED_LAYER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__corrected_layer__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -1086,6 +1172,82 @@ Vggw__QuantizeActivations *
 void   vggw__quantize_activations__free_unpacked
                      (Vggw__QuantizeActivations *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__Equalize methods */
+void   vggw__equalize__init
+                     (Vggw__Equalize         *message);
+size_t vggw__equalize__get_packed_size
+                     (const Vggw__Equalize   *message);
+size_t vggw__equalize__pack
+                     (const Vggw__Equalize   *message,
+                      uint8_t             *out);
+size_t vggw__equalize__pack_to_buffer
+                     (const Vggw__Equalize   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__Equalize *
+       vggw__equalize__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__equalize__free_unpacked
+                     (Vggw__Equalize *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__EqualizedLayer methods */
+void   vggw__equalized_layer__init
+                     (Vggw__EqualizedLayer         *message);
+size_t vggw__equalized_layer__get_packed_size
+                     (const Vggw__EqualizedLayer   *message);
+size_t vggw__equalized_layer__pack
+                     (const Vggw__EqualizedLayer   *message,
+                      uint8_t             *out);
+size_t vggw__equalized_layer__pack_to_buffer
+                     (const Vggw__EqualizedLayer   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__EqualizedLayer *
+       vggw__equalized_layer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__equalized_layer__free_unpacked
+                     (Vggw__EqualizedLayer *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__CorrectBiases methods */
+void   vggw__correct_biases__init
+                     (Vggw__CorrectBiases         *message);
+size_t vggw__correct_biases__get_packed_size
+                     (const Vggw__CorrectBiases   *message);
+size_t vggw__correct_biases__pack
+                     (const Vggw__CorrectBiases   *message,
+                      uint8_t             *out);
+size_t vggw__correct_biases__pack_to_buffer
+                     (const Vggw__CorrectBiases   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__CorrectBiases *
+       vggw__correct_biases__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__correct_biases__free_unpacked
+                     (Vggw__CorrectBiases *message,
+                      ProtobufCAllocator *allocator);
+/* Vggw__CorrectedLayer methods */
+void   vggw__corrected_layer__init
+                     (Vggw__CorrectedLayer         *message);
+size_t vggw__corrected_layer__get_packed_size
+                     (const Vggw__CorrectedLayer   *message);
+size_t vggw__corrected_layer__pack
+                     (const Vggw__CorrectedLayer   *message,
+                      uint8_t             *out);
+size_t vggw__corrected_layer__pack_to_buffer
+                     (const Vggw__CorrectedLayer   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__CorrectedLayer *
+       vggw__corrected_layer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__corrected_layer__free_unpacked
+                     (Vggw__CorrectedLayer *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__Prune methods */
 void   vggw__prune__init
                      (Vggw__Prune         *message);
@@ -1253,6 +1415,18 @@ typedef void (*Vggw__Quantize_Closure)
 typedef void (*Vggw__QuantizeActivations_Closure)
                  (const Vggw__QuantizeActivations *message,
                   void *closure_data);
+typedef void (*Vggw__Equalize_Closure)
+                 (const Vggw__Equalize *message,
+                  void *closure_data);
+typedef void (*Vggw__EqualizedLayer_Closure)
+                 (const Vggw__EqualizedLayer *message,
+                  void *closure_data);
+typedef void (*Vggw__CorrectBiases_Closure)
+                 (const Vggw__CorrectBiases *message,
+                  void *closure_data);
+typedef void (*Vggw__CorrectedLayer_Closure)
+                 (const Vggw__CorrectedLayer *message,
+                  void *closure_data);
 typedef void (*Vggw__Prune_Closure)
                  (const Vggw__Prune *message,
                   void *closure_data);
@@ -1308,6 +1482,10 @@ extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;
 extern const ProtobufCMessageDescriptor vggw__pass__descriptor;
 extern const ProtobufCMessageDescriptor vggw__quantize__descriptor;
 extern const ProtobufCMessageDescriptor vggw__quantize_activations__descriptor;
+extern const ProtobufCMessageDescriptor vggw__equalize__descriptor;
+extern const ProtobufCMessageDescriptor vggw__equalized_layer__descriptor;
+extern const ProtobufCMessageDescriptor vggw__correct_biases__descriptor;
+extern const ProtobufCMessageDescriptor vggw__corrected_layer__descriptor;
 extern const ProtobufCMessageDescriptor vggw__prune__descriptor;
 extern const ProtobufCMessageDescriptor vggw__drop_dense__descriptor;
 extern const ProtobufCMessageDescriptor vggw__source_file__descriptor;

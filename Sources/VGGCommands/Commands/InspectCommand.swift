@@ -49,7 +49,7 @@ let inspectCommand = Command(
     line("source", "\(provenance.sourceName), \(Format.bytes(provenance.sourceByteCount))")
     line("source SHA-256", Digest(provenance.sourceSHA256)?.description ?? "")
   }
-  for pass in provenance.passes { line("pass", pass.description) }
+  for pass in provenance.passes { line("pass", pass.text) }
   for decision in provenance.decisions {
     line("decided", "\(decision.subject): \(decision.choice) (\(decision.evidence))")
   }

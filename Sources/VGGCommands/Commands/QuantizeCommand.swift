@@ -22,6 +22,13 @@ let quantizeCommand = Command(
     that --rounding names, with the same bits as the runtimes that follow it. The ranges of the maps come from the pictures of \
     --calibrate; without any, derived inputs are used, which resemble no photographs.
 
+    --equalize first divides channels by powers of two in one layer and multiplies them by these in the next one, so that their ranges get \
+    similar; the network computes what it did, bit for bit. It helps where channels differ by orders of magnitude, as behind folded \
+    batch normalisations, most with --scales tensor, and can cost a little elsewhere: measure it. It works with any precision; with \
+    --to fp32 it makes a model for other quantisers. --correct-biases takes off \
+    the biases what the rounding of the weights adds to the outputs on average, by means over the pictures of \
+    --calibrate. 'verify' proves both from the source, and ranges and means from the pictures if it is given them again.
+
     Without --to, each layer gets a precision of its own: with --max-distance the smallest file whose output stays within the \
     distance, with --max-size the model that stays nearest within so many bytes (K, M and G are thousands, Ki, Mi and Gi multiples \
     of 1024). What each layer costs is measured, on the pictures that the result is judged with: generated ones, and some of \
@@ -50,6 +57,9 @@ let quantizeCommand = Command(
       "quantize vgg16.vggw --to int8 --scales tensor -o a.vggw",
       "For accelerators that take one scale for a tensor"),
     .init(
+      "quantize vgg16.vggw --to int8 --scales tensor --equalize --correct-biases --calibrate pictures/ -o a.vggw",
+      "The same, with what makes up for some of its loss"),
+    .init(
       "quantize vgg16.vggw --to int8 --activations int8 --calibrate pictures/ -o vgg16-q.vggw",
       "Integers throughout, as LiteRT and ONNX Runtime compute them"),
     .init(
@@ -60,7 +70,7 @@ let quantizeCommand = Command(
   options: [
     ModelOptions.noCheck, ModelOptions.output, ModelOptions.force, EngineArguments.threads,
     QuantizationOptions.size, dryRun, evaluated,
-  ] + QuantizationOptions.all + QuantizationOptions.integers + JudgementArguments.writing
+  ] + QuantizationOptions.all + QuantizationOptions.calibrated + JudgementArguments.writing
 ) { arguments, console in
   if let budget = try QuantizationOptions.budget(arguments) {
     return try compress(
@@ -72,8 +82,12 @@ let quantizeCommand = Command(
     )
   }
   let integers = try QuantizationOptions.activationSettings(arguments)
+  let correction = try QuantizationOptions.biasCorrection(arguments)
   return try compress(
-    arguments, console, .passes([.quantize(settings)] + (integers.map { [.quantizeActivations($0)] } ?? [])))
+    arguments, console,
+    .passes(
+      QuantizationOptions.equalization(arguments) + [.quantize(settings)] + correction
+        + (integers.map { [.quantizeActivations($0)] } ?? [])))
 }
 
 private let dryRun = Switch(
@@ -171,7 +185,7 @@ private func chosen(
 ) throws -> (passes: [Pass], plan: PrecisionPlan?, pictures: PictureSet?) {
   switch change {
   case .passes(let passes):
-    let needsPictures = passes.contains(where: \.needsPictures)
+    let needsPictures = passes.contains(where: \.usesCalibration)
     return (passes, nil, needsPictures ? try calibrationPictures(arguments, opened, console) : nil)
   case .search(let budget, let settings):
     let isCalibrated = arguments[QuantizationOptions.calibration] != nil
@@ -184,11 +198,6 @@ private func chosen(
       tool: toolName, progress: console)
     return (plan.passes, plan, pictures)
   }
-}
-
-extension Pass {
-  /// Whether it looks at what the layers give for pictures.
-  fileprivate var needsPictures: Bool { if case .quantizeActivations = self { true } else { false } }
 }
 
 /// The pictures that `--calibrate` names, or derived ones.

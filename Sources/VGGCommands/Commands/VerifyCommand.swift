@@ -15,6 +15,11 @@ private let junitOption = Option(
   "junit", valueName: "FILE", help: "Write the verdicts as JUnit XML for a CI server")
 private let pageOption = Option(
   "report", valueName: "FILE.html", help: "Write a page with plots, complete in one file")
+private let calibrationOption = Option(
+  "calibrate", valueName: "DATA",
+  help:
+    "The pictures that the model was calibrated with: find ranges and means again, which must be the declared ones"
+)
 private let selfTestSwitch = Switch(
   "self-test", help: "Plant mistakes in the model and ruin it, in memory, and say what is found")
 
@@ -25,7 +30,8 @@ let verifyCommand = Command(
     Two questions, two answers. Faithful: is every stored bit what the source and the declared passes give? Scales, codes and \
     pruning are derived from the source again. Preprocessing, labels, layers and their settings are compared too. Close: does the model \
     still compute the same? The distance of the outputs and the first classes are held against limits, on generated inputs and on those \
-    given with --inputs. A model by which a class changed is never called equivalent.
+    given with --inputs. What comes from pictures, the ranges of maps of integers and the means of a bias correction, is taken as the model \
+    declares it, unless --calibrate gives these pictures again: then it is derived, too. A model by which a class changed is never called equivalent.
 
     Verdicts: EXACT, EQUIVALENT (faithful and close), FAITHFUL BUT NOT CLOSE and DIFFERENT. The exit status is 0 for the first two, and for the \
     third with --explain-only or where all limits that you state are met.
@@ -48,7 +54,7 @@ let verifyCommand = Command(
     Positional("MODEL", help: "The native model"),
   ],
   options: [
-    JudgementArguments.inputs, ModelOptions.resizing, referenceOption, seedOption,
+    JudgementArguments.inputs, ModelOptions.resizing, calibrationOption, referenceOption, seedOption,
     JudgementArguments.distance, JudgementArguments.sameClass, maximumErrorOption,
     JudgementArguments.explainOnly, junitOption, pageOption, selfTestSwitch, ModelOptions.noCheck,
   ] + EngineArguments.all + ModelOptions.reading
@@ -79,6 +85,7 @@ let verifyCommand = Command(
 private func judging(by arguments: Arguments) -> JudgingOptions {
   var judging = JudgementArguments.judging(arguments)
   judging.limits.accumulatedError = arguments[maximumErrorOption]
+  judging.calibration = arguments[calibrationOption]
   if let seed = arguments[seedOption] { judging.seed = UInt64(seed) }
   judging.engine = EngineArguments.options(arguments)
   return judging

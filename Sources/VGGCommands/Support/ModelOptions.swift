@@ -110,11 +110,12 @@ enum ModelOptions {
     case rgb
   }
 
-  /// The passes that `--drop-fc`, `--prune-fc` and `--to` of `import` ask for.
+  /// The passes that `--drop-fc`, `--prune-fc`, `--equalize` and `--to` of `import` ask for.
   static func passes(_ arguments: Arguments) throws(UsageError) -> [Pass] {
     var passes: [Pass] = []
     if arguments[dropDense] { passes.append(.dropDense) }
     if let fraction = arguments[pruneDense] { passes.append(.prune(fraction: fraction)) }
+    passes += QuantizationOptions.equalization(arguments)
     if let settings = try QuantizationOptions.settings(arguments), settings.precision != .fp32 {
       passes.append(.quantize(settings))
     }

@@ -22,6 +22,21 @@ extension Head {
   }
 }
 
+extension Pass {
+  /// The pass as the command line has it, and what it found: `quantize --equalize (12 layers, by 2^-3 to 2^5)`.
+  var text: String {
+    switch self {
+    case .equalize(let factors?):
+      let exponents = factors.layers.flatMap(\.exponents)
+      let range = "2^\(exponents.min() ?? 0) to 2^\(exponents.max() ?? 0)"
+      return
+        "\(self) (\(factors.layers.isEmpty ? "nothing to do" : "\(factors.layers.count) layers, by \(range)"))"
+    case .correctBiases(let means?): return "\(self) (\(means.layers.count) layers)"
+    default: return description
+    }
+  }
+}
+
 extension Preprocessing {
   /// `bgr less 103.939, 116.779, 123.68`, and the factors where they are not 1.
   var text: String {

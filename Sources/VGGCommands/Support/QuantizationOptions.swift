@@ -55,10 +55,38 @@ enum QuantizationOptions {
     "calibrate", valueName: "DATA",
     help: "Pictures like those that the model is made for: a folder or an .npz file")
 
-  /// Those about models that compute in integers.
-  static let integers: [any OptionDeclaration] = [
-    activations, rounding, rangeRule, rangePercentile, calibration,
+  private static let equalizes = Switch(
+    "equalize",
+    help:
+      "First give the channels between layers similar ranges, by powers of two; the function stays as it is")
+  private static let correctsBiases = Switch(
+    "correct-biases",
+    help: "Take off the biases what rounding the weights adds to outputs on average; with --calibrate")
+
+  /// Those that may need pictures.
+  static let calibrated: [any OptionDeclaration] = [
+    activations, rounding, rangeRule, rangePercentile, correctsBiases, calibration,
   ]
+
+  /// The equalisation, if it is asked for: in front of what rounds.
+  static func equalization(_ arguments: Arguments) -> [Pass] {
+    arguments[equalizes] ? [.equalize(nil)] : []
+  }
+
+  /// The correction of biases, if it is asked for: behind what rounds weights, in front of what rounds biases.
+  ///
+  /// - Throws: Where nothing is rounded, or there are no pictures.
+  static func biasCorrection(_ arguments: Arguments) throws(UsageError) -> [Pass] {
+    guard arguments[correctsBiases] else { return [] }
+    guard arguments[precision] != .fp32 else {
+      throw UsageError("--correct-biases is not for --to fp32, which rounds no weights")
+    }
+    guard arguments[calibration] != nil else {
+      throw UsageError(
+        "--correct-biases needs --calibrate DATA: it takes the means of what layers read from pictures")
+    }
+    return [.correctBiases(nil)]
+  }
 
   /// What the maps are stored as.
   private enum ActivationPrecision: String, CaseIterable, Sendable {
@@ -79,6 +107,9 @@ enum QuantizationOptions {
   static func activationSettings(_ arguments: Arguments) throws(UsageError) -> ActivationSettings? {
     guard arguments[activations] != nil else {
       try refuseIntegerOptions(arguments)
+      if arguments[calibration] != nil, !arguments[correctsBiases] {
+        throw UsageError("--calibrate is for --activations int8 and --correct-biases")
+      }
       return nil
     }
     guard arguments[precision] == .int8 else { throw UsageError("--activations int8 is for --to int8") }
@@ -98,13 +129,10 @@ enum QuantizationOptions {
   }
 
   /// Refuses what says how a model computes in integers, where it does not.
-  private static func refuseIntegerOptions(
-    _ arguments: Arguments, butCalibration allowsCalibration: Bool = false
-  ) throws(UsageError) {
+  private static func refuseIntegerOptions(_ arguments: Arguments) throws(UsageError) {
     let given: [(name: String, isGiven: Bool)] = [
       ("rounding", arguments[rounding] != nil), ("range-rule", arguments[rangeRule] != nil),
       ("range-percentile", arguments[rangePercentile] != nil),
-      ("calibrate", !allowsCalibration && arguments[calibration] != nil),
     ]
     if let option = given.first(where: \.isGiven) {
       throw UsageError("--\(option.name) is for --activations int8")
@@ -113,7 +141,7 @@ enum QuantizationOptions {
 
   /// All that are about weights.
   static let all: [any OptionDeclaration] = [
-    precision, kept, scaleRule, percentile, scales, groupLength, zeroPoints, convolutions,
+    precision, kept, scaleRule, percentile, scales, groupLength, zeroPoints, convolutions, equalizes,
   ]
 
   /// What a user calls the rules for scales.
@@ -165,7 +193,11 @@ enum QuantizationOptions {
         "--activations int8 is for --to int8: a model computes in integers as a whole, not with a precision for each layer"
       )
     }
-    try refuseIntegerOptions(arguments, butCalibration: true)
+    try refuseIntegerOptions(arguments)
+    for (name, isGiven) in [("equalize", arguments[equalizes]), ("correct-biases", arguments[correctsBiases])]
+    where isGiven {
+      throw UsageError("--\(name) is for --to: what it does is not measured for each layer alone")
+    }
     if case .auto? = arguments[kept] {
       throw UsageError("--keep auto is for --to: --max-distance and --max-size measure what a layer costs")
     }

@@ -44,16 +44,35 @@ struct VerificationReport {
   }
 
   /// What a reader of the verdict should know.
-  var notes: [String] { verification.notes + assumptions + integerNotes }
+  var notes: [String] { verification.notes + assumptions + integerNotes + calibrationNotes }
 
-  /// What to know of a model whose maps hold what pictures like those of its calibration give.
+  /// What is believed of what comes from pictures, or not.
+  private var calibrationNotes: [String] {
+    let passes = verification.passes.filter(\.usesCalibration)
+    guard !passes.isEmpty, verification.verdict != .different else { return [] }
+    let hasRanges = passes.contains { if case .quantizeActivations = $0 { true } else { false } }
+    let hasMeans = passes.contains { if case .correctBiases = $0 { true } else { false } }
+    let subject = [hasRanges ? "ranges" : nil, hasMeans ? "means" : nil].compactMap(\.self).joined(
+      separator: " and ")
+    return [
+      verification.isRecalibrated
+        ? "\(subject) of the calibration: found again with its pictures, and the same"
+        : "\(subject) of the calibration: taken as declared; --calibrate finds them again with its pictures"
+    ]
+  }
+
+  /// What to know of a model that was made for pictures like those of its calibration.
   private var integerNotes: [String] {
-    guard model.integerArithmetic != nil else { return [] }
-    let isGiven = inputs.names.count > VerificationInputs.names.count || !inputs.dataPaths.isEmpty
+    let hasIntegers = model.integerArithmetic != nil
+    guard hasIntegers || model.provenance.passes.contains(where: \.usesCalibration) else { return [] }
+    let title = hasIntegers ? "a model of integers" : "a model with corrected biases"
+    let isGiven =
+      inputs.names.count > VerificationInputs.names.count || !inputs.dataPaths.isEmpty
+      || verification.isRecalibrated
     return [
       isGiven
-        ? "a model of integers: its outputs were compared for the inputs that were given"
-        : "a model of integers: give pictures like those of its calibration with --inputs"
+        ? "\(title): its outputs were compared for the inputs that were given"
+        : "\(title): give pictures like those of its calibration with --inputs"
     ]
   }
 

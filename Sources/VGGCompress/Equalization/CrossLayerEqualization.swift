@@ -11,21 +11,21 @@ internal import VGGTensors
 /// float32 not a bit of the outputs changes, unless numbers become subnormal or infinite on the way. Pairs
 /// are gone through from the first to the last, again and again until nothing changes, at most 16 times.
 ///
-/// Pairs are a convolution or dense layer and the next one, where the first has a ReLU or no activation and there are only poolings
-/// between them: no normalisation. Behind a flattened map, a channel's factor belongs to all its places among the inputs.
-public struct CrossLayerEqualization: Equatable, Sendable {
+/// Pairs are those of `Network.channelPairs`. Behind a flattened map, a channel's factor belongs to all its places among the inputs.
+public struct CrossLayerEqualization: ModelPass, Equatable, Sendable {
   /// The layers whose channels are divided, with the exponent of each channel's `s_i`.
-  public let exponents: [String: [Int]]
+  public let factors: ChannelEqualization
 
-  /// Exponents of up to this: no weight that matters becomes subnormal, and no activation infinite.
-  private static let largestExponent = 24
   private static let mostSweeps = 16
+
+  /// The pass with its factors.
+  public var declaration: Pass { .equalize(factors) }
 
   /// Finds the factors for a model.
   ///
   /// - Throws: What reading the weights throws.
   public init(of model: Model) throws(FileError) {
-    let pairs = model.network.equalizablePairs
+    let pairs = model.network.channelPairs
     var factors = pairs.map { Array(repeating: 0, count: $0.channelCount) }
     for _ in 0..<Self.mostSweeps {
       var isDone = true
@@ -45,15 +45,19 @@ public struct CrossLayerEqualization: Equatable, Sendable {
         ).inputs
         for channel in 0..<pair.channelCount {
           guard let step = Self.step(first[channel], second[channel]) else { continue }
-          let limited = min(max(factors[index][channel] + step, -Self.largestExponent), Self.largestExponent)
+          let limits = ChannelEqualization.exponents
+          let limited = min(max(factors[index][channel] + step, limits.lowerBound), limits.upperBound)
           if limited != factors[index][channel] { isDone = false }
           factors[index][channel] = limited
         }
       }
       if isDone { break }
     }
-    exponents = Dictionary(uniqueKeysWithValues: zip(pairs.map(\.first), factors))
+    self.factors = ChannelEqualization(zip(pairs, factors).map { .init($0.first, exponents: $1) })
   }
+
+  /// Takes factors that are known.
+  init(_ factors: ChannelEqualization) { self.factors = factors }
 
   /// The exponent of the power of two that is nearest to `sqrt(first / second)`; nil where there is none.
   static func step(_ first: Float, _ second: Float) -> Int? {
@@ -63,14 +67,24 @@ public struct CrossLayerEqualization: Equatable, Sendable {
     return (Int(ratio.exponent) + 1) >> 1
   }
 
-  /// The equalised model; weights that change are stored as float32.
+  /// The equalised model; tensors that change are stored as float32.
   ///
-  /// - Precondition: The model has the network that the factors were found for.
-  public func applied(to model: Model) -> Model {
+  /// - Throws: `unsupported` where the weights are codes already, or the factors do not suit the network.
+  public func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
+    if let tensor = model.tensors.first(where: { !$0.elementType.isReal }) {
+      throw FileError(
+        .unsupported, code: "equalize.codes", file: model.provenance.sourceName,
+        "cannot be equalised any more: its weights are codes already", place: "tensor \(tensor.name)",
+        advice: "equalise the model that it was made of")
+    }
+    if let (layer, problem) = factors.problem(in: model.network) {
+      throw FileError(
+        .unsupported, code: "equalize.factors", file: model.provenance.sourceName,
+        "cannot be equalised by these factors", place: "layer \(layer)", seen: problem)
+    }
     var scalings: [String: ChannelScaling] = [:]
-    for pair in model.network.equalizablePairs {
-      guard let exponents = exponents[pair.first], exponents.contains(where: { $0 != 0 }) else { continue }
-      precondition(exponents.count == pair.channelCount)
+    for pair in model.network.channelPairs {
+      guard let exponents = factors.exponents(of: pair.first) else { continue }
       scalings[pair.first, default: ChannelScaling()].outputs = exponents.map { ChannelScaling.power(-$0) }
       scalings[pair.second, default: ChannelScaling()].inputs = exponents.map(ChannelScaling.power)
     }
@@ -79,15 +93,20 @@ public struct CrossLayerEqualization: Equatable, Sendable {
       guard let scaling = scalings[layer], tensor.role == .weight || scaling.outputs != nil else {
         return tensor
       }
-      return tensor.replacing(
-        values: ScaledChannels(
-          base: tensor.values, scaling: scaling, isBias: tensor.role == .bias,
-          rowLength: tensor.shape[tensor.shape.count - 1]))
+      let values = ScaledChannels(
+        base: tensor.values, scaling: scaling, isBias: tensor.role == .bias,
+        rowLength: tensor.shape[tensor.shape.count - 1])
+      return tensor.replacing(.real(values, as: .float32))
     }
   }
 }
 
-/// What the channels of a layer are multiplied by.
+extension ElementType {
+  /// Whether elements are numbers and no codes.
+  fileprivate var isReal: Bool { if case .real = self { true } else { false } }
+}
+
+/// What the channels of a layer are multiplied by: powers of two, so that products of two of them are exact.
 private struct ChannelScaling: Sendable {
   /// A factor for each channel of the input; nil: they stay.
   var inputs: [Float]?
@@ -97,7 +116,7 @@ private struct ChannelScaling: Sendable {
   static func power(_ exponent: Int) -> Float { Float(sign: .plus, exponent: exponent, significand: 1) }
 }
 
-/// A layer's weights or bias with its channels multiplied.
+/// A layer's weights or bias with its channels multiplied; each value is rounded once at most.
 private struct ScaledChannels: PointwiseValues {
   let base: any TensorValues
   let scaling: ChannelScaling
@@ -105,48 +124,21 @@ private struct ScaledChannels: PointwiseValues {
   let rowLength: Int
 
   func transform(_ run: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
-    var (row, column) = firstIndex.quotientAndRemainder(dividingBy: rowLength)
-    for index in run.indices {
-      // Channels of the input vary fastest among the rows, in kernels and in flattened maps.
-      if !isBias, let inputs = scaling.inputs { run[index] *= inputs[row % inputs.count] }
-      if let outputs = scaling.outputs { run[index] *= outputs[column] }
-      column += 1
-      if column == rowLength { (row, column) = (row + 1, 0) }
-    }
-  }
-}
-
-extension Network {
-  /// Two layers, and the number of channels between them.
-  fileprivate struct EqualizablePair {
-    let first: String
-    let second: String
-    let channelCount: Int
-  }
-
-  /// The pairs of layers between which factors may be moved.
-  fileprivate var equalizablePairs: [EqualizablePair] {
-    var pairs: [EqualizablePair] = []
-    var earlier: (name: String, channelCount: Int)?
-    for layer in layers {
-      switch layer.operation {
-      case .pooling: continue
-      case .normalization, .softmax, .sigmoid: earlier = nil
-      case .convolution(let convolution):
-        if let earlier {
-          pairs.append(
-            EqualizablePair(first: earlier.name, second: layer.name, channelCount: earlier.channelCount))
+    let inputs = isBias ? [] : scaling.inputs ?? []
+    (scaling.outputs ?? []).withUnsafeBufferPointer { outputs in
+      var (start, row, column) = (0, firstIndex / rowLength, firstIndex % rowLength)
+      while start < run.count {
+        let part = start..<start + min(run.count - start, rowLength - column)
+        // Channels of the input vary fastest among the rows, in kernels and in flattened maps.
+        let factor = inputs.isEmpty ? 1 : inputs[row % inputs.count]
+        if outputs.isEmpty {
+          for index in part { run[index] *= factor }
+        } else {
+          for index in part { run[index] *= factor * outputs[column + index - start] }
         }
-        earlier = (layer.name, convolution.outputChannels)
-      case .dense(let dense):
-        if let earlier {
-          pairs.append(
-            EqualizablePair(first: earlier.name, second: layer.name, channelCount: earlier.channelCount))
-        }
-        earlier = (layer.name, dense.outputs)
+        (start, row, column) = (part.upperBound, row + 1, 0)
       }
     }
-    return pairs
   }
 }
 
@@ -166,17 +158,19 @@ extension Model {
       var ofOutputs = [Float](repeating: 0, count: rowLength)
       try weight.values.forEachBlock(of: tiles[index], rowLength: rowLength) {
         block, values throws(FileError) in
-        for line in 0..<block.rowCount {
-          let row = block.row(line)
-          let start = line * block.columns.count
-          let factor = inputs[row % inputs.count]
-          var largest: Float = 0
-          for (place, column) in block.columns.enumerated() {
-            let magnitude = values[start + place].magnitude * factor * outputs[column]
-            largest = max(largest, magnitude)
-            ofOutputs[column] = max(ofOutputs[column], magnitude)
+        ofOutputs.withUnsafeMutableBufferPointer { ofOutputs in
+          for line in 0..<block.rowCount {
+            let row = block.row(line)
+            let start = line * block.columns.count
+            let factor = inputs[row % inputs.count]
+            var largest: Float = 0
+            for (place, column) in block.columns.enumerated() {
+              let magnitude = values[start + place].magnitude * (factor * outputs[column])
+              largest = magnitude > largest ? magnitude : largest
+              ofOutputs[column] = magnitude > ofOutputs[column] ? magnitude : ofOutputs[column]
+            }
+            ofInputs[row % inputCount] = max(ofInputs[row % inputCount], largest)
           }
-          ofInputs[row % inputCount] = max(ofInputs[row % inputCount], largest)
         }
       }
       return (inputs: ofInputs, outputs: ofOutputs)

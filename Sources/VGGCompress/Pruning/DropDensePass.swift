@@ -8,6 +8,13 @@ struct DropDensePass: ModelPass {
 
   func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
     let features = model.network.withoutDense
+    for case .equalize(let factors?) in model.provenance.passes {
+      guard let (layer, _) = factors.problem(in: features) else { continue }
+      throw FileError(
+        .unsupported, code: "prune.equalized", file: model.provenance.sourceName,
+        "needs its dense layers: they take back factors of cross-layer equalisation", place: "layer \(layer)",
+        advice: "leave them out first, then equalise")
+    }
     var arithmetic = model.integerArithmetic
     arithmetic?.outputs.removeLast(model.network.layers.count - features.layers.count)
     let needed = Set(features.tensorRequirements.map(\.name))

@@ -56,7 +56,7 @@ extension OpenedModel {
       passes, sparingHarmedLayers: sparesHarmedLayers,
       in: PassContext(
         engine: judging?.engine ?? EngineOptions(), calibration: pictures?.layerBatches ?? .none,
-        scratchFolder: options.scratchFolder, warn: { warnings.append($0) },
+        scratchFolder: options.scratchFolder, warn: { if !warnings.contains($0) { warnings.append($0) } },
         calibrated: { activations = $0 }))
     let staged = try stage(converted, to: path, overwrites: overwrites, tool: tool, progress)
     let judgement = try judging.map { options throws(FileError) in

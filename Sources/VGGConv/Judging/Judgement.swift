@@ -1,4 +1,5 @@
 internal import VGGBytes
+internal import VGGEngine
 public import VGGModel
 internal import VGGNative
 internal import VGGTensors
@@ -52,17 +53,20 @@ public struct Judgement: Sendable {
 extension JudgementInputs {
   /// Compares a model with its source on these inputs.
   func verification(
-    of model: Model, against source: OpenedModel, recording: RecordedActivations? = nil,
-    depth: Verification.Depth, _ options: JudgingOptions, file: String, _ progress: (any ProgressMonitor)?
+    of model: Model, against source: OpenedModel, recalibration: PictureSet? = nil,
+    recording: RecordedActivations? = nil, depth: Verification.Depth, _ options: JudgingOptions, file: String,
+    _ progress: (any ProgressMonitor)?
   ) throws(FileError) -> Verification {
     let steps = Verification.stepCount(for: model, inputs: pictures.count, data: data, depth: depth)
     let meter = progress?.begin(.verifying, total: steps)
     defer { meter?.finish() }
-    let generatedCount = model.integerArithmetic == nil ? 0 : try replaceableCount()
+    let isOfPictures =
+      model.integerArithmetic != nil || model.provenance.passes.contains(where: \.usesCalibration)
+    let generatedCount = isOfPictures ? try replaceableCount() : 0
     do throws(VerificationError) {
       return try Verification(
         of: model, against: source.model, unfolded: source.unfolded, inputs: pictures,
-        generatedCount: generatedCount, data: data,
+        generatedCount: generatedCount, data: data, calibration: recalibration?.layerBatches ?? .none,
         recording: recording, limits: options.limits, depth: depth, options: options.engine
       ) { meter?.advance(by: 1) }
     } catch {

@@ -43,8 +43,16 @@ extension OpenedModel {
         "computes in integers: activations of float32 cannot judge its layers",
         advice: "judge the model that it was made of by them, and this one without --reference")
     }
+    if judging.calibration != nil, !model.provenance.passes.contains(where: \.usesCalibration) {
+      throw FileError(
+        .unsupported, code: "verify.calibration", file: path,
+        "was not calibrated: nothing in it comes from pictures", advice: "leave out --calibrate")
+    }
     try checkValues(progress: progress)
-    let inputs = try JudgementInputs(for: source, judging, file: path)
+    let calibration = try judging.calibration.map { data throws(FileError) in
+      try PictureSet(data, for: source)
+    }
+    let inputs = try JudgementInputs(for: source, judging, calibration: calibration, file: path)
     let recorded = try recording.map { file throws(FileError) in
       try RecordedActivations(
         file, of: model.network, scratchFolder: source.options.scratchFolder)
@@ -54,7 +62,8 @@ extension OpenedModel {
       ? try Verification.Depth(for: model, against: source.model, isForward: true) : .layers
     return SourceVerification(
       verification: try inputs.verification(
-        of: model, against: source, recording: recorded, depth: depth, judging, file: path, progress),
+        of: model, against: source, recalibration: calibration, recording: recorded, depth: depth, judging,
+        file: path, progress),
       model: self, source: source, inputs: inputs)
   }
 }

@@ -239,9 +239,38 @@ extension MessageArena {
       case .dropDense:
         message.kind_case = VGGW__PASS__KIND_DROP_DENSE
         message.drop_dense = make(vggw__drop_dense__init) { _ in }
+      case .equalize(let equalization):
+        message.kind_case = VGGW__PASS__KIND_EQUALIZE
+        message.equalize = self.message(of: equalization ?? ChannelEqualization([]))
+      case .correctBiases(let means):
+        message.kind_case = VGGW__PASS__KIND_CORRECT_BIASES
+        message.correct_biases = self.message(of: means ?? InputMeans([], roundingPassCount: 1))
       case .unknown(let text):
         message.kind_case = VGGW__PASS__KIND_TEXT
         message.text = string(text)
+      }
+    }
+  }
+
+  private func message(of equalization: ChannelEqualization) -> UnsafeMutablePointer<Vggw__Equalize> {
+    make(vggw__equalize__init) { message in
+      (message.n_layers, message.layers) = list(equalization.layers) { layer in
+        make(vggw__equalized_layer__init) { message in
+          message.name = string(layer.name)
+          (message.n_exponents, message.exponents) = array(layer.exponents.map { Int32(clamping: $0) })
+        }
+      }
+    }
+  }
+
+  private func message(of means: InputMeans) -> UnsafeMutablePointer<Vggw__CorrectBiases> {
+    make(vggw__correct_biases__init) { message in
+      message.rounding_passes = UInt32(clamping: means.roundingPassCount)
+      (message.n_layers, message.layers) = list(means.layers) { layer in
+        make(vggw__corrected_layer__init) { message in
+          message.name = string(layer.name)
+          (message.n_input_means, message.input_means) = array(layer.means)
+        }
       }
     }
   }

@@ -49,6 +49,7 @@ extension Manifest {
     }
     provenance = try Provenance(
       reader.required(message.provenance, "provenance"), reader.within("provenance"))
+    try provenance.checkPasses(of: network, reader.within("provenance"))
     let stated = try reader.digest(message.weights_digest, "weights_digest")
     guard stated == weightsDigest else {
       throw reader.failure(
@@ -204,7 +205,7 @@ extension Provenance {
   }
 
   /// More than anybody runs over one model.
-  private static let mostPasses = 64
+  static let mostPasses = 64
 
   fileprivate init(_ message: Vggw__Provenance, _ reader: MessageReader) throws(FileError) {
     self.init(

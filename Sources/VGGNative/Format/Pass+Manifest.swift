@@ -30,6 +30,12 @@ extension Pass {
       }
       self = .prune(fraction: prune.fraction)
     case VGGW__PASS__KIND_DROP_DENSE: self = .dropDense
+    case VGGW__PASS__KIND_EQUALIZE:
+      self = .equalize(
+        try ChannelEqualization(reader.required(message.equalize, "passes.equalize"), reader))
+    case VGGW__PASS__KIND_CORRECT_BIASES:
+      self = .correctBiases(
+        try InputMeans(reader.required(message.correct_biases, "passes.correct_biases"), reader))
     case VGGW__PASS__KIND_TEXT: self = .unknown(try reader.string(message.text, "passes.text"))
     // A pass of a later version: its field is not known here, and it cannot be repeated.
     default: self = .unknown("a pass of a later version")

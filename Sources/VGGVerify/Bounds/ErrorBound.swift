@@ -1,4 +1,5 @@
 internal import Glibc
+internal import VGGBytes
 internal import VGGEngine
 internal import VGGModel
 internal import VGGTensors
@@ -23,6 +24,8 @@ struct LayerBound {
   private let sample: LayerSample
   private let tensors: LayerTensors
   private let biasMagnitudes: [Double]
+  /// How far each bias is from the source's.
+  private let biasChanges: [Double]
   private let magnitudes: LayerEngine
   private let allowances: LayerEngine?
 
@@ -42,6 +45,7 @@ struct LayerBound {
     (options.kind, options.savesMemory) = (.fast, true)
     tensors = try LayerTensors(of: sample, in: model)
     biasMagnitudes = tensors.bias.map { Double($0).magnitude }
+    biasChanges = try Self.biasChanges(sample, of: model, from: source)
     magnitudes = try tensors.mappingWeight { Magnitudes(base: $0) }.engine(
       sample.layer, sample, options, isLinear: true)
     guard let weight = model.tensor(sample.layer.weightName), weight.values is DeclaredValues,
@@ -54,6 +58,21 @@ struct LayerBound {
     let channelCount = weight.shape[weight.shape.count - 1]
     allowances = try tensors.mappingWeight { _ in allowance.channels(sample.channels, of: channelCount) }
       .engine(sample.layer, sample, options, isLinear: true)
+  }
+
+  /// How far each bias of a sample is from the source's, where a pass has changed it.
+  private static func biasChanges(
+    _ sample: LayerSample, of model: Model, from source: Model
+  ) throws(EngineError) -> [Double] {
+    guard let own = model.tensor(sample.layer.biasName)?.values, own is DeclaredValues,
+      let theirs = source.tensor(sample.layer.biasName)?.values
+    else { return [] }
+    do throws(FileError) {
+      let changes = zip(try own.array(), try theirs.array()).map { (Double($0) - Double($1)).magnitude }
+      return Array(changes[sample.channels])
+    } catch {
+      throw .weights(error)
+    }
   }
 
   /// How far the model's layer on `input` may be from the source's layer on an input that differs by `difference`.
@@ -89,6 +108,7 @@ struct LayerBound {
       let product = Double(products[index]) * inflation
       let change =
         (Double(carried?[index] ?? 0) + Double(encoded?[index] ?? 0)) * inflation
+        + (biasChanges.isEmpty ? 0 : biasChanges[index % channelCount])
       bounds[index] = change + model * (product + bias) + other * (product + change + bias) + tiny
     }
     try addWinograd(rounding, whole.input, whole.difference, to: &bounds)

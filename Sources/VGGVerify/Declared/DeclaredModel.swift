@@ -12,72 +12,43 @@ struct DeclaredModel: Sendable {
   let unknownPasses: [Pass]
   /// The same as a model whose values are computed as they are read.
   let model: Model
+  /// What the passes say that pictures which were given do not.
+  let refuted: [ModelDifference]
+  /// What tensors are multiplied by in all, by their names: channels of the model's maps are in other units than the source's.
+  let scalings: [String: DeclaredScaling]
 
   /// Repeats passes with the source.
   ///
   /// - Parameters:
   ///   - source: The source.
   ///   - passes: The passes.
-  ///   - claimed: What the judged model says of its maps, where it computes in integers. This alone cannot be found again without the
-  ///     pictures of the calibration; everything else of the arithmetic follows from it and the source, and whether it suits
-  ///     the network is for the outputs to show.
+  ///   - claimed: What the judged model says of its maps, where it computes in integers. Without the
+  ///     pictures of the calibration this alone, and means of inputs, cannot be found again; everything else of the arithmetic follows
+  ///     from it and the source, and whether it suits the network is for the outputs to show.
+  ///   - recalibration: The pictures of the calibration, if somebody gives them: then nothing is taken as claimed.
   /// - Throws: Where a tensor of the source cannot be read.
-  init(_ source: Model, passes: [Pass], claimed: IntegerArithmetic? = nil) throws(FileError) {
-    var arithmetic = source.integerArithmetic
-    var network = source.network
-    var tensors = source.tensors.map(DeclaredTensor.init)
-    var unknown: [Pass] = []
-    for pass in passes {
-      switch pass {
-      case .quantize(let settings):
-        let kept = Set(settings.keptLayers.map { "\($0)/weight" })
-        for index in tensors.indices {
-          let original = tensors[index].original
-          guard original.role == .weight, !kept.contains(original.name) else { continue }
-          try tensors[index].quantize(by: settings)
-        }
-      case .quantizeActivations(let settings):
-        guard var declared = claimed else {
-          unknown.append(pass)
-          continue
-        }
-        declared.rounding = settings.rounding
-        arithmetic = declared
-        // A later pass may have left out the last layers.
-        for (index, layer) in network.layers.prefix(declared.outputs.count).enumerated() {
-          guard let weight = tensors.first(where: { $0.original.name == layer.weightName }),
-            let bias = tensors.firstIndex(where: { $0.original.name == layer.biasName }),
-            let scales = weight.quantization?.scales
-          else { continue }
-          let outputs = tensors[bias].original.count
-          let input = declared.input(ofLayer: index).scale
-          try tensors[bias].count(
-            inUnits: (0..<outputs).map { input * scales[scales.count == 1 ? 0 : $0] })
-        }
-      case .prune(let fraction):
-        let dense = Set(network.layers.filter(\.isDense).map(\.weightName))
-        for index in tensors.indices where dense.contains(tensors[index].original.name) {
-          try tensors[index].prune(fraction: fraction)
-        }
-      case .dropDense:
-        network = network.withoutDense
-        let needed = Set(network.tensorRequirements.map(\.name))
-        tensors.removeAll { !needed.contains($0.original.name) }
-      case .unknown: unknown.append(pass)
+  init(
+    _ source: Model, passes: [Pass], claimed: IntegerArithmetic? = nil, recalibration: Recalibration? = nil
+  ) throws(FileError) {
+    var state = DeclaredState(source)
+    for (index, pass) in passes.enumerated() {
+      guard try state.repeating(pass, after: passes[..<index], claimed: claimed, recalibration) else {
+        state.unknownPasses.append(pass)
+        continue
       }
     }
-    if var claimed = arithmetic {
-      claimed.outputs = Array(claimed.outputs.prefix(network.layers.count))
-      if let model = try? source.replacing(network, tensors.map(\.tensorOfCodes), claimed) {
-        (self.network, self.tensors, self.model, unknownPasses) = (network, tensors, model, unknown)
+    (refuted, scalings) = (state.refuted, state.scalings)
+    (network, tensors) = (state.network, state.tensors)
+    if var arithmetic = state.arithmetic {
+      arithmetic.outputs = Array(arithmetic.outputs.prefix(network.layers.count))
+      if let model = try? source.replacing(network, tensors.map(\.tensorOfCodes), arithmetic) {
+        (self.model, unknownPasses) = (model, state.unknownPasses)
         return
       }
       // What is claimed does not fit what the passes make of the source.
-      unknown += passes.filter { if case .quantizeActivations = $0 { true } else { false } }
+      state.unknownPasses += passes.filter { if case .quantizeActivations = $0 { true } else { false } }
     }
-    self.network = network
-    self.tensors = tensors
-    unknownPasses = unknown
+    unknownPasses = state.unknownPasses
     do throws(ShapeError) {
       model = try source.replacing(network, tensors.map(\.tensor), nil)
     } catch {
@@ -87,9 +58,23 @@ struct DeclaredModel: Sendable {
   }
 }
 
+extension DeclaredModel {
+  /// A model with the channels of its maps in the units of another one's: multiplied as the passes multiply the source's, or back.
+  ///
+  /// Powers of two move through the layers without a rounding, so it computes the same.
+  func rescaling(_ other: Model, back: Bool = false) -> Model {
+    guard !scalings.isEmpty else { return other }
+    return other.mappingTensors { tensor in
+      guard let scaling = scalings[tensor.name] else { return tensor }
+      let step = DeclaredStep.scaled(back ? scaling.inverse : scaling)
+      return tensor.replacing(values: DeclaredValues(base: tensor.values, steps: [step]))
+    }
+  }
+}
+
 extension Model {
-  /// A model of other layers and tensors.
-  fileprivate func replacing(
+  /// A model of other layers and tensors, from the same source.
+  func replacing(
     _ network: Network, _ tensors: [Tensor], _ arithmetic: IntegerArithmetic?
   ) throws(ShapeError) -> Model {
     try Model(

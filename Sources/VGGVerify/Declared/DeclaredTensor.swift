@@ -86,6 +86,22 @@ struct DeclaredTensor: Sendable {
     (elementType, quantization) = (.biasCode, nil)
   }
 
+  /// Multiplies the values by powers of two, as float32; false where they are codes, which no pass multiplies.
+  mutating func scale(by scaling: DeclaredScaling) -> Bool {
+    guard case .real = elementType else { return false }
+    steps.append(.scaled(scaling))
+    elementType = .real(.float32)
+    return true
+  }
+
+  /// Takes what rounding adds to the outputs off a bias, as float32; false where it is codes already.
+  mutating func correct(by errors: [Double]) -> Bool {
+    guard case .real = elementType else { return false }
+    steps.append(.corrected(errors))
+    elementType = .real(.float32)
+    return true
+  }
+
   /// Makes the smallest values zero.
   mutating func prune(fraction: Double) throws(FileError) {
     let allowed = Int((Double(original.count) * fraction).rounded(.down))
@@ -104,6 +120,10 @@ enum DeclaredStep: Equatable, Sendable {
   case quantized(DeclaredCodes)
   /// The multiple of the output channel's unit that is nearest, ties to even, of a bias.
   case counted(units: [Float])
+  /// Times powers of two.
+  case scaled(DeclaredScaling)
+  /// Less a number of float64 for each output channel, rounded to float32.
+  case corrected([Double])
   /// +0 where the bits of the magnitude are below a cut, and where the value is a zero.
   case pruned(below: UInt32)
 
@@ -122,6 +142,11 @@ enum DeclaredStep: Equatable, Sendable {
         let unit = units[(firstIndex + index) % units.count]
         values[index] =
           DeclaredStep.count(values[index], inUnits: unit).map { Float($0 * Double(unit)) } ?? .nan
+      }
+    case .scaled(let scaling): scaling.apply(to: values, firstIndex: firstIndex)
+    case .corrected(let errors):
+      for index in values.indices {
+        values[index] = Float(Double(values[index]) - errors[firstIndex + index])
       }
     case .pruned(let cut):
       for index in values.indices where values[index].magnitudeBits < cut || values[index] == 0 {

@@ -12,7 +12,8 @@ public struct Diagnosis: Sendable {
 }
 
 extension Diagnosis {
-  /// Tries the usual suspects on the first layer that is wrong; nil where none explains it.
+  /// Tries the usual suspects on the first layer that is wrong; nil where none explains it. The channels of the source are in the
+  /// units of the model's.
   init?(
     of verification: Verification, model: Model, declared: DeclaredModel, source: Model,
     inputs: [FeatureMap], recording: RecordedActivations?, options: EngineOptions
@@ -36,8 +37,11 @@ extension Diagnosis {
       return
     }
     guard let recording else { return nil }
+    // What was recorded is in the units of the source's channels.
     let trial = RecordingTrial(
-      model: model, declared: declared.model, source: source, recording: recording, options: options)
+      model: declared.rescaling(model, back: true),
+      declared: declared.rescaling(declared.model, back: true),
+      source: declared.rescaling(source, back: true), recording: recording, options: options)
     try self.init(layer, of: model, try trial.suspects(for: layer)) { (change, name) throws(EngineError) in
       try trial.passes(change, layer: name)
     }

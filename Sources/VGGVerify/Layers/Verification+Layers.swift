@@ -8,6 +8,8 @@ internal import VGGTensors
 struct VerificationRun {
   let model: Model
   let source: Model
+  /// The source with its channels in the units of the model's maps; the same where these are its own.
+  let rescaled: Model
   /// The source before mean and scale became part of its first convolution, where they did.
   let unfolded: UnfoldedSource?
   /// What the passes make of the source.
@@ -19,11 +21,11 @@ extension Verification {
   /// Runs both networks, and judges each layer by itself and by what reaches it.
   ///
   /// Where the weights are proven to be the source's, bit for bit, and the layers are the same, one computation is both
-  /// networks; it is held against double precision.
+  /// networks; it is held against double precision. For the first inputs, which are made up, outputs need not be close.
   mutating func compareLayers(
-    _ run: VerificationRun, _ inputs: [FeatureMap], _ budget: Int, _ progress: () -> Void
+    _ run: VerificationRun, _ inputs: [FeatureMap], madeUpCount: Int, _ budget: Int, _ progress: () -> Void
   ) throws(EngineError) {
-    let (model, source) = (run.model, run.source)
+    let (model, source) = (run.model, run.rescaled)
     let isSame = isOneComputation(run)
     var options = run.options
     // Two models at once: without second copies of their weights, and with sums whose bound is small.
@@ -34,11 +36,11 @@ extension Verification {
       model: model, source: isSame ? model : source, declared: isSame ? model : run.declared, engine: engine,
       sourceEngine: isSame ? engine : try options.engine(for: source), options: options, budget: budget,
       seed: UInt64(inputs.count))
-    for input in inputs {
+    for (index, input) in inputs.enumerated() {
       if isSame {
         try runOnce(judge, input, progress)
       } else {
-        try runSideBySide(judge, input, progress)
+        try runSideBySide(judge, input, judgesOutput: index >= madeUpCount, progress)
       }
     }
   }
@@ -99,7 +101,7 @@ extension Verification {
   }
 
   private mutating func runSideBySide(
-    _ judge: LayerJudge, _ input: FeatureMap, _ progress: () -> Void
+    _ judge: LayerJudge, _ input: FeatureMap, judgesOutput: Bool, _ progress: () -> Void
   ) throws(EngineError) {
     var (seen, expected) = (input, input)
     for (index, layer) in judge.model.network.layers.enumerated() {
@@ -110,7 +112,7 @@ extension Verification {
         layer: layer, original: original, sourceInput: expected, sourceOutput: sourceOutput,
         model: (seen, output))
       // Layers behind one of another shape would only stumble over it.
-      guard try take(step, index, judge) else { return }
+      guard try take(step, index, judge, judgesOutput: judgesOutput) else { return }
       (seen, expected) = (output, sourceOutput)
       progress()
     }
@@ -118,16 +120,18 @@ extension Verification {
 
   /// Judges a step and keeps what came of it; false where layers behind it cannot be compared.
   private mutating func take(
-    _ step: LayerStep, _ index: Int, _ judge: LayerJudge
+    _ step: LayerStep, _ index: Int, _ judge: LayerJudge, judgesOutput: Bool = true
   ) throws(EngineError) -> Bool {
     let (verdict, bounds) = try judge.judge(step)
     if index < layers.count { layers[index].include(verdict) } else { layers.append(verdict) }
     guard verdict.local.comparedCount > 0 else { return false }
     let network = judge.model.network
-    guard index == network.outputIndex else { return true }
+    guard index == network.outputIndex, judgesOutput else { return true }
     let output = step.model?.output ?? step.sourceOutput
-    // Where the preprocessing was folded, the source that counts is the one before.
-    if !isFoldedInexactly { closeness.take(output, expected: step.sourceOutput, of: network) }
+    // The source that counts is the one in front of foldings and factors.
+    if !isFoldedInexactly, rescaledSource == nil {
+      closeness.take(output, expected: step.sourceOutput, of: network)
+    }
     if network.head?.activation == .softmax, let bounds {
       certificates += ClassCertificate.certificates(
         scores: step.sourceOutput, modelScores: output, bounds: bounds)

@@ -27,14 +27,18 @@ extension Verification {
   ///
   /// Of the other program no more is assumed than that it sums in float32, in whatever order.
   mutating func compareRecorded(
-    _ model: Model, _ declared: Model, _ source: Model, _ recording: RecordedActivations,
+    _ model: Model, _ declared: DeclaredModel, _ source: Model, _ recording: RecordedActivations,
     _ options: EngineOptions
   ) throws(EngineError) {
     var options = options
     options.savesMemory = true
+    let isFloat32 = model.tensors.allSatisfy(\.isPlain)
+    // What was recorded is in the source's units.
+    let model = declared.rescaling(model, back: true)
     let engine = try options.engine(for: model)
     var chain = RecordedChain(
-      model: model, declared: declared, source: source, engine: engine, options: options)
+      model: model, declared: declared.rescaling(declared.model, back: true), source: source, engine: engine,
+      options: options, isFloat32: isFloat32)
     var current = recording.input
     for layer in model.network.layers {
       let output = try engine.evaluate(layer, on: current)
@@ -58,10 +62,16 @@ struct RecordedChain {
   let source: Model
   let engine: any Engine
   let options: EngineOptions
+  /// Whether all weights of the model are stored as float32.
+  private let isFloat32: Bool
   /// How far each value in front of the next layer may be from the other program's; nil: it is the same.
   private var difference: FeatureMap?
 
-  init(model: Model, declared: Model, source: Model, engine: any Engine, options: EngineOptions) {
+  init(
+    model: Model, declared: Model, source: Model, engine: any Engine, options: EngineOptions,
+    isFloat32: Bool? = nil
+  ) {
+    self.isFloat32 = isFloat32 ?? model.tensors.allSatisfy(\.isPlain)
     self.model = model
     self.declared = declared
     self.source = source
@@ -90,7 +100,6 @@ struct RecordedChain {
   private func verdict(
     _ layer: Layer, _ seen: [Float], _ expected: [Float], _ bounds: [Double]
   ) -> RecordedVerdict {
-    let isFloat32 = model.tensors.allSatisfy(\.isPlain)
     let largest = expected.reduce(0) { max($0, Double($1).magnitude) }
     var judged: (seen: [Float], expected: [Float], bounds: [Double]) = ([], [], [])
     var looseCount = 0

@@ -40,6 +40,8 @@ public struct WeightCheck: Sendable {
     case rounded
     /// What the code stands for that is nearest to the source's value.
     case quantized
+    /// What a pass computes of the source's value: times a power of two, or less a correction.
+    case computed
   }
 
   /// Whether every value was compared, and there were any.
@@ -296,6 +298,7 @@ extension DeclaredTensor {
       switch step {
       case .roundedToHalf, .roundedToBFloat16: return .rounded
       case .quantized, .counted: return .quantized
+      case .scaled, .corrected: return .computed
       case .pruned: continue
       }
     }

@@ -51,7 +51,7 @@ let package = Package(
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
-    module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels"),
+    module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
@@ -97,7 +97,8 @@ let package = Package(
       path: "Tests/ModelTestSupport", swiftSettings: swiftSettings),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
-      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGEngine", "VGGNative", "VGGInterchange",
+      "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGNative",
+      "VGGInterchange",
       "VGGModel",
       "VGGTensors",
       "VGGBytes"),

@@ -129,7 +129,7 @@ public struct Verification: Sendable {
     let declared: DeclaredModel
     passes = model.passes(since: source) ?? []
     do throws(FileError) {
-      declared = try DeclaredModel(source, passes: passes, claimed: model.integerArithmetic)
+      declared = try DeclaredModel(source, passes: passes, claimed: model.integerArithmetic, judged: model)
       try compareWeights(of: model, with: declared, source: source, progress)
     } catch {
       throw .file(error)

@@ -31,6 +31,9 @@ enum QuantizationOptions {
   private static let convolutions = Switch(
     "int4-conv", help: "int4: convolutions too, which are int8 otherwise")
 
+  private static let noCompensation = Switch(
+    "no-compensation", help: "int4: each code is the nearest one, also with --calibrate")
+
   private static let activations = Option<ActivationPrecision>(
     choice: "activations", valueName: "PRECISION",
     help: "Compute in integers: int8 maps, biases and sums of 32 bits; with --to int8")
@@ -48,11 +51,13 @@ enum QuantizationOptions {
   /// Where the pictures of the calibration are.
   static let calibration = Option(
     "calibrate", valueName: "DATA",
-    help: "Pictures like those that the model is made for: a folder or an .npz file")
+    help:
+      "Pictures like those that the model is made for, a folder or an .npz file: for --activations int8 and --to int4"
+  )
 
-  /// Those about models that compute in integers.
+  /// Those about models that compute in integers, and about the pictures of a calibration.
   static let integers: [any OptionDeclaration] = [
-    activations, rounding, rangeRule, rangePercentile, calibration,
+    activations, rounding, rangeRule, rangePercentile, calibration, noCompensation,
   ]
 
   /// What the maps are stored as.
@@ -75,10 +80,13 @@ enum QuantizationOptions {
     guard arguments[activations] != nil else {
       let given: [(name: String, isGiven: Bool)] = [
         ("rounding", arguments[rounding] != nil), ("range-rule", arguments[rangeRule] != nil),
-        ("range-percentile", arguments[rangePercentile] != nil), ("calibrate", arguments[calibration] != nil),
+        ("range-percentile", arguments[rangePercentile] != nil),
       ]
       if let option = given.first(where: \.isGiven) {
         throw UsageError("--\(option.name) is for --activations int8")
+      }
+      if arguments[calibration] != nil, arguments[precision] != .int4 {
+        throw UsageError("--calibrate is for --activations int8 and --to int4")
       }
       return nil
     }
@@ -102,6 +110,17 @@ enum QuantizationOptions {
   static let all: [any OptionDeclaration] = [
     precision, kept, scaleRule, percentile, scales, groupLength, zeroPoints, convolutions,
   ]
+
+  /// Whether codes make up for each other: with pictures, unless somebody does not want it.
+  ///
+  /// - Throws: Where it is switched off for what does not do it.
+  static func codeRounding(_ arguments: Arguments) throws(UsageError) -> QuantizationSettings.CodeRounding {
+    if arguments[noCompensation], arguments[precision] != .int4 || arguments[calibration] == nil {
+      throw UsageError("--no-compensation is for --to int4 --calibrate DATA")
+    }
+    let isWanted = arguments[precision] == .int4 && arguments[calibration] != nil
+    return isWanted && !arguments[noCompensation] ? .compensated(nil) : .nearest
+  }
 
   /// What a user calls the rules for scales.
   private enum ScaleRuleName: String, CaseIterable, Sendable {

@@ -44,7 +44,17 @@ struct VerificationReport {
   }
 
   /// What a reader of the verdict should know.
-  var notes: [String] { verification.notes + assumptions + integerNotes }
+  var notes: [String] { verification.notes + assumptions + choiceNotes + integerNotes }
+
+  /// What cannot be known of codes that were rounded by pictures.
+  private var choiceNotes: [String] {
+    let names = verification.weights.filter { $0.requirement == .quantizedByChoice }.map(\.tensor)
+    guard !names.isEmpty else { return [] }
+    return [
+      "\(names.joined(separator: ", ")): scales follow from the source, and each code is one of the two that its value lies "
+        + "between; which one, pictures decided that are not here, so the outputs must show that it was well chosen"
+    ]
+  }
 
   /// What to know of a model whose maps hold what pictures like those of its calibration give.
   private var integerNotes: [String] {

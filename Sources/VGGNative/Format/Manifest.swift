@@ -32,6 +32,7 @@ struct Manifest: Equatable {
 extension Manifest {
   /// The least minor version that knows all that is said: what 1.0 can say is written as 1.0.
   var minorVersion: Int {
+    if provenance.passes.contains(where: \.needs1_6) { return 6 }
     if requiredFeatures & Header.integers != 0 || provenance.passes.contains(where: \.needs1_5) { return 5 }
     if requiredFeatures & (Header.int4 | Header.groups) != 0 { return 4 }
     if requiredFeatures & ~Header.globalPooling != 0 || !provenance.passes.isEmpty { return 3 }
@@ -60,6 +61,11 @@ extension Pass {
   /// Whether versions up to 1.4 of the format cannot say it.
   fileprivate var needs1_5: Bool {
     if case .quantize(let settings) = self { settings.needs1_5 } else { false }
+  }
+
+  /// Whether versions up to 1.5 of the format cannot say it.
+  fileprivate var needs1_6: Bool {
+    if case .quantize(let settings) = self { settings.needs1_6 } else { false }
   }
 }
 

@@ -21,20 +21,29 @@ struct DeclaredModel: Sendable {
   ///   - claimed: What the judged model says of its maps, where it computes in integers. This alone cannot be found again without the
   ///     pictures of the calibration; everything else of the arithmetic follows from it and the source, and whether it suits
   ///     the network is for the outputs to show.
+  ///   - judged: The judged model, whose codes are looked at where pictures decided between two of them: by the last pass that
+  ///     changes weights, for what was there before another one is not known any more.
   /// - Throws: Where a tensor of the source cannot be read.
-  init(_ source: Model, passes: [Pass], claimed: IntegerArithmetic? = nil) throws(FileError) {
+  init(
+    _ source: Model, passes: [Pass], claimed: IntegerArithmetic? = nil, judged: Model? = nil
+  ) throws(FileError) {
     var arithmetic = source.integerArithmetic
     var network = source.network
     var tensors = source.tensors.map(DeclaredTensor.init)
     var unknown: [Pass] = []
-    for pass in passes {
+    for (place, pass) in passes.enumerated() {
       switch pass {
       case .quantize(let settings):
+        let isChosen = settings.precision == .int4 && settings.codeRounding != .nearest
+        let isLast = passes[(place + 1)...].allSatisfy { !$0.isLossy }
+        // Judged against the model that the next pass was applied to, each of them can be repeated.
+        if isChosen, judged == nil || !isLast { unknown.append(pass) }
         let kept = Set(settings.keptLayers.map { "\($0)/weight" })
         for index in tensors.indices {
           let original = tensors[index].original
           guard original.role == .weight, !kept.contains(original.name) else { continue }
-          try tensors[index].quantize(by: settings)
+          try tensors[index].quantize(
+            by: settings, claimed: isChosen && isLast ? judged?.tensor(original.name)?.codes : nil)
         }
       case .quantizeActivations(let settings):
         guard var declared = claimed else {
@@ -96,6 +105,13 @@ extension Model {
       network: network, tensors: tensors, preprocessing: preprocessing,
       // Without dense layers there are no classes to name.
       labels: network.hasTop ? labels : [], integerArithmetic: arithmetic, provenance: provenance)
+  }
+}
+
+extension Tensor {
+  /// The codes that it has; nil where it has none.
+  fileprivate var codes: (any TensorCodes)? {
+    if case .codes(let codes, _) = content { codes } else { nil }
   }
 }
 

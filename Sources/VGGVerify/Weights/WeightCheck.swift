@@ -39,6 +39,9 @@ public struct WeightCheck: Sendable {
     case rounded
     /// What the code stands for that is nearest to the source's value.
     case quantized
+    /// What one of the two codes stands for that the source's value lies between: which one, pictures decided that are not
+    /// known. Whether the choices are good the outputs must show.
+    case quantizedByChoice = "quantized by choice"
   }
 
   /// Whether every value was compared, and there were any.
@@ -322,6 +325,7 @@ extension DeclaredTensor {
       switch step {
       case .roundedToHalf, .roundedToBFloat16: return .rounded
       case .quantized, .counted: return .quantized
+      case .chosen: return .quantizedByChoice
       case .pruned: continue
       }
     }

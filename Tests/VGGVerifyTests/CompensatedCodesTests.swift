@@ -125,7 +125,8 @@ import VGGTensors
     let sample = try Sample(seed: 8)
     let source = try sample.native()
     let model = try Self.model(sample, true)
-    for fault in SeededFault.all(for: model.network, seed: 9) where fault.layer.hasPrefix("fc") {
+    let faults = (9..<13).flatMap { SeededFault.all(for: model.network, seed: $0) }
+    for fault in faults where fault.layer.hasPrefix("fc") {
       guard let trial = try FaultTrial(fault, in: model, source: source, inputs: [sample.inputs()]) else {
         continue
       }

@@ -727,6 +727,51 @@ void   vggw__quantize__free_unpacked
   assert(message->base.descriptor == &vggw__quantize__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   vggw__compensation__init
+                     (Vggw__Compensation         *message)
+{
+  static const Vggw__Compensation init_value = VGGW__COMPENSATION__INIT;
+  *message = init_value;
+}
+size_t vggw__compensation__get_packed_size
+                     (const Vggw__Compensation *message)
+{
+  assert(message->base.descriptor == &vggw__compensation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t vggw__compensation__pack
+                     (const Vggw__Compensation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &vggw__compensation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t vggw__compensation__pack_to_buffer
+                     (const Vggw__Compensation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &vggw__compensation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Vggw__Compensation *
+       vggw__compensation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Vggw__Compensation *)
+     protobuf_c_message_unpack (&vggw__compensation__descriptor,
+                                allocator, len, data);
+}
+void   vggw__compensation__free_unpacked
+                     (Vggw__Compensation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &vggw__compensation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   vggw__quantize_activations__init
                      (Vggw__QuantizeActivations         *message)
 {
@@ -2805,7 +2850,7 @@ const ProtobufCMessageDescriptor vggw__pass__descriptor =
   (ProtobufCMessageInit) vggw__pass__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[8] =
+static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[9] =
 {
   {
     "element_type",
@@ -2903,8 +2948,21 @@ static const ProtobufCFieldDescriptor vggw__quantize__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "compensation",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Quantize, compensation),
+    &vggw__compensation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned vggw__quantize__field_indices_by_name[] = {
+  8,   /* field[8] = compensation */
   0,   /* field[0] = element_type */
   5,   /* field[5] = group_length */
   6,   /* field[6] = has_zero_points */
@@ -2917,7 +2975,7 @@ static const unsigned vggw__quantize__field_indices_by_name[] = {
 static const ProtobufCIntRange vggw__quantize__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor vggw__quantize__descriptor =
 {
@@ -2927,11 +2985,62 @@ const ProtobufCMessageDescriptor vggw__quantize__descriptor =
   "Vggw__Quantize",
   "vggw",
   sizeof(Vggw__Quantize),
-  8,
+  9,
   vggw__quantize__field_descriptors,
   vggw__quantize__field_indices_by_name,
   1,  vggw__quantize__number_ranges,
   (ProtobufCMessageInit) vggw__quantize__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor vggw__compensation__field_descriptors[2] =
+{
+  {
+    "picture_count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Compensation, picture_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pictures_digest",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Vggw__Compensation, pictures_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned vggw__compensation__field_indices_by_name[] = {
+  0,   /* field[0] = picture_count */
+  1,   /* field[1] = pictures_digest */
+};
+static const ProtobufCIntRange vggw__compensation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor vggw__compensation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "vggw.Compensation",
+  "Compensation",
+  "Vggw__Compensation",
+  "vggw",
+  sizeof(Vggw__Compensation),
+  2,
+  vggw__compensation__field_descriptors,
+  vggw__compensation__field_indices_by_name,
+  1,  vggw__compensation__number_ranges,
+  (ProtobufCMessageInit) vggw__compensation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor vggw__quantize_activations__field_descriptors[3] =

@@ -34,7 +34,7 @@ extension Model {
   ///   do with this model.
   public func applying(_ pass: Pass, in context: PassContext = PassContext()) throws(FileError) -> Model {
     switch pass {
-    case .quantize(let settings): try applying(QuantizePass(settings, in: self), in: context)
+    case .quantize(let settings): try applying(QuantizePass(settings, in: self, context), in: context)
     case .quantizeActivations(let settings):
       try applying(QuantizeActivationsPass(settings: settings), in: context)
     case .prune(let fraction): try applying(PruneDensePass(fraction: fraction), in: context)

@@ -29,8 +29,22 @@ public enum Pass: Equatable, Sendable {
   /// Whether weights may have other values afterwards.
   public var isLossy: Bool { self != .dropDense }
 
+  /// Whether the weights that are left may have other values afterwards.
+  public var changesWeights: Bool {
+    switch self {
+    case .quantize, .prune, .equalize, .unknown: true
+    case .quantizeActivations, .correctBiases, .dropDense: false
+    }
+  }
+
   /// Whether it looks at what the layers give for pictures of a calibration.
   public var usesCalibration: Bool {
+    if case .quantize(let settings) = self { return settings.codeRounding != .nearest }
+    return declaresMeasurements
+  }
+
+  /// Whether it leaves numbers that were measured with pictures of a calibration: they can be measured again.
+  public var declaresMeasurements: Bool {
     switch self {
     case .quantizeActivations, .correctBiases: true
     case .quantize, .prune, .dropDense, .equalize, .unknown: false

@@ -15,7 +15,8 @@ public enum Precision: String, CaseIterable, Sendable {
 /// How a pass stores weights, with all that is needed to do it again.
 ///
 /// Real numbers are rounded to nearest, ties to even. A code is the nearest multiple of its scale, ties to even, counted from
-/// its zero point: within -127...127 (int8) or -7...7 (int4) where that is 0, within -8...7 (int4) otherwise.
+/// its zero point: within -127...127 (int8) or -7...7 (int4) where that is 0, within -8...7 (int4) otherwise. Or, with
+/// ``CodeRounding/compensated(_:)``, one of the two that the value lies between.
 /// `schemas/FORMAT.md` defines exactly which scales and zero points follow from which values. What concerns codes counts for
 /// nothing where there are none.
 public struct QuantizationSettings: Equatable, Sendable {
@@ -33,6 +34,17 @@ public struct QuantizationSettings: Equatable, Sendable {
   public var hasZeroPoints: Bool
   /// Whether int4 is for convolutions too.
   public var includesConvolutions: Bool
+  /// Which of the codes beside a value int4 takes.
+  public var codeRounding: CodeRounding
+
+  /// Which of the two codes that a value lies between it gets.
+  public enum CodeRounding: Equatable, Sendable {
+    /// The nearest one, ties to even.
+    case nearest
+    /// The one that makes up for what the weights of the same output have lost so far, by what the layer reads for the pictures of
+    /// a calibration. nil: the pass will say which they were; it always declares that.
+    case compensated(CalibrationData?)
+  }
 
   /// How a scale follows from the values that share it.
   public enum ScaleRule: Equatable, Sendable {
@@ -63,7 +75,7 @@ public struct QuantizationSettings: Equatable, Sendable {
   public init(
     _ precision: Precision, keeping keptLayers: [String] = [], scaleRule: ScaleRule = .leastSquaredError,
     int8Scales: ScaleSharing = .channel, groupLength: GroupLength = .of64, hasZeroPoints: Bool = false,
-    includesConvolutions: Bool = false
+    includesConvolutions: Bool = false, codeRounding: CodeRounding = .nearest
   ) {
     self.precision = precision
     self.keptLayers = keptLayers
@@ -72,6 +84,7 @@ public struct QuantizationSettings: Equatable, Sendable {
     self.groupLength = groupLength
     self.hasZeroPoints = hasZeroPoints
     self.includesConvolutions = includesConvolutions
+    self.codeRounding = codeRounding
   }
 }
 
@@ -95,6 +108,9 @@ extension QuantizationSettings: CustomStringConvertible {
       words.append("--group-size \(groupLength.rawValue)")
       if hasZeroPoints { words.append("--zero-points") }
       if includesConvolutions { words.append("--int4-conv") }
+      if case .compensated(let data) = codeRounding {
+        words.append("--calibrate" + (data.map { " (\($0))" } ?? ""))
+      }
     }
     if precision == .int8 || precision == .int4 {
       if int8Scales == .tensor { words.append("--scales tensor") }

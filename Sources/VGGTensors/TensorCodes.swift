@@ -10,6 +10,12 @@ public protocol TensorCodes: Sendable {
   /// The codes as they lie in memory, where they do so already, one byte each in canonical order.
   var inMemory: ByteRegion? { get }
 
+  /// Lends the codes to kernels as they lie in memory, packed or not, where they do so already; nil where they are made as they
+  /// are read.
+  ///
+  /// - Throws: What reading all of them would find wrong.
+  func lent() throws(FileError) -> LentCodes?
+
   /// Whether tiles of columns are cheap and short ranges are not, see ``TensorValues/isTransposed``.
   var isTransposed: Bool { get }
 
@@ -27,6 +33,9 @@ public protocol TensorCodes: Sendable {
 extension TensorCodes {
   /// Most codes are computed or unpacked as they are read.
   public var inMemory: ByteRegion? { nil }
+
+  /// What lies in memory is lent as it is.
+  public func lent() -> LentCodes? { inMemory.map { LentCodes(region: $0, isPacked: false) } }
 
   /// Most codes are stored in the order in which they are read.
   public var isTransposed: Bool { false }
@@ -64,6 +73,17 @@ extension TensorCodes {
   public func array() throws(FileError) -> [Int8] {
     try withCodes(0..<count) { codes throws(FileError) in Array(codes) }
   }
+}
+
+/// Codes that lie in memory in canonical order, in the form that kernels read.
+public struct LentCodes: Sendable {
+  /// The bytes of the codes.
+  public let region: ByteRegion
+  /// Whether two codes of four bits share a byte, the first of them in the lower half.
+  public let isPacked: Bool
+
+  /// Describes codes.
+  public init(region: ByteRegion, isPacked: Bool) { (self.region, self.isPacked) = (region, isPacked) }
 }
 
 /// Codes that lie in memory in canonical order.

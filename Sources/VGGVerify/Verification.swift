@@ -141,7 +141,7 @@ public struct Verification: Sendable {
       let recalibration =
         calibration.count > 0 ? Recalibration(pictures: calibration, options: options) : nil
       declared = try DeclaredModel(
-        source, passes: passes, claimed: model.integerArithmetic, recalibration: recalibration)
+        source, passes: passes, judged: model, recalibration: recalibration)
       isRecalibrated = recalibration != nil
       try compareWeights(of: model, with: declared, source: source, progress)
     } catch {

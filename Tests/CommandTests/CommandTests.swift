@@ -175,6 +175,10 @@ import VGGInterchange
     #expect(report["peakLayer"]?.string == "conv1_2")
     let lines = try run("summary", "D").output.split(separator: "\n")
     #expect(lines.last?.split(separator: " ") == ["peak", "at", "conv1_2", "25.7", "MB"], "\(lines)")
+    // Up to nine times the weights of the convolutions.
+    let transformed = try #require(report["transformedWeightBytes"]?.integer)
+    #expect((4 * 14_714_688 * 4...4 * 14_714_688 * 9).contains(transformed), "\(transformed)")
+    #expect(lines.contains { $0.split(separator: " ").starts(with: ["weights", "transformed"]) })
   }
 
   @Test func theLecturesTotalIsNotRepeated() throws {

@@ -49,6 +49,23 @@ import VGGInterchange
     }
   }
 
+  /// Ranges by divergence, too: zeros behind a ReLU, however many, must not make it cut off what matters.
+  @Test(arguments: [
+    ("vgg_d_digits_full.h5", "digits_test.npz", 358), ("vgg_d_mnist.weights.h5", "mnist_test.npz", 971),
+  ])
+  func divergenceKeepsTheAccuracy(_ source: String, _ data: String, _ correct: Int) throws {
+    try withTemporaryFolder { folder in
+      let data = fixture(data)
+      try #require(run("import", fixture("keras/\(source)"), "-o", "m.vggw", in: folder).status == 0)
+      let quantized = try run(
+        "quantize", "m.vggw", "--to", "int8", "--activations", "int8", "--range-rule", "kl", "--calibrate",
+        data, "-o", "q.vggw", "--no-verify", in: folder)
+      try #require(quantized.status == 0, "\(quantized.errors)")
+      let count = try correctCount("q.vggw", data, in: folder)
+      #expect(Double(correct - count) <= 0.003 * (data.contains("digits") ? 360 : 1000), "\(count)")
+    }
+  }
+
   @Test func withoutPicturesTheUserIsTold() throws {
     try withTemporaryFolder { folder in
       try #require(

@@ -109,7 +109,6 @@ import VGGModel
     bins = np.zeros(16384, np.int64)
     index = np.floor(np.abs(x) / width).astype(np.int64)
     np.add.at(bins, np.where(x > 0, 8192 + index, 8191 - index)[x != 0], 1)
-    zeros = int((x == 0).sum())
     sides = {'negative': bins[:8192][::-1], 'positive': bins[8192:]}
     def show(name, negative, positive):
         print(name, repr(float(np.float32(max(low, -negative * width)))), repr(float(np.float32(min(high, positive * width)))))
@@ -144,7 +143,6 @@ import VGGModel
         return np.where(empty, 0.0001, p - loss)
     def kl():
         m = (sides['negative'] + sides['positive']).reshape(2048, 4).sum(1).astype(float)
-        m[0] += zeros
         end = int(np.nonzero(m)[0].max()) + 1
         best = (np.inf, end)
         for i in range(128, end + 1):

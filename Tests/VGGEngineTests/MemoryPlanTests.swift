@@ -1,8 +1,9 @@
 import TestSupport
 import Testing
-import VGGEngine
 import VGGModel
 import VGGTensors
+
+@testable import VGGEngine
 
 /// Plans of memory, held against what each layer needs while it runs.
 @Suite struct MemoryPlanTests {
@@ -52,6 +53,29 @@ import VGGTensors
     #expect(throws: ShapeError.self) { try MemoryPlan(of: network, for: Extent(side: 100)) }
     #expect(throws: ShapeError.self) {
       try MemoryPlan(of: network, for: Extent(side: 224), batch: 1 << 50)
+    }
+  }
+
+  /// What is said of transformed weights is what preparing takes.
+  @Test func transformedWeightsAreCounted() throws {
+    let network = try Network(
+      .a, inputExtent: Extent(side: 64), widths: [16, 32, 64, 128, 256], denseWidths: [])
+    let extent = Extent(side: 64)
+    var random = SeededGenerator(seed: 1)
+    let model = try random.model(network)
+    for instructionSet in InstructionSet.allCases where instructionSet.isAvailable {
+      var options = EngineOptions(instructionSet: instructionSet)
+      let stated = try options.transformedWeightByteCount(of: network, for: extent)
+      let prepared = try PreparedNetwork(model, Preparation(options)).layers.map {
+        ($0.method as? WinogradConvolution)?.weightByteCount ?? ($0.method as? DirectConvolution)?
+          .weightByteCount ?? 0
+      }
+      #expect(stated == prepared.reduce(0, +) && stated > 0)
+      options.savesMemory = true
+      #expect(try options.transformedWeightByteCount(of: network, for: extent) == 0)
+    }
+    #expect(throws: ShapeError.self) {
+      try EngineOptions().transformedWeightByteCount(of: network, for: Extent(side: 8))
     }
   }
 }

@@ -157,6 +157,9 @@ import VGGTensors
         let error = #expect(throws: FileError.self) { try tensor.values.withValues(range) { _ in } }
         #expect(error?.code == "vggw.tensor.scales" && error?.place == "tensor conv1_1/weight, group 5")
       }
+      // Kernels read all of them.
+      let error = #expect(throws: FileError.self) { try lent(tensor) }
+      #expect(error?.code == "vggw.tensor.scales")
       #expect(throws: FileError.self) { try open(bytes).checkStoredBytes() }
     }
     var bytes = good
@@ -186,6 +189,33 @@ import VGGTensors
       let tensor = try #require(try open(bytes).model.tensor("fc8/bias"))
       let error = #expect(throws: FileError.self) { try tensor.values.array() }
       #expect(error?.code == "vggw.tensor.elements")
+      if storage == .raw { #expect(throws: FileError.self) { try lent(tensor) } }
+    }
+  }
+
+  private func lent(_ tensor: Tensor) throws(FileError) -> LentCodes? {
+    guard case .codes(let codes, _) = tensor.content else { return nil }
+    return try codes.lent()
+  }
+
+  /// Codes that lie in a file one after the other are lent as they are, and those of a sparse tensor are not.
+  @Test(arguments: CodedModels.firstEncodings) func codesAreLentWhereTheyLie(_ firstEncoding: Int) throws {
+    let model = try CodedModels.model(firstEncoding: firstEncoding)
+    for tensor in try open(bytes(of: model)).model.tensors {
+      guard case .codes(let codes, _) = tensor.content, tensor.count % 2 == 0 else { continue }
+      let expected = try codes.array()
+      guard let lent = try lent(tensor) else {
+        #expect(tensor.storage == .sparse, "\(tensor.name)")
+        continue
+      }
+      #expect(tensor.storage == .raw && lent.isPacked == (tensor.elementType == .code(.int4)))
+      let seen = lent.region.withBytes { bytes in
+        bytes.flatMap { byte in
+          let code = Int8(bitPattern: byte)
+          return lent.isPacked ? [(code << 4) >> 4, code >> 4] : [code]
+        }
+      }
+      #expect(seen == expected, "\(tensor.name)")
     }
   }
 

@@ -35,6 +35,40 @@ import VGGModel
     #expect(try bytes(of: file.model) == written)
   }
 
+  /// What pictures decided needs version 1.6.
+  @Test func picturesAreReadBack() throws {
+    let data = CalibrationData(pictureCount: 100, sha256: (0..<32).map { UInt8(200 - $0) })
+    let settings = Settings(.int4, keeping: ["fc8"], codeRounding: .compensated(data))
+    let written = try bytes(of: model(settings))
+    let file = try VGGWFile.open(ByteRegion(copying: written), path: "x")
+    #expect(file.model.provenance.passes == [.quantize(settings)] && file.formatVersion == (1, 6))
+    #expect("\(settings)".contains("--calibrate (100 pictures, SHA-256 c8c7c6c5c4c3c2c1)"))
+    let place = try #require(written.firstRange(of: data.sha256))
+    // The number of pictures stands in front of the digest; its length, too.
+    for (offset, byte, field) in [(-3, 0, "picture_count"), (-1, 31, "pictures_digest")]
+      as [(Int, UInt8, String)]
+    {
+      let header = try Header(reading: ByteRegion(copying: written), path: "x")
+      var manifest = Array(written[header.manifest])
+      let index = place.lowerBound - header.manifest.lowerBound + offset
+      manifest[index] = byte
+      let newHeader = Header(
+        manifestOffset: header.manifest.lowerBound, manifest: manifest, minorVersion: 6,
+        requiredFeatures: header.requiredFeatures)
+      let error = #expect(throws: FileError.self) {
+        try VGGWFile.open(
+          ByteRegion(
+            copying: newHeader.bytes + written[Header.byteCount..<header.manifest.lowerBound] + manifest),
+          path: "x")
+      }
+      // A digest that is cut short leaves a byte that means nothing.
+      #expect(error?.kind == .malformed)
+      if offset == -3 {
+        #expect(error?.code == "vggw.manifest.passes.quantize.compensation.\(field)")
+      }
+    }
+  }
+
   /// What there was before 1.5 is written as it was.
   @Test(arguments: [
     Settings(.fp16), Settings(.bf16, keeping: ["fc6"]),

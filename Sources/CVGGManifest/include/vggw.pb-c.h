@@ -31,6 +31,7 @@ typedef struct Vggw__Preprocessing Vggw__Preprocessing;
 typedef struct Vggw__Provenance Vggw__Provenance;
 typedef struct Vggw__Pass Vggw__Pass;
 typedef struct Vggw__Quantize Vggw__Quantize;
+typedef struct Vggw__Compensation Vggw__Compensation;
 typedef struct Vggw__QuantizeActivations Vggw__QuantizeActivations;
 typedef struct Vggw__Equalize Vggw__Equalize;
 typedef struct Vggw__EqualizedLayer Vggw__EqualizedLayer;
@@ -661,10 +662,32 @@ struct  Vggw__Quantize
    * For INT4 only: whether convolutions are int4 too.
    */
   protobuf_c_boolean includes_convolutions;
+  /*
+   * Since 1.6, for INT4 only: codes of int4 were rounded so that they make up for each other; none: each is the nearest.
+   */
+  Vggw__Compensation *compensation;
 };
 #define VGGW__QUANTIZE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&vggw__quantize__descriptor) \
-    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE, 0, VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL, 0, 0, 0 }
+    , VGGW__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, 0,NULL, VGGW__SCALE_RULE__SCALE_RULE_LARGEST_MAGNITUDE, 0, VGGW__GROUPING__GROUPING_OUTPUT_CHANNEL, 0, 0, 0, NULL }
+
+
+/*
+ * Each code of int4 is one of the two that its value lies between, section 5.4 of FORMAT.md. Which one was decided by pictures that the
+ * file does not hold.
+ */
+struct  Vggw__Compensation
+{
+  ProtobufCMessage base;
+  uint64_t picture_count;
+  /*
+   * The SHA-256 of the preprocessed pictures one after the other: float32, row, column, channel. 32 bytes.
+   */
+  ProtobufCBinaryData pictures_digest;
+};
+#define VGGW__COMPENSATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&vggw__compensation__descriptor) \
+    , 0, {0,NULL} }
 
 
 /*
@@ -1153,6 +1176,25 @@ Vggw__Quantize *
 void   vggw__quantize__free_unpacked
                      (Vggw__Quantize *message,
                       ProtobufCAllocator *allocator);
+/* Vggw__Compensation methods */
+void   vggw__compensation__init
+                     (Vggw__Compensation         *message);
+size_t vggw__compensation__get_packed_size
+                     (const Vggw__Compensation   *message);
+size_t vggw__compensation__pack
+                     (const Vggw__Compensation   *message,
+                      uint8_t             *out);
+size_t vggw__compensation__pack_to_buffer
+                     (const Vggw__Compensation   *message,
+                      ProtobufCBuffer     *buffer);
+Vggw__Compensation *
+       vggw__compensation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   vggw__compensation__free_unpacked
+                     (Vggw__Compensation *message,
+                      ProtobufCAllocator *allocator);
 /* Vggw__QuantizeActivations methods */
 void   vggw__quantize_activations__init
                      (Vggw__QuantizeActivations         *message);
@@ -1412,6 +1454,9 @@ typedef void (*Vggw__Pass_Closure)
 typedef void (*Vggw__Quantize_Closure)
                  (const Vggw__Quantize *message,
                   void *closure_data);
+typedef void (*Vggw__Compensation_Closure)
+                 (const Vggw__Compensation *message,
+                  void *closure_data);
 typedef void (*Vggw__QuantizeActivations_Closure)
                  (const Vggw__QuantizeActivations *message,
                   void *closure_data);
@@ -1481,6 +1526,7 @@ extern const ProtobufCMessageDescriptor vggw__preprocessing__descriptor;
 extern const ProtobufCMessageDescriptor vggw__provenance__descriptor;
 extern const ProtobufCMessageDescriptor vggw__pass__descriptor;
 extern const ProtobufCMessageDescriptor vggw__quantize__descriptor;
+extern const ProtobufCMessageDescriptor vggw__compensation__descriptor;
 extern const ProtobufCMessageDescriptor vggw__quantize_activations__descriptor;
 extern const ProtobufCMessageDescriptor vggw__equalize__descriptor;
 extern const ProtobufCMessageDescriptor vggw__equalized_layer__descriptor;

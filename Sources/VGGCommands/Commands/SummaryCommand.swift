@@ -14,7 +14,8 @@ let summaryCommand = Command(
   "summary", abstract: "print what each layer costs: parameters, memory, arithmetic",
   discussion: """
     Memory is that of the layer's output for one picture, in float32, or in bytes where a model computes in integers. Of all outputs no more than two are needed at a time, a \
-    layer's input and its output: the peak is the largest such pair. Multiply-accumulates (MACs) are those of one forward pass; \
+    layer's input and its output: the peak is the largest such pair. A model that computes with values also needs memory for the \
+    transformed weights of its convolutions, which --low-memory does without; those of dense layers are read as they are stored. Multiply-accumulates (MACs) are those of one forward pass; \
     the receptive field ('sees') is the part of the picture that one output depends on.
     """,
   examples: [
@@ -39,16 +40,27 @@ let summaryCommand = Command(
     elementByteCount = opened.model.activationElementByteCount
   }
   let extent = input ?? network.inputExtent ?? Extent(side: 224)
-  let (costs, plan) = try fitting(extent) { (extent) throws(ShapeError) in
+  let computesWithValues = elementByteCount == MemoryLayout<Float>.size
+  let (costs, memory) = try fitting(extent) { (extent) throws(ShapeError) in
     (
       try network.costs(for: extent, elementByteCount: elementByteCount),
-      try MemoryPlan(of: network, for: extent, elementByteCount: elementByteCount)
+      Memory(
+        plan: try MemoryPlan(of: network, for: extent, elementByteCount: elementByteCount),
+        transformedByteCount: computesWithValues
+          ? try EngineOptions().transformedWeightByteCount(of: network, for: extent) : nil)
     )
   }
   console.print(
     console.isJSON
-      ? json(network, costs, plan, weights).pretty : text(network, costs, plan, weights, console))
+      ? json(network, costs, memory, weights).pretty : text(network, costs, memory, weights, console))
   return .success
+}
+
+/// What a run needs besides the model.
+private struct Memory {
+  let plan: MemoryPlan
+  /// The bytes of transformed weights; nil where a model computes in integers.
+  let transformedByteCount: Int?
 }
 
 /// An input that the user chose and that does not fit is a mistake in the command line.
@@ -73,7 +85,7 @@ private func architecture(named name: String) -> Architecture? {
 }
 
 private func text(
-  _ network: Network, _ costs: NetworkCosts, _ plan: MemoryPlan, _ stored: StoredWeights?, _ console: Console
+  _ network: Network, _ costs: NetworkCosts, _ memory: Memory, _ stored: StoredWeights?, _ console: Console
 ) -> String {
   var table = TextTable([
     ("layer", .left), ("operation", .left), ("output", .right), ("parameters", .right), ("memory", .right),
@@ -95,7 +107,10 @@ private func text(
     "all", "", Format.grouped(costs.activationCount), Format.grouped(costs.parameterCount),
     Format.bytes(costs.activationByteCount), arithmetic(costs.multiplyAccumulateCount),
   ])
-  table.add(["peak", "at \(plan.peakLayer)", "", "", Format.bytes(plan.peakByteCount)])
+  if let transformed = memory.transformedByteCount {
+    table.add(["weights", "transformed", "", "", Format.bytes(transformed)])
+  }
+  table.add(["peak", "at \(memory.plan.peakLayer)", "", "", Format.bytes(memory.plan.peakByteCount)])
   let weights =
     stored?.text ?? "\(Format.bytes(costs.parameterCount * MemoryLayout<Float>.size)) as float32"
   return "\(networkText(network)): \(weights)\n\n" + table.rendered(for: console)
@@ -137,7 +152,7 @@ private func operationText(_ operation: Layer.Operation) -> String {
 }
 
 private func json(
-  _ network: Network, _ costs: NetworkCosts, _ plan: MemoryPlan, _ stored: StoredWeights?
+  _ network: Network, _ costs: NetworkCosts, _ memory: Memory, _ stored: StoredWeights?
 ) -> JSONValue {
   func extent(_ extent: Extent) -> JSONValue {
     [.integer(Int64(extent.height)), .integer(Int64(extent.width))]
@@ -155,8 +170,9 @@ private func json(
     "elementTypes": .array((stored?.elementTypes ?? ["float32"]).map { .string($0) }),
     "activationCount": number(costs.activationCount),
     "activationBytes": number(costs.activationByteCount),
-    "peakActivationBytes": number(plan.peakByteCount),
-    "peakLayer": .string(plan.peakLayer),
+    "peakActivationBytes": number(memory.plan.peakByteCount),
+    "peakLayer": .string(memory.plan.peakLayer),
+    "transformedWeightBytes": memory.transformedByteCount.map(number) ?? .null,
     "macCount": number(costs.multiplyAccumulateCount),
     "layers": .array(
       costs.layers.map { cost in

@@ -69,9 +69,10 @@ extension Verification {
   var weightText: String {
     let values =
       "all \(Format.grouped(weights.reduce(0) { $0 + $1.comparedCount })) values of \(weights.count) tensors"
-    return isUnchanged
-      ? "\(values) are the source's, bit for bit"
-      : "\(values) follow from the source\n          by '\(passes.map(\.description).joined(separator: "', '"))'"
+    if isUnchanged { return "\(values) are the source's, bit for bit" }
+    let hasChoices = weights.contains { $0.requirement == .quantizedByChoice }
+    return "\(values) \(hasChoices ? "are among those that follow" : "follow") from the source\n          "
+      + "by '\(passes.map(\.description).joined(separator: "', '"))'"
   }
 
   /// How far the outputs are apart; nil where nothing was run.

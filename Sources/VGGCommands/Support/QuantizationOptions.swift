@@ -32,6 +32,9 @@ enum QuantizationOptions {
   private static let convolutions = Switch(
     "int4-conv", help: "int4: convolutions too, which are int8 otherwise")
 
+  private static let noCompensation = Switch(
+    "no-compensation", help: "int4: each code is the nearest one, also with --calibrate")
+
   private static let activations = Option<ActivationPrecision>(
     choice: "activations", valueName: "PRECISION",
     help: "Compute in integers: int8 maps, biases and sums of 32 bits; with --to int8")
@@ -53,7 +56,9 @@ enum QuantizationOptions {
   /// Where the pictures of the calibration are.
   static let calibration = Option(
     "calibrate", valueName: "DATA",
-    help: "Pictures like those that the model is made for: a folder or an .npz file")
+    help:
+      "Pictures like those that the model is made for, a folder or an .npz file: for --activations int8, --to int4, --correct-biases"
+  )
 
   private static let equalizes = Switch(
     "equalize",
@@ -65,7 +70,7 @@ enum QuantizationOptions {
 
   /// Those that may need pictures.
   static let calibrated: [any OptionDeclaration] = [
-    activations, rounding, rangeRule, rangePercentile, correctsBiases, calibration,
+    activations, rounding, rangeRule, rangePercentile, correctsBiases, calibration, noCompensation,
   ]
 
   /// The equalisation, if it is asked for: in front of what rounds.
@@ -107,8 +112,8 @@ enum QuantizationOptions {
   static func activationSettings(_ arguments: Arguments) throws(UsageError) -> ActivationSettings? {
     guard arguments[activations] != nil else {
       try refuseIntegerOptions(arguments)
-      if arguments[calibration] != nil, !arguments[correctsBiases] {
-        throw UsageError("--calibrate is for --activations int8 and --correct-biases")
+      if arguments[calibration] != nil, arguments[precision] != .int4, !arguments[correctsBiases] {
+        throw UsageError("--calibrate is for --activations int8, --to int4 and --correct-biases")
       }
       return nil
     }
@@ -143,6 +148,17 @@ enum QuantizationOptions {
   static let all: [any OptionDeclaration] = [
     precision, kept, scaleRule, percentile, scales, groupLength, zeroPoints, convolutions, equalizes,
   ]
+
+  /// Whether codes make up for each other: with pictures, unless somebody does not want it.
+  ///
+  /// - Throws: Where it is switched off for what does not do it.
+  static func codeRounding(_ arguments: Arguments) throws(UsageError) -> QuantizationSettings.CodeRounding {
+    if arguments[noCompensation], arguments[precision] != .int4 || arguments[calibration] == nil {
+      throw UsageError("--no-compensation is for --to int4 --calibrate DATA")
+    }
+    let isWanted = arguments[precision] == .int4 && arguments[calibration] != nil
+    return isWanted && !arguments[noCompensation] ? .compensated(nil) : .nearest
+  }
 
   /// What a user calls the rules for scales.
   private enum ScaleRuleName: String, CaseIterable, Sendable {
@@ -194,8 +210,11 @@ enum QuantizationOptions {
       )
     }
     try refuseIntegerOptions(arguments)
-    for (name, isGiven) in [("equalize", arguments[equalizes]), ("correct-biases", arguments[correctsBiases])]
-    where isGiven {
+    let ofWholes = [
+      ("equalize", arguments[equalizes]), ("correct-biases", arguments[correctsBiases]),
+      ("no-compensation", arguments[noCompensation]),
+    ]
+    for (name, isGiven) in ofWholes where isGiven {
       throw UsageError("--\(name) is for --to: what it does is not measured for each layer alone")
     }
     if case .auto? = arguments[kept] {

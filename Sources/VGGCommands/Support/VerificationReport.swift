@@ -44,11 +44,21 @@ struct VerificationReport {
   }
 
   /// What a reader of the verdict should know.
-  var notes: [String] { verification.notes + assumptions + integerNotes + calibrationNotes }
+  var notes: [String] { verification.notes + assumptions + choiceNotes + integerNotes + calibrationNotes }
+
+  /// What cannot be known of codes that were rounded by pictures.
+  private var choiceNotes: [String] {
+    let names = verification.weights.filter { $0.requirement == .quantizedByChoice }.map(\.tensor)
+    guard !names.isEmpty else { return [] }
+    return [
+      "\(names.joined(separator: ", ")): scales follow from the source, and each code is one of the two that its value lies "
+        + "between; which one, pictures decided that are not here, so the outputs must show that it was well chosen"
+    ]
+  }
 
   /// What is believed of what comes from pictures, or not.
   private var calibrationNotes: [String] {
-    let passes = verification.passes.filter(\.usesCalibration)
+    let passes = verification.passes.filter(\.declaresMeasurements)
     guard !passes.isEmpty, verification.verdict != .different else { return [] }
     let hasRanges = passes.contains { if case .quantizeActivations = $0 { true } else { false } }
     let hasMeans = passes.contains { if case .correctBiases = $0 { true } else { false } }
@@ -64,7 +74,7 @@ struct VerificationReport {
   /// What to know of a model that was made for pictures like those of its calibration.
   private var integerNotes: [String] {
     let hasIntegers = model.integerArithmetic != nil
-    guard hasIntegers || model.provenance.passes.contains(where: \.usesCalibration) else { return [] }
+    guard hasIntegers || model.provenance.passes.contains(where: \.declaresMeasurements) else { return [] }
     let title = hasIntegers ? "a model of integers" : "a model with corrected biases"
     let isGiven =
       inputs.names.count > VerificationInputs.names.count || !inputs.dataPaths.isEmpty

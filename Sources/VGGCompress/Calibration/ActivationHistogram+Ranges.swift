@@ -55,13 +55,12 @@ extension ActivationHistogram {
 
   private var rangeOfLeastDivergence: ActivationRange {
     let merged = 4
-    var magnitudes = (0..<Self.binCount / merged).map { bin in
+    let magnitudes = (0..<Self.binCount / merged).map { bin in
       (0..<merged).reduce(0) { sum, part in
         let index = bin * merged + part
         return sum + bins[Self.binCount + index] + bins[Self.binCount - 1 - index]
       }
     }
-    magnitudes[0] += zeroCount
     let end = (magnitudes.lastIndex { $0 > 0 } ?? 0) + 1
     var best = (divergence: Double.infinity, count: end)
     if end > Divergence.levelCount {

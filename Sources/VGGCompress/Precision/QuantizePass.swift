@@ -10,11 +10,11 @@ struct QuantizePass: ModelPass {
 
   var declaration: Pass { .quantize(settings) }
 
-  /// Creates a pass for a model.
+  /// Creates a pass for a model, which says by which pictures of a context codes are rounded if they are.
   ///
   /// - Throws: `unsupported` with the code `quantize.layer` where a layer to keep is none of the network's that have weights, and
-  ///   with the code `quantize.percentile` for a percentile that there cannot be.
-  init(_ settings: QuantizationSettings, in model: Model) throws(FileError) {
+  ///   with the code `quantize.percentile` for a percentile that there cannot be; what reading pictures throws.
+  init(_ settings: QuantizationSettings, in model: Model, _ context: PassContext) throws(FileError) {
     var settings = settings.normalized
     let known = model.network.layers.filter { !$0.tensorRequirements.isEmpty }.map(\.name)
     if let unknown = settings.keptLayers.first(where: { !known.contains($0) }) {
@@ -28,13 +28,24 @@ struct QuantizePass: ModelPass {
         "cannot have scales by such a percentile", seen: "\(percentile)", allowed: "above 0, up to 100")
     }
     settings.keptLayers = known.filter(settings.keptLayers.contains)
+    if case .compensated = settings.codeRounding {
+      let pictures = try CalibrationData(context.calibration, for: model.provenance.sourceName)
+      settings.codeRounding = .compensated(pictures)
+    }
     self.settings = settings
   }
 
   func apply(to model: Model, in context: PassContext) throws(FileError) -> Model {
     try QuantizePass.requireReals(model)
     let keptWeights = Set(settings.keptLayers.map { "\($0)/weight" })
-    let denseWeights = Set(model.network.layers.filter(\.isDense).map(\.weightName))
+    let int4Layers = model.network.layers.filter { settings.storesAsInt4($0) }
+    let int4Weights = Set(int4Layers.map(\.weightName))
+    let compensation: CompensatedRounding? =
+      if case .compensated = settings.codeRounding {
+        try CompensatedRounding(of: model, layers: Set(int4Layers.map(\.name)), in: context)
+      } else {
+        nil
+      }
     return try model.mappingTensors { (tensor) throws(FileError) in
       guard tensor.role == .weight, !keptWeights.contains(tensor.name) else { return tensor }
       switch settings.precision {
@@ -43,12 +54,12 @@ struct QuantizePass: ModelPass {
         return tensor.replacing(.real(RoundedValues(base: tensor.values, type: .float16), as: .float16))
       case .bf16:
         return tensor.replacing(.real(RoundedValues(base: tensor.values, type: .bfloat16), as: .bfloat16))
-      case .int4 where settings.includesConvolutions || denseWeights.contains(tensor.name):
+      case .int4 where int4Weights.contains(tensor.name):
         return try coded(
           tensor, of: model,
           ScaleDerivation(
             type: .int4, grouping: .inputGroups(length: settings.groupLength.rawValue),
-            rule: settings.scaleRule, hasZeroPoints: settings.hasZeroPoints))
+            rule: settings.scaleRule, hasZeroPoints: settings.hasZeroPoints), compensation)
       case .int8, .int4:
         return try coded(
           tensor, of: model,
@@ -69,9 +80,10 @@ struct QuantizePass: ModelPass {
     }
   }
 
-  /// A tensor with codes for its values.
+  /// A tensor with codes for its values: the nearest ones, or those that make up for each other.
   private func coded(
-    _ tensor: Tensor, of model: Model, _ derivation: ScaleDerivation
+    _ tensor: Tensor, of model: Model, _ derivation: ScaleDerivation,
+    _ compensation: CompensatedRounding? = nil
   ) throws(FileError) -> Tensor {
     let quantization = try derivation.quantization(of: tensor)
     let outputs = tensor.shape[tensor.shape.count - 1]
@@ -85,9 +97,18 @@ struct QuantizePass: ModelPass {
         seen: seen, allowed: "finite numbers",
         advice: "--keep \(tensor.name.prefix { $0 != "/" }) leaves the layer as it is")
     }
+    let nearest = QuantizedCodes(base: tensor.values, quantization: quantization, rowLength: outputs)
     return tensor.replacing(
-      .codes(
-        QuantizedCodes(base: tensor.values, quantization: quantization, rowLength: outputs), quantization))
+      .codes(try compensation?.codes(of: tensor, by: quantization) ?? nearest, quantization))
+  }
+}
+
+extension QuantizationSettings {
+  /// Whether the weights of a layer become codes of four bits.
+  fileprivate func storesAsInt4(_ layer: Layer) -> Bool {
+    guard precision == .int4, !keptLayers.contains(layer.name) else { return false }
+    if case .convolution = layer.operation { return includesConvolutions }
+    return layer.isDense
   }
 }
 

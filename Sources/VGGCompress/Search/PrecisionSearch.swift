@@ -48,7 +48,8 @@ public struct PrecisionSearch {
     measured: @escaping (_ atMost: Int) -> Void = { _ in }
   ) throws(FileError) {
     // Refuses what no precision suits, and puts the names in order.
-    guard case .quantize(var settings) = try QuantizePass(settings, in: model).declaration else {
+    guard case .quantize(var settings) = try QuantizePass(settings, in: model, PassContext()).declaration
+    else {
       preconditionFailure("a change of precision is declared as one")
     }
     try QuantizePass.requireReals(model)

@@ -61,7 +61,7 @@ extension JudgementInputs {
     let meter = progress?.begin(.verifying, total: steps)
     defer { meter?.finish() }
     let isOfPictures =
-      model.integerArithmetic != nil || model.provenance.passes.contains(where: \.usesCalibration)
+      model.integerArithmetic != nil || model.provenance.passes.contains(where: \.declaresMeasurements)
     let generatedCount = isOfPictures ? try replaceableCount() : 0
     do throws(VerificationError) {
       return try Verification(

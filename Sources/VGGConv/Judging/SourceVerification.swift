@@ -43,10 +43,10 @@ extension OpenedModel {
         "computes in integers: activations of float32 cannot judge its layers",
         advice: "judge the model that it was made of by them, and this one without --reference")
     }
-    if judging.calibration != nil, !model.provenance.passes.contains(where: \.usesCalibration) {
+    if judging.calibration != nil, !model.provenance.passes.contains(where: \.declaresMeasurements) {
       throw FileError(
         .unsupported, code: "verify.calibration", file: path,
-        "was not calibrated: nothing in it comes from pictures", advice: "leave out --calibrate")
+        "has no ranges or means from pictures that could be found again", advice: "leave out --calibrate")
     }
     try checkValues(progress: progress)
     let calibration = try judging.calibration.map { data throws(FileError) in

@@ -40,6 +40,9 @@ struct DirectConvolution: LayerMethod {
     }
   }
 
+  /// The bytes of the weights that are kept.
+  var weightByteCount: Int { (packed?.buffer.count ?? 0) * MemoryLayout<Float>.size }
+
   var inputFormat: MapFormat? { inputIsPacked ? .packed : .padded }
 
   var rounding: SumRounding? {

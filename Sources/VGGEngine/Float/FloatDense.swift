@@ -3,15 +3,29 @@ internal import VGGBytes
 internal import VGGModel
 internal import VGGTensors
 
-/// A dense layer in float32, with weights that lie in memory or are decoded in small pieces as they are multiplied.
+/// A dense layer in float32, with weights that lie in memory, as values or as codes, or are decoded in small pieces as they are
+/// multiplied.
+///
+/// The bits of the result are the same in each case.
 struct FloatDense: LayerMethod {
   private let dense: Dense
   private let weight: any TensorValues
   private let bias: [Float]?
   private let window: Extent?
-  /// The weights in memory; nil: they are decoded in small pieces.
-  private let decoded: DecodedWeights?
+  private let form: Form
   private let instructionSet: VGKISA
+
+  /// How the kernels get the weights.
+  private enum Form {
+    /// As they lie in memory.
+    case values(DecodedWeights)
+    /// As codes, of which the kernels make values in registers.
+    case codes(DenseCodes)
+    /// Decoded in small pieces, row by row.
+    case rows
+    /// Decoded in small pieces, column by column.
+    case columns
+  }
 
   let inputFormat: MapFormat? = nil
   let outputFormat = MapFormat.packed
@@ -21,9 +35,15 @@ struct FloatDense: LayerMethod {
   ) throws(EngineError) {
     (self.dense, weight, bias, window) = (dense, layer.weight, layer.bias, layer.window)
     self.instructionSet = instructionSet
-    let areKept = weight.inMemory != nil || weight.isTransposed && !savesMemory
-    decoded =
-      areKept ? try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads) : nil
+    if weight.inMemory != nil || weight.isTransposed && !savesMemory {
+      form = .values(try DecodedWeights(weight, 0..<weight.count, rowLength: dense.outputs, threads))
+    } else if let codes = try layer.codes.flatMap({ (codes) throws(EngineError) in
+      try DenseCodes(codes, of: dense)
+    }) {
+      form = .codes(codes)
+    } else {
+      form = weight.isTransposed ? .columns : .rows
+    }
   }
 
   var rounding: SumRounding? { .direct(depth: vgk_fast_dense_roundings(dense.inputs)) }
@@ -31,11 +51,11 @@ struct FloatDense: LayerMethod {
   func scratchByteCount(for input: MapLayout, into output: MapLayout, threadCount: Int) -> Int {
     let groups = Groups(self, input, output, threadCount)
     let windows = groups.gathers ? Scratch.byteCount(groups.length * dense.inputs, of: Float.self) : 0
-    guard decoded == nil else { return windows }
-    return windows
-      + (weight.isTransposed
-        ? transposedScratchByteCount(rowCount: groups.length, threadCount)
-        : DecodingPlan(self, rowCount: groups.length, threadCount).scratchByteCount)
+    return switch form {
+    case .values, .codes: windows
+    case .rows: windows + DecodingPlan(self, rowCount: groups.length, threadCount).scratchByteCount
+    case .columns: windows + transposedScratchByteCount(rowCount: groups.length, threadCount)
+    }
   }
 
   func run(_ input: MapView, into output: MapView, with resources: RunResources) throws(EngineError) {
@@ -51,17 +71,28 @@ struct FloatDense: LayerMethod {
           groups.window, positions: output.layout.shape.extent, rows, into: windows)
       }
       let target = output.floats + start * dense.outputs
-      guard let decoded else {
-        if weight.isTransposed {
-          try multiplyTransposed(source, rowCount: rows.count, scratch, into: target, resources.workers)
-        } else {
-          let plan = DecodingPlan(self, rowCount: rows.count, resources.workers.count)
-          try multiplyDecoding(source, plan, scratch, into: target, resources.workers)
+      switch form {
+      case .values(let weights):
+        weights.withPointer { weights in
+          multiply(resources.workers) { columns in
+            vgk_fast_dense(
+              instructionSet, rows.count, dense.inputs, dense.outputs, source, weights, bias,
+              dense.activation == .relu, target, columns.lowerBound, columns.upperBound)
+          }
         }
-        continue
-      }
-      decoded.withPointer { weights in
-        multiply(weights, source, rowCount: rows.count, into: target, resources.workers)
+      case .codes(let codes):
+        codes.withKernelValue { weights in
+          multiply(resources.workers) { columns in
+            vgk_fast_coded_dense(
+              instructionSet, rows.count, dense.inputs, dense.outputs, source, weights, bias,
+              dense.activation == .relu, target, columns.lowerBound, columns.upperBound)
+          }
+        }
+      case .rows:
+        let plan = DecodingPlan(self, rowCount: rows.count, resources.workers.count)
+        try multiplyDecoding(source, plan, scratch, into: target, resources.workers)
+      case .columns:
+        try multiplyTransposed(source, rowCount: rows.count, scratch, into: target, resources.workers)
       }
     }
   }
@@ -78,23 +109,19 @@ struct FloatDense: LayerMethod {
       gathers = slides || !input.isPacked
       window = slides ? method.window ?? input.shape.extent : input.shape.extent
       var length = gathers ? min(256, output.pixelCount) : output.pixelCount
-      if method.decoded == nil {
+      switch method.form {
+      case .values, .codes: break
+      case .rows, .columns:
         length = min(length, max(16, DecodingPlan.mostSums / (threadCount * method.dense.outputs)))
       }
       self.length = max(1, length)
     }
   }
 
-  private func multiply(
-    _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, rowCount: Int,
-    into target: UnsafeMutablePointer<Float>, _ pool: Workers
-  ) {
-    // One piece for each thread: pieces of rows are read, and the longer they are the faster.
-    let pieceLength = (dense.outputs + pool.count - 1) / pool.count
-    pool.perform(dense.outputs, pieceLength: (pieceLength + 511) / 512 * 512) { _, columns in
-      vgk_fast_dense(
-        instructionSet, rowCount, dense.inputs, dense.outputs, source, weights, bias,
-        dense.activation == .relu, target, columns.lowerBound, columns.upperBound)
+  /// Computes all columns, one piece of them for each thread: pieces of rows are read, and the longer they are the faster.
+  private func multiply(_ workers: Workers, _ body: (Range<Int>) -> Void) {
+    let pieceLength = (dense.outputs + workers.count - 1) / workers.count
+    workers.perform(dense.outputs, pieceLength: (pieceLength + 511) / 512 * 512) { _, columns in body(columns)
     }
   }
 

@@ -48,6 +48,9 @@ struct WinogradConvolution: LayerMethod {
     return fused
   }
 
+  /// The bytes of the transformed weights.
+  var weightByteCount: Int { weights.buffer.count * MemoryLayout<Float>.size }
+
   var rounding: SumRounding? { .winograd(tile: tile, inputChannels: convolution.inputChannels) }
 
   func scratchByteCount(for input: MapLayout, into output: MapLayout, threadCount: Int) -> Int {

@@ -8,6 +8,8 @@ public struct WeightedLayer: Sendable {
   public let layer: Layer
   /// The values of the weight in the native layout; none for a layer without one.
   let weight: any TensorValues
+  /// The codes that the values of the weight are computed from; nil where they are not.
+  let codes: CodedWeight?
   let bias: [Float]?
   /// What a dense layer reads at a time: the extent in front of it for the network's own input, 1x1 for those behind
   /// the first. Nil for other layers, and where nobody can tell.
@@ -22,11 +24,12 @@ public struct WeightedLayer: Sendable {
   ///   - weight: The values of its weight in the native layout, where it has one.
   ///   - bias: Its bias, where it has one.
   ///   - window: What a dense layer reads at a time of a map that is larger than its input; nil: it reads no such maps.
+  ///   - codes: The codes that the values of the weight are computed from, if they are.
   ///   - integers: The codes that it computes with, if it does not compute with values.
   /// - Throws: `shape` where the numbers of values are not those that the layer needs.
   public init(
     _ layer: Layer, weight: (any TensorValues)? = nil, bias: [Float]? = nil, window: Extent? = nil,
-    integers: IntegerLayer? = nil
+    codes: CodedWeight? = nil, integers: IntegerLayer? = nil
   ) throws(EngineError) {
     for needed in layer.tensorRequirements {
       let count = needed.role == .weight ? weight?.count : bias?.count
@@ -38,6 +41,7 @@ public struct WeightedLayer: Sendable {
     }
     self.layer = layer
     self.weight = weight ?? MemoryValues([])
+    self.codes = codes
     self.bias = bias
     self.window = layer.isDense ? window : nil
     self.integers = integers
@@ -58,6 +62,18 @@ public struct WeightedLayer: Sendable {
   }
 }
 
+/// The codes of a weight, and what they stand for.
+public struct CodedWeight: Sendable {
+  let codes: any TensorCodes
+  let quantization: Quantization
+
+  /// Takes those of a tensor; nil where it has none.
+  public init?(_ tensor: Tensor) {
+    guard case .codes(let codes, let quantization) = tensor.content else { return nil }
+    (self.codes, self.quantization) = (codes, quantization)
+  }
+}
+
 extension Model {
   /// All layers with their weights; biases are read, weights are not.
   func weightedLayers() throws(EngineError) -> [WeightedLayer] {
@@ -69,9 +85,10 @@ extension Model {
       do throws(FileError) { bias = try tensor(layer.biasName)?.values.array() } catch {
         throw .weights(error)
       }
+      let weight = tensor(layer.weightName)
       layers.append(
         try WeightedLayer(
-          layer, weight: tensor(layer.weightName)?.values, bias: bias, window: window,
+          layer, weight: weight?.values, bias: bias, window: window, codes: weight.flatMap(CodedWeight.init),
           integers: IntegerLayer(index, of: self)))
     }
     return layers

@@ -35,7 +35,7 @@ struct Preparation {
   private var instructionSet: VGKISA { options.instructionSet.kernelValue }
 
   /// The largest tile of Winograd's method: the fastest; smaller ones are more accurate.
-  private static let largestTile = 7
+  static let largestTile = 7
 
   init(_ options: EngineOptions) throws(EngineError) {
     guard options.instructionSet.isAvailable else { throw .unavailable(options.instructionSet) }

@@ -206,6 +206,13 @@ struct PackedCodes: TensorCodes {
   /// The number of codes.
   let count: Int
 
+  func lent() throws(FileError) -> LentCodes? {
+    guard let raw = elements.raw else { return nil }
+    // Only the last byte can be wrong, of an odd number.
+    if count > 0 { try withCodes(count - 1..<count) { _ in } }
+    return LentCodes(region: raw, isPacked: true)
+  }
+
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
     // An even number of codes at a time, the first of them at an even place.
     var start = range.lowerBound

@@ -61,14 +61,22 @@ struct GroupedCodes: TensorCodes {
 
   var count: Int { base.count }
 
+  func lent() throws(FileError) -> LentCodes? {
+    try check(0..<quantization.scaleCount)
+    return try base.lent()
+  }
+
   func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError) {
-    if let wrong = quantization.firstImpossible(parameters(of: range)) {
-      throw FileError(
-        .malformed, code: "vggw.tensor.scales", file: path, "has an impossible scale or zero point",
-        offset: record.offset + wrong.index * MemoryLayout<Float>.size,
-        place: "tensor \(record.name), group \(wrong.index)", seen: wrong.seen, allowed: wrong.allowed)
-    }
+    try check(parameters(of: range))
     try base.read(range, into: destination)
+  }
+
+  private func check(_ parameters: Range<Int>) throws(FileError) {
+    guard let wrong = quantization.firstImpossible(parameters) else { return }
+    throw FileError(
+      .malformed, code: "vggw.tensor.scales", file: path, "has an impossible scale or zero point",
+      offset: record.offset + wrong.index * MemoryLayout<Float>.size,
+      place: "tensor \(record.name), group \(wrong.index)", seen: wrong.seen, allowed: wrong.allowed)
   }
 
   /// The parameters that a range of codes needs: of one row those of its columns, of more rows those of all columns.

@@ -229,6 +229,12 @@ extension MessageArena {
         message.quantize = make(vggw__quantize__init) { quantize in
           settings.fill(&quantize)
           (quantize.n_kept_layers, quantize.kept_layers) = list(settings.keptLayers, string)
+          if settings.precision == .int4, case .compensated(let data?) = settings.codeRounding {
+            quantize.compensation = make(vggw__compensation__init) { message in
+              message.picture_count = UInt64(data.pictureCount)
+              message.pictures_digest = bytes(data.sha256)
+            }
+          }
         }
       case .quantizeActivations(let settings):
         message.kind_case = VGGW__PASS__KIND_QUANTIZE_ACTIVATIONS

@@ -67,7 +67,8 @@ extension Pass {
   fileprivate var needs1_6: Bool {
     switch self {
     case .equalize, .correctBiases: true
-    case .quantize, .quantizeActivations, .prune, .dropDense, .unknown: false
+    case .quantize(let settings): settings.needs1_6
+    case .quantizeActivations, .prune, .dropDense, .unknown: false
     }
   }
 }

@@ -93,6 +93,9 @@ extension QuantizationSettings {
     groupLength = length
     hasZeroPoints = message.has_zero_points != 0
     includesConvolutions = message.includes_convolutions != 0
+    if let compensation = message.compensation?.pointee {
+      codeRounding = .compensated(try CalibrationData(compensation, reader))
+    }
   }
 
   /// What the same words meant in versions up to 1.4 of the format, which knew one rule for scales.
@@ -107,7 +110,10 @@ extension QuantizationSettings {
     precision == .int4 || precision == .int8 && (scaleRule != .largestMagnitude || int8Scales != .channel)
   }
 
-  /// Writes the settings to a message with its defaults, but for the names of layers.
+  /// Whether versions up to 1.5 of the format cannot say it.
+  var needs1_6: Bool { precision == .int4 && codeRounding != .nearest }
+
+  /// Writes the settings to a message with its defaults, but for the names of layers and the pictures of a calibration.
   func fill(_ message: inout Vggw__Quantize) {
     message.element_type = Manifest.precisions[precision]
     guard precision == .int8 || precision == .int4 else { return }
@@ -143,5 +149,20 @@ extension QuantizationSettings.ScaleRule {
         "passes.quantize.scale_rule", "has an unknown value", seen: "\(message.scale_rule.rawValue)",
         allowed: "0 to 2")
     }
+  }
+}
+
+extension CalibrationData {
+  /// Reads what a manifest says of the pictures that codes were rounded by.
+  fileprivate init(_ message: Vggw__Compensation, _ reader: MessageReader) throws(FileError) {
+    guard let count = Int(exactly: message.picture_count), count > 0 else {
+      throw reader.failure(
+        "passes.quantize.compensation.picture_count", "has an impossible number",
+        seen: "\(message.picture_count)", allowed: "at least 1")
+    }
+    self.init(
+      pictureCount: count,
+      sha256: try reader.digest(message.pictures_digest, "passes.quantize.compensation.pictures_digest").bytes
+    )
   }
 }

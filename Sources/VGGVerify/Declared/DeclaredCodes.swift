@@ -65,4 +65,30 @@ struct DeclaredCodes: Equatable, Sendable {
     let steps = (quotient + 0x1.8p23) - 0x1.8p23
     return steps * scale + 0
   }
+
+  /// Turns values into what claimed codes stand for, where each is one of the two that its value lies between, or the nearest that
+  /// there is; and into what the nearest codes stand for where a claimed one is another.
+  ///
+  /// So much can be known of codes that were rounded by pictures: every one is within a step of its value, and on the right side
+  /// for all but one of the codes.
+  ///
+  /// - Parameters:
+  ///   - claimed: The codes of the model that is judged.
+  ///   - values: Values that are neighbours in the tensor.
+  ///   - firstIndex: The index of the first of them.
+  func choose(_ claimed: [Int8], for values: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
+    for index in values.indices {
+      let group = grouping.index(
+        row: (firstIndex + index) / outputs, channel: (firstIndex + index) % outputs, rowLength: outputs)
+      let (scale, zeroPoint) = (scales[group], zeroPoints.isEmpty ? 0 : Float(zeroPoints[group]))
+      let quotient = values[index] / scale
+      // What is beyond the codes gets the last one.
+      func code(_ steps: Float) -> Float {
+        min(max(steps, Float(range.lowerBound) - zeroPoint), Float(range.upperBound) - zeroPoint)
+      }
+      let steps = Float(claimed[index]) - zeroPoint
+      let isOneOfTwo = steps == code(quotient.rounded(.down)) || steps == code(quotient.rounded(.up))
+      values[index] = (isOneOfTwo ? steps : code(quotient.rounded(.toNearestOrEven))) * scale + 0
+    }
+  }
 }

@@ -22,17 +22,17 @@ struct DeclaredModel: Sendable {
   /// - Parameters:
   ///   - source: The source.
   ///   - passes: The passes.
-  ///   - claimed: What the judged model says of its maps, where it computes in integers. Without the
-  ///     pictures of the calibration this alone, and means of inputs, cannot be found again; everything else of the arithmetic follows
-  ///     from it and the source, and whether it suits the network is for the outputs to show.
+  ///   - judged: The judged model, for what cannot be found again without the pictures of the calibration: the ranges of maps, and
+  ///     which of two codes a weight got. Everything else follows from the source, and whether these suit the network is for the
+  ///     outputs to show. Means of inputs are declared by the passes.
   ///   - recalibration: The pictures of the calibration, if somebody gives them: then nothing is taken as claimed.
   /// - Throws: Where a tensor of the source cannot be read.
   init(
-    _ source: Model, passes: [Pass], claimed: IntegerArithmetic? = nil, recalibration: Recalibration? = nil
+    _ source: Model, passes: [Pass], judged: Model? = nil, recalibration: Recalibration? = nil
   ) throws(FileError) {
     var state = DeclaredState(source)
     for (index, pass) in passes.enumerated() {
-      guard try state.repeating(pass, after: passes[..<index], claimed: claimed, recalibration) else {
+      guard try state.repeat(passes, at: index, judged: judged, recalibration) else {
         state.unknownPasses.append(pass)
         continue
       }

@@ -23,31 +23,36 @@ struct DeclaredState {
     tensors = source.tensors.map(DeclaredTensor.init)
   }
 
-  /// Repeats a pass; false where that cannot be done.
+  /// Repeats one of some passes; false where that cannot be done.
   ///
   /// - Parameters:
-  ///   - pass: The pass.
-  ///   - earlier: The passes in front of it.
-  ///   - claimed: What the judged model says of its maps.
-  ///   - recalibration: The pictures of the calibration, if there are any.
-  mutating func repeating(
-    _ pass: Pass, after earlier: ArraySlice<Pass>, claimed: IntegerArithmetic?,
-    _ recalibration: Recalibration?
+  ///   - passes: All passes.
+  ///   - place: Which one; those in front of it have been repeated.
+  ///   - judged: The judged model, for what only the pictures of its calibration tell.
+  ///   - recalibration: These pictures, if there are any.
+  mutating func `repeat`(
+    _ passes: [Pass], at place: Int, judged: Model?, _ recalibration: Recalibration?
   ) throws(FileError) -> Bool {
     history.append(tensors)
-    switch pass {
+    let earlier = passes[..<place]
+    switch passes[place] {
     case .quantize(let settings):
+      // What was there before another pass changed weights is not known any more. Judged against the model that the
+      // next pass was applied to, each of them can be repeated.
+      let isChosen = settings.precision == .int4 && settings.codeRounding != .nearest
+      if isChosen, judged == nil || passes[(place + 1)...].contains(where: \.changesWeights) { return false }
       let kept = Set(settings.keptLayers.map { "\($0)/weight" })
       for index in tensors.indices {
         let original = tensors[index].original
         guard original.role == .weight, !kept.contains(original.name) else { continue }
-        try tensors[index].quantize(by: settings)
+        try tensors[index].quantize(
+          by: settings, claimed: isChosen ? judged?.tensor(original.name)?.codes : nil)
       }
     case .quantizeActivations(let settings):
       let maps = try recalibration.map { pictures throws(FileError) in
         try pictures.arithmetic(of: model(tensors), by: settings)
       }
-      guard var declared = maps ?? claimed else { return false }
+      guard var declared = maps ?? judged?.integerArithmetic else { return false }
       declared.rounding = settings.rounding
       arithmetic = declared
       try countBiases(in: declared)
@@ -131,5 +136,12 @@ extension DeclaredTensor {
   fileprivate var tensorToRun: Tensor {
     if case .inputGroups = quantization?.grouping { return tensor }
     return quantization == nil || isUnchanged ? tensor : tensorOfCodes
+  }
+}
+
+extension Tensor {
+  /// The codes that it has; nil where it has none.
+  fileprivate var codes: (any TensorCodes)? {
+    if case .codes(let codes, _) = content { codes } else { nil }
   }
 }

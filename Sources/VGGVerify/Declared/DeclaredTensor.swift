@@ -45,7 +45,14 @@ struct DeclaredTensor: Sendable {
   private var outputs: Int { original.shape.last ?? 1 }
 
   /// Rounds the values as a pass says.
-  mutating func quantize(by settings: QuantizationSettings) throws(FileError) {
+  ///
+  /// - Parameters:
+  ///   - settings: What the pass says.
+  ///   - claimed: The codes that the judged model has. Which codes were chosen by pictures follows from nothing else, if the pass
+  ///     says so; what they stand for, and which choices there are, follow from the source.
+  mutating func quantize(
+    by settings: QuantizationSettings, claimed: (any TensorCodes)? = nil
+  ) throws(FileError) {
     switch settings.precision {
     case .fp32: (elementType, quantization) = (.real(.float32), nil)
     case .fp16:
@@ -69,7 +76,11 @@ struct DeclaredTensor: Sendable {
         type: isInt4 ? .int4 : .int8, scaleRule: settings.scaleRule,
         hasZeroPoints: isInt4 && settings.hasZeroPoints)
       let codes = try rule.codes(of: values, by: grouping, outputs: outputs)
-      steps.append(.quantized(codes))
+      if isInt4, settings.codeRounding != .nearest, let claimed, claimed.count == original.count {
+        steps.append(.chosen(ClaimedCodes(codes: codes, claimed: claimed)))
+      } else {
+        steps.append(.quantized(codes))
+      }
       elementType = .code(rule.type)
       quantization = Quantization(
         rule.type, by: grouping, scales: codes.scales, zeroPoints: codes.zeroPoints)
@@ -111,13 +122,15 @@ struct DeclaredTensor: Sendable {
 }
 
 /// What a pass does to a value.
-enum DeclaredStep: Equatable, Sendable {
+enum DeclaredStep: Sendable {
   /// The nearest number of binary16, ties to even.
   case roundedToHalf
   /// The nearest number of bfloat16, ties to even.
   case roundedToBFloat16
   /// What the nearest codes stand for.
   case quantized(DeclaredCodes)
+  /// What the claimed ones of the codes stand for that a value lies between.
+  case chosen(ClaimedCodes)
   /// The multiple of the output channel's unit that is nearest, ties to even, of a bias.
   case counted(units: [Float])
   /// Times powers of two.
@@ -137,6 +150,7 @@ enum DeclaredStep: Equatable, Sendable {
     case .roundedToHalf: for index in values.indices { values[index] = values[index].roundedToHalf }
     case .roundedToBFloat16: for index in values.indices { values[index] = values[index].roundedToBFloat16 }
     case .quantized(let codes): codes.apply(to: values, firstIndex: firstIndex)
+    case .chosen(let codes): codes.apply(to: values, firstIndex: firstIndex)
     case .counted(let units):
       for index in values.indices {
         let unit = units[(firstIndex + index) % units.count]
@@ -153,6 +167,22 @@ enum DeclaredStep: Equatable, Sendable {
         values[index] = 0
       }
     }
+  }
+}
+
+/// Codes that the judged model claims where pictures decided between two of them, and what they must stand for.
+struct ClaimedCodes: Sendable {
+  let codes: DeclaredCodes
+  let claimed: any TensorCodes
+
+  /// Turns values into what the claimed codes stand for, as far as there is a choice.
+  func apply(to values: UnsafeMutableBufferPointer<Float>, firstIndex: Int) {
+    let range = firstIndex..<firstIndex + values.count
+    // Codes that cannot be read are reported where the model's values are.
+    guard let claimed = try? claimed.withCodes(range, { codes in Array(codes) }) else {
+      return codes.apply(to: values, firstIndex: firstIndex)
+    }
+    codes.choose(claimed, for: values, firstIndex: firstIndex)
   }
 }
 

@@ -53,7 +53,8 @@ public enum LayerChange: Equatable, Sendable {
   case exchangedNibbles
   /// All weights as large as the largest of their channel, with their signs: codes of ±127.
   case saturated
-  /// The first weight from an index on that is not zero, zero.
+  /// The first weight from an index on that is not zero, zero. Of four bits it is one of two steps or more: next to zero, zero may be what
+  /// pictures have chosen.
   case zeroedWeight(from: Int)
   /// The first weight that is zero at the place of the first one that is not, and the other way round, from an index on.
   case exchangedZero(from: Int)
@@ -177,7 +178,11 @@ public enum LayerChange: Equatable, Sendable {
       return tensor.changingCodes(self)
     case .saturated: return try tensor.saturated
     case .zeroedWeight(let start):
-      guard let index = try tensor.firstIndex(from: start, where: { $0 != 0 }) else { return nil }
+      let isInt4 = tensor.elementType == .code(.int4)
+      let least = isInt4 ? 2 * (tensor.quantization?.scales.max() ?? 0) : .leastNonzeroMagnitude
+      guard let index = try tensor.firstIndex(from: start, where: { $0.magnitude >= least }) else {
+        return nil
+      }
       return tensor.overwriting(index..<index + 1) { _, _ in 0 }
     case .exchangedZero(let start):
       guard let zero = try tensor.firstIndex(from: start, where: { $0 == 0 }),

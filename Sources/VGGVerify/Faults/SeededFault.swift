@@ -161,7 +161,8 @@ public struct FaultTrial: Sendable {
     guard let layer = model.network.layers.first(where: { $0.name == fault.layer }) else { return nil }
     let changed: Model?
     do throws(FileError) {
-      changed = try fault.change.applied(to: layer, of: model)
+      let change = model.hasCodesByChoice ? fault.change.beyondChoices : fault.change
+      changed = try change.applied(to: layer, of: model)
       guard let changed, try changed.differs(from: model) else { return nil }
     } catch {
       throw .file(error)
@@ -176,7 +177,26 @@ public struct FaultTrial: Sendable {
   }
 }
 
+extension LayerChange {
+  /// The same where pictures decided between two neighbouring codes: the lowest bit of a code may be such a choice, of which nobody can
+  /// say that it is a mistake, so another one is flipped.
+  fileprivate var beyondChoices: LayerChange {
+    if case .flippedBit(let role, let index, let bit) = self {
+      .flippedBit(role, index: index, bit: bit | 1)
+    } else {
+      self
+    }
+  }
+}
+
 extension Model {
+  /// Whether pictures decided about codes.
+  fileprivate var hasCodesByChoice: Bool {
+    provenance.passes.contains {
+      if case .quantize(let settings) = $0 { settings.codeRounding != .nearest } else { false }
+    }
+  }
+
   /// Whether any value, or what any layer computes for the network's own input, differs.
   func differs(from other: Model) throws(FileError) -> Bool {
     if preprocessing != other.preprocessing { return true }

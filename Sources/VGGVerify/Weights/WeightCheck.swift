@@ -42,6 +42,9 @@ public struct WeightCheck: Sendable {
     case quantized
     /// What a pass computes of the source's value: times a power of two, or less a correction.
     case computed
+    /// What one of the two codes stands for that the source's value lies between: which one, pictures decided that are not
+    /// known. Whether the choices are good the outputs must show.
+    case quantizedByChoice = "quantized by choice"
   }
 
   /// Whether every value was compared, and there were any.
@@ -299,6 +302,7 @@ extension DeclaredTensor {
       case .roundedToHalf, .roundedToBFloat16: return .rounded
       case .quantized, .counted: return .quantized
       case .scaled, .corrected: return .computed
+      case .chosen: return .quantizedByChoice
       case .pruned: continue
       }
     }

@@ -19,7 +19,7 @@ public enum ActivationRangeRule: Equatable, Sendable {
   /// TensorRT, GTC 2017), smoothed as ONNX Runtime's and MXNet's calibrations do it.
   ///
   /// It looks at magnitudes: the histogram's bins of both signs, four of which are one, so that the largest value lies behind bin 1024 of
-  /// 2048. Zeros do not count, as ncnn has it: they are exact with any range, and behind a ReLU there are so many that next to them nothing that is
+  /// 2048. Zeros do not count: they are exact with any range, and behind a ReLU there are so many that next to them nothing that is
   /// cut off would matter. For each number `i` of bins from 128 to the last one that is not empty, the reference `p` is the
   /// first `i` bins, with everything beyond added to the last of them. The candidate `q` is the first `i` bins without that, merged to 128
   /// levels of `i / 128` bins each, rounded down, of which the last takes what remains; a level's count is spread evenly over those of its bins that are

@@ -32,6 +32,21 @@ import Testing
     }
   }
 
+  /// What each pass made of the one before is judged as a whole.
+  @Test func itWorksTogetherWithTheOtherPasses() throws {
+    try withTemporaryFolder { folder in
+      let (source, data) = (fixture("keras/vgg_a_digits.h5"), fixture("digits_test.npz"))
+      try #require(run("import", source, "-o", "m.vggw", in: folder).status == 0)
+      let made = try run(
+        "quantize", "m.vggw", "--to", "int4", "--calibrate", data, "--equalize", "--correct-biases", "-o",
+        "q.vggw", in: folder)
+      #expect(made.status == 0, "\(made.output)\(made.errors)")
+      let verified = try run("verify", source, "q.vggw", "--calibrate", data, in: folder)
+      #expect(verified.status == 0 && verified.output.contains("EQUIVALENT"), "\(verified.output)")
+      #expect(verified.output.contains("means of the calibration: found again"), "\(verified.output)")
+    }
+  }
+
   @Test func itCanBeSwitchedOff() throws {
     try withTemporaryFolder { folder in
       let data = fixture("digits_test.npz")

@@ -93,7 +93,6 @@ struct DeclaredRange: Equatable, Sendable {
     var magnitudes = stride(from: 0, to: RecountedActivations.binCount, by: 4).map { start in
       (start..<start + 4).reduce(0) { $0 + negative[$1] + positive[$1] }
     }
-    magnitudes[0] += activations.zeroCount
     while magnitudes.count > 1, magnitudes.last == 0 { magnitudes.removeLast() }
     var (best, least) = (magnitudes.count, Double.infinity)
     for length in stride(from: levels, through: magnitudes.count, by: 1) where magnitudes.count > levels {

@@ -77,9 +77,9 @@ fuzz: setup
 test-recorders: release
 	Tests/recorders.sh $(VGGCONV)
 
-# Layers of integers in the runtimes that have to agree with us, which come from PyPI (300 MB).
-test-peers:
-	Tests/Peers/integer_layers.sh
+# Layers and trained networks of integers in the runtimes that have to agree with us, which come from PyPI (300 MB).
+test-peers: release
+	Tests/Peers/integers.sh $(VGGCONV)
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

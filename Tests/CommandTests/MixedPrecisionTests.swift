@@ -120,6 +120,21 @@ import Testing
     }
   }
 
+  /// Two passes look at the pictures; what is to be said of these is said once, whether something is written or not.
+  @Test(arguments: [["--dry-run"], ["-o", "q.vggw"]])
+  func aCalibrationIsWarnedOfOnce(_ options: [String]) throws {
+    try withModel { model, folder in
+      try FileManager.default.createDirectory(atPath: "\(folder)/one", withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        atPath: fixture("pictures/digit_7.png"), toPath: "\(folder)/one/digit.png")
+      let words = [
+        "quantize", model, "--to", "int8", "--activations", "int8", "--correct-biases", "--calibrate", "one",
+      ]
+      let process = try run(words + options, in: folder)
+      #expect(process.errors.split(separator: "one picture only").count == 2, "\(process.errors)")
+    }
+  }
+
   @Test func accuracyBeforeAndAfter() throws {
     try withModel { model, folder in
       let data = fixture("digits_test.npz")

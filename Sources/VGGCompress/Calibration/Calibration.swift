@@ -34,7 +34,7 @@ public struct Calibration: Sendable {
     progress: (Int) -> Void = { _ in }
   ) throws(FileError) {
     let file = model.provenance.sourceName
-    var (layers, pictureCount, colours): ([LayerActivations], Int, ColourSpread?) = ([], 0, nil)
+    var (layers, tally): ([LayerActivations], PictureTally) = ([], PictureTally())
     do throws(EngineError) {
       let engine = try options.engine(for: model)
       for index in 0..<pictures.count {
@@ -42,38 +42,31 @@ public struct Calibration: Sendable {
         guard input.count > 0 else { continue }
         var place = 0
         func add(_ name: String, _ map: FeatureMap) throws(FileError) {
-          if pictureCount == 0 {
+          if tally.count == 0 {
             layers.append(LayerActivations(name: name, channelCount: map.shape.channels))
           }
           if let picture = layers[place].add(map) {
             throw FileError(
               .malformed, code: "calibrate.nonfinite", file: file,
               "computes values that are no numbers, so no scale suits them", place: "layer \(name)",
-              seen: "picture \(pictureCount + picture)", allowed: "finite numbers",
+              seen: "picture \(tally.count + picture)", allowed: "finite numbers",
               advice: name == Self.inputName ? nil : "look for NaN or infinity among the weights")
           }
           place += 1
         }
         do throws(FileError) { try add(Self.inputName, input) } catch { throw .input(error) }
-        if colours == nil { colours = ColourSpread(input) } else { colours?.add(input) }
         _ = try engine.run(input) { layer, output in try add(layer.name, output) }
-        pictureCount += input.count
+        tally.add(input)
         progress(input.count)
       }
     } catch {
       throw FileError(error, file: file)
     }
-    guard pictureCount > 0 else {
-      throw FileError(
-        .malformed, code: "calibrate.pictures", file: file, "cannot be calibrated without pictures",
-        advice: "give some with --calibrate")
-    }
-    (self.network, self.pictureCount, self.layers, self.file) = (model.network, pictureCount, layers, file)
-    var warnings: [CalibrationWarning] = []
-    if pictureCount == 1 { warnings.append(.singlePicture) }
-    if colours?.isUniform == true { warnings.append(.uniformPictures) }
-    warnings += layers.filter { $0.histogram.zeroCount == $0.histogram.count }.map { .alwaysZero($0.name) }
-    self.warnings = warnings
+    try tally.requireAny(for: file)
+    (self.network, self.pictureCount, self.layers, self.file) = (model.network, tally.count, layers, file)
+    warnings =
+      tally.warnings
+      + layers.filter { $0.histogram.zeroCount == $0.histogram.count }.map { .alwaysZero($0.name) }
   }
 
   /// What is known of a layer, or of the input.

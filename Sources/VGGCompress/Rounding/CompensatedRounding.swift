@@ -28,7 +28,7 @@ struct CompensatedRounding {
     let blocks = products.indices.flatMap { index in
       (0..<products[index].blockCount).map { (layer: index, block: $0) }
     }
-    var (pictureCount, colours): (Int, ColourSpread?) = (0, nil)
+    var tally = PictureTally()
     do throws(EngineError) {
       var options = context.engine
       options.kind = .reference
@@ -36,12 +36,11 @@ struct CompensatedRounding {
       for index in 0..<context.calibration.count {
         let pictures = try context.calibration.batch(index)
         guard pictures.count > 0 else { continue }
-        if colours == nil { colours = ColourSpread(pictures) } else { colours?.add(pictures) }
         var (input, place) = (pictures, 0)
         _ = try engine.run(pictures) { layer, output in
           defer { input = output }
           guard place < samples.count, samples[place].layer.name == layer.name else { return }
-          guard let rows = samples[place].rows(of: input, firstPicture: pictureCount) else {
+          guard let rows = samples[place].rows(of: input, firstPicture: tally.count) else {
             throw FileError(
               .unsupported, code: "quantize.calibration_size", file: file,
               "cannot be calibrated with pictures of another size than its own", place: "layer \(layer.name)")
@@ -50,24 +49,19 @@ struct CompensatedRounding {
           Workers.current.perform(own.count) { products[place].add(rows, toBlock: own[$0].block) }
           place += 1
         }
-        pictureCount += pictures.count
+        tally.add(pictures)
       }
     } catch {
       throw FileError(error, file: file)
     }
-    guard pictureCount > 0 else {
-      throw FileError(
-        .malformed, code: "calibrate.pictures", file: file, "cannot be calibrated without pictures",
-        advice: "give some with --calibrate")
-    }
+    try tally.requireAny(for: file)
     for (sample, products) in zip(samples, products) where !products.isFinite {
       throw FileError(
         .malformed, code: "calibrate.nonfinite", file: file,
         "computes values that are no numbers, so no weights suit them", place: "layer \(sample.layer.name)",
         allowed: "finite numbers")
     }
-    if pictureCount == 1 { context.warn(.singlePicture) }
-    if colours?.isUniform == true { context.warn(.uniformPictures) }
+    tally.warnings.forEach(context.warn)
     self.products = Dictionary(uniqueKeysWithValues: zip(samples.map(\.layer.weightName), products))
     (scratchFolder, self.file) = (context.scratchFolder, file)
   }

@@ -50,15 +50,10 @@ extension OpenedModel {
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> Conversion {
     try Conversion.requireFree(path, overwrites: overwrites)
-    var warnings: [CalibrationWarning] = []
-    var activations: CalibratedActivations?
-    let converted = try model.applying(
-      passes, sparingHarmedLayers: sparesHarmedLayers,
-      in: PassContext(
-        engine: judging?.engine ?? EngineOptions(), calibration: pictures?.layerBatches ?? .none,
-        scratchFolder: options.scratchFolder, warn: { if !warnings.contains($0) { warnings.append($0) } },
-        calibrated: { activations = $0 }))
-    let staged = try stage(converted, to: path, overwrites: overwrites, tool: tool, progress)
+    let applied = try AppliedPasses(
+      passes, to: self, sparingHarmedLayers: sparesHarmedLayers, calibratedWith: pictures,
+      engine: judging?.engine ?? EngineOptions())
+    let staged = try stage(applied.model, to: path, overwrites: overwrites, tool: tool, progress)
     let judgement = try judging.map { options throws(FileError) in
       try Judgement(of: staged.file, against: self, options, calibration: pictures, progress)
     }
@@ -68,7 +63,7 @@ extension OpenedModel {
       compression: passes.isEmpty
         ? nil
         : try CompressionReport(from: model, in: native, to: staged.file.model, staged.file.storedBytes),
-      warnings: warnings, activations: activations)
+      warnings: applied.warnings, activations: applied.activations)
   }
 
   /// Writes a model that was made of this one to a file that has no name yet.

@@ -42,27 +42,19 @@ extension OpenedModel {
   ) throws(FileError) -> Forecast {
     let meter = progress?.begin(.verifying, total: 2)
     defer { meter?.finish() }
-    var warnings: [CalibrationWarning] = []
-    var activations: CalibratedActivations?
-    let converted = try model.applying(
-      passes, sparingHarmedLayers: sparesHarmedLayers,
-      in: PassContext(
-        engine: judging.engine, calibration: pictures?.layerBatches ?? .none,
-        scratchFolder: options.scratchFolder, warn: { warnings.append($0) },
-        calibrated: { activations = $0 }))
+    let applied = try AppliedPasses(
+      passes, to: self, sparingHarmedLayers: sparesHarmedLayers, calibratedWith: pictures,
+      engine: judging.engine)
     meter?.advance(by: 1)
     var sizes = FileSizes(tool: tool, scratchFolder: options.scratchFolder)
-    let size = try sizes.size(of: converted)
+    let size = try sizes.size(of: applied.model)
     let outputs = try JudgementInputs(for: self, judging, calibration: pictures, file: path)
-      .outputs(of: self, for: converted, engine: judging.engine)
-    let closeness: Closeness
-    do throws(EngineError) { closeness = try outputs.closeness(of: converted) } catch {
-      throw FileError(error, file: path)
-    }
+      .outputs(of: self, for: applied.model, engine: judging.engine)
+    let closeness = try outputs.closeness(of: applied.model, file: path)
     meter?.advance(by: 1)
     return Forecast(
-      model: converted, byteCount: size.byteCount, tensorBytes: size.tensorBytes,
-      compression: try CompressionReport(from: model, in: native, to: converted, size.tensorBytes),
-      closeness: closeness, warnings: warnings, activations: activations)
+      model: applied.model, byteCount: size.byteCount, tensorBytes: size.tensorBytes,
+      compression: try CompressionReport(from: model, in: native, to: applied.model, size.tensorBytes),
+      closeness: closeness, warnings: applied.warnings, activations: applied.activations)
   }
 }

@@ -32,10 +32,7 @@ extension OpenedModel {
     var sizes = FileSizes(tool: tool, scratchFolder: options.scratchFolder)
     let measures = PrecisionSearch.Measures(
       distance: { (model) throws(FileError) in
-        let closeness: Closeness
-        do throws(EngineError) { closeness = try outputs.closeness(of: model) } catch {
-          throw FileError(error, file: path)
-        }
+        let closeness = try outputs.closeness(of: model, file: path)
         if let least = judging.limits.sameClassFraction, let same = closeness.sameDecisionFraction,
           same < least
         {
@@ -54,5 +51,16 @@ extension OpenedModel {
       meter?.advance(by: 1)
     }
     return try search.plan(for: budget)
+  }
+}
+
+extension SourceOutputs {
+  /// How close a model is.
+  ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - file: The file of what it is made of, for errors.
+  func closeness(of model: Model, file: String) throws(FileError) -> Closeness {
+    do throws(EngineError) { return try closeness(of: model) } catch { throw FileError(error, file: file) }
   }
 }

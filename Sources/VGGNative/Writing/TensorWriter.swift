@@ -62,19 +62,18 @@ struct TensorWriter {
       let digests = try write(source, to: output, at: range.lowerBound)
       return (digests, digests)
     }
-    if case .real(let values, let type) = tensor.content {
-      try writeBands(of: values, as: type, to: output, at: range.lowerBound)
-      if range.count >= TensorWriter.syncLength { output.startSync() }
-      let mapping = try output.map(range)
-      guard let first = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
-      let digests = elements.valueDigests(first, progress: progress)
-      return (isFloat32 ? digests : BlockDigest.blocks(of: mapping.bytes), digests)
-    }
-    // Straight into the file's pages: where the source has another order, from many places at a time.
     let mapping = try output.map(range)
     guard let base = mapping.bytes.baseAddress else { return (BlockDigest.blocks(of: mapping.bytes), []) }
-    mapping.bytes.populate()
-    let first = writeParameters(to: base)
+    let first: UnsafeMutableRawPointer
+    if case .real(let values, let type) = tensor.content {
+      try writeBands(of: values, as: type, to: output, at: range.lowerBound)
+      first = base
+    } else {
+      // Straight into the file's pages: where the source has another order, from many places at a time.
+      mapping.bytes.populate()
+      first = writeParameters(to: base)
+      if !isPacked { try elements.write(to: first) }
+    }
     if isPacked {
       let staged = try StagedElements(elements, folder: folder, path: path)
       let values = try staged.withBytes { staged throws(FileError) in
@@ -83,10 +82,9 @@ struct TensorWriter {
       }
       return (BlockDigest.blocks(of: mapping.bytes), values)
     }
-    try elements.write(to: first)
     if range.count >= TensorWriter.syncLength { output.startSync() }
     let values = elements.valueDigests(first, progress: progress)
-    return (BlockDigest.blocks(of: mapping.bytes), values)
+    return (isFloat32 ? values : BlockDigest.blocks(of: mapping.bytes), values)
   }
 
   /// Writes real numbers in bands, each of which is brought into order in memory that stays in a cache.
@@ -95,7 +93,7 @@ struct TensorWriter {
   private func writeBands(
     of values: any TensorValues, as type: RealType, to output: AtomicFile, at offset: Int
   ) throws(FileError) {
-    let rowLength = tensor.shape.last ?? 1
+    let (elements, rowLength) = (elements, tensor.shape.last ?? 1)
     let bands = values.bands(rowLength: rowLength, ofAtMost: TensorWriter.bandLength)
     try Workers.current.perform(bands.count) { (index) throws(FileError) in
       let band = bands[index]

@@ -33,7 +33,7 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
         "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ]),
   ],
@@ -42,11 +42,13 @@ let package = Package(
     .executableTarget(
       name: "vggconv", dependencies: ["VGGCommands", "CMemoryFaults"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine",
+      "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGExport", "VGGVerify", "VGGCompress",
+      "VGGEngine",
       "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
-      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGNative",
+      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
+      "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -54,13 +56,15 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
+      "VGGExport", "VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+    module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
     module(
       "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
     ),
     module("VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
-    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRules"),
+    module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
     module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
@@ -117,6 +121,7 @@ let package = Package(
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGExportTests", "VGGConv", "VGGExport", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
       "VGGInterchange", "VGGModel",

@@ -3,38 +3,17 @@ internal import Glibc
 public import VGGBytes
 public import VGGTensors
 
-/// A member of an archive to be written: some bytes, followed by numbers, little-endian.
+/// A member of an archive to be written.
 public struct ArchiveMember: Sendable {
   /// The name, with slashes between folders.
   public var name: String
-  /// What comes before the numbers.
-  public var header: [UInt8]
-  /// The numbers, read as they are written.
-  public var content: Content
-
-  /// The numbers of a member.
-  public enum Content: Sendable {
-    /// As float32.
-    case values(any TensorValues)
-    /// As signed bytes.
-    case codes(any TensorCodes)
-
-    fileprivate var byteCount: Int {
-      switch self {
-      case .values(let values): values.count * MemoryLayout<Float>.size
-      case .codes(let codes): codes.count
-      }
-    }
-  }
+  /// What it holds, read as it is written.
+  public var content: FileContent
 
   /// Creates a member.
-  public init(name: String, header: [UInt8], content: Content) {
-    self.name = name
-    self.header = header
-    self.content = content
+  public init(name: String, content: FileContent) {
+    (self.name, self.content) = (name, content)
   }
-
-  var byteCount: Int { header.count + content.byteCount }
 }
 
 /// Writes zip archives of stored members.
@@ -54,14 +33,29 @@ public enum ArchiveWriter {
   public static func write(
     _ members: [ArchiveMember], to path: String, overwrite: Bool, progress: @escaping (Int) -> Void = { _ in }
   ) throws(FileError) {
-    let output = ZipOutput(try AtomicFile(path: path, overwrite: overwrite))
+    let file = try AtomicFile(path: path, overwrite: overwrite)
+    try write(members, to: file, path: path, progress: progress)
+    try file.publish()
+  }
+
+  /// Writes an archive to a file that has no name yet.
+  ///
+  /// - Parameters:
+  ///   - members: The members, at least one, with different names.
+  ///   - file: The file, empty.
+  ///   - path: The name that it is to have, for errors.
+  ///   - progress: Called with the number of bytes that were written since the last call.
+  package static func write(
+    _ members: [ArchiveMember], to file: AtomicFile, path: String,
+    progress: @escaping (Int) -> Void = { _ in }
+  ) throws(FileError) {
+    let output = ZipOutput(file)
     let inputs = members.map { ZipInput($0, progress: progress) }
     let hasSucceeded = withExtendedLifetime((output, inputs)) { save(inputs, to: output) }
     if let failure = output.failure ?? inputs.lazy.compactMap(\.failure).first { throw failure }
     guard hasSucceeded else {
       throw FileError(.fault, code: "zip.write", file: path, "cannot be written as a zip archive")
     }
-    try output.file.publish()
   }
 
   private static func save(_ inputs: [ZipInput], to output: ZipOutput) -> Bool {
@@ -186,7 +180,7 @@ private final class ZipInput: ZipSource {
   let member: ArchiveMember
   private let progress: (Int) -> Void
   private var position = 0
-  /// Bytes of numbers that were read ahead: sources in another order are cheap only in long ranges.
+  /// Bytes that were read ahead: sources in another order are cheap only in long ranges.
   private var piece: (range: Range<Int>, bytes: [UInt8]) = (0..<0, [])
 
   init(_ member: ArchiveMember, progress: @escaping (Int) -> Void) {
@@ -209,7 +203,7 @@ private final class ZipInput: ZipSource {
     case ZIP_SOURCE_STAT:
       guard data.count >= MemoryLayout<zip_stat_t>.size, let status = data.baseAddress else { return -1 }
       let pointer = status.assumingMemoryBound(to: zip_stat_t.self)
-      pointer.pointee.size = UInt64(member.byteCount)
+      pointer.pointee.size = UInt64(member.content.byteCount)
       pointer.pointee.valid |= UInt64(ZIP_STAT_SIZE)
       return Int64(MemoryLayout<zip_stat_t>.size)
     case ZIP_SOURCE_READ:
@@ -224,37 +218,15 @@ private final class ZipInput: ZipSource {
 
   /// Reads on, as many bytes as there are at once, none at the end.
   private func read(into data: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
-    let source: (offset: Int, count: Int)
-    if position < member.header.count {
-      source = (position, min(data.count, member.header.count - position))
-      member.header.withUnsafeBytes {
-        data.copyMemory(from: .init(rebasing: $0[source.offset..<source.offset + source.count]))
-      }
-    } else {
-      let offset = position - member.header.count
-      if !piece.range.contains(offset) {
-        // Pieces begin and end with whole numbers.
-        let range = offset..<min(member.content.byteCount, offset + 1 << 24)
-        guard !range.isEmpty else { return 0 }
-        piece = (range, try bytes(range))
-      }
-      source = (offset - piece.range.lowerBound, min(data.count, piece.range.upperBound - offset))
-      piece.bytes.withUnsafeBytes {
-        data.copyMemory(from: .init(rebasing: $0[source.offset..<source.offset + source.count]))
-      }
+    if !piece.range.contains(position) {
+      let range = position..<min(member.content.byteCount, position + 1 << 24)
+      guard !range.isEmpty else { return 0 }
+      piece = (range, try member.content.bytes(range))
     }
-    position += source.count
-    return source.count
-  }
-
-  private func bytes(_ range: Range<Int>) throws(FileError) -> [UInt8] {
-    switch member.content {
-    case .values(let values):
-      let size = MemoryLayout<Float>.size
-      return try values.withValues(range.lowerBound / size..<range.upperBound / size) {
-        Array(UnsafeRawBufferPointer($0))
-      }
-    case .codes(let codes): return try codes.withCodes(range) { Array(UnsafeRawBufferPointer($0)) }
-    }
+    let start = position - piece.range.lowerBound
+    let count = min(data.count, piece.range.count - start)
+    piece.bytes.withUnsafeBytes { data.copyMemory(from: .init(rebasing: $0[start..<start + count])) }
+    position += count
+    return count
   }
 }

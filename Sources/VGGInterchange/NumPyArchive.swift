@@ -1,6 +1,5 @@
-internal import VGGArchive
+public import VGGArchive
 public import VGGBytes
-public import VGGModel
 internal import VGGTensors
 
 /// An `.npz` file: a zip archive of named `.npy` arrays.
@@ -45,21 +44,9 @@ public struct NumPyArchive {
 }
 
 extension NumPyArchive {
-  /// Writes a model's tensors as an `.npz` file: canonical names and layouts, reals as float32.
-  ///
-  /// - Parameters:
-  ///   - model: The model.
-  ///   - path: Where to write the file, which appears when it is complete or not at all.
-  ///   - overwrite: Whether a file of that name is replaced.
-  ///   - dequantizes: Whether codes are written as the values that they stand for; see `NamedArray.arrays(of:dequantized:)`.
-  ///   - progress: Called with the number of bytes that were written since the last call.
-  public static func write(
-    _ model: Model, to path: String, overwrite: Bool, dequantizes: Bool = false,
-    progress: @escaping (Int) -> Void = { _ in }
-  ) throws(FileError) {
-    try write(
-      NamedArray.arrays(of: model, dequantized: dequantizes), to: path, overwrite: overwrite,
-      progress: progress)
+  /// The members of an archive of arrays.
+  public static func members(_ arrays: [NamedArray]) -> [ArchiveMember] {
+    arrays.map { ArchiveMember(name: "\($0.name).npy", content: $0.npy) }
   }
 
   /// Writes arrays as an `.npz` file; equal arrays give equal bytes.
@@ -72,42 +59,38 @@ extension NumPyArchive {
   public static func write(
     _ arrays: [NamedArray], to path: String, overwrite: Bool, progress: @escaping (Int) -> Void = { _ in }
   ) throws(FileError) {
-    let members = arrays.map { array in
-      let name = "\(array.name).npy"
-      return switch array.content {
-      case .reals(let values, _): ArchiveMember(name: name, header: array.header, content: .values(values))
-      case .codes(let codes): ArchiveMember(name: name, header: array.header, content: .codes(codes))
-      case .integers(let bytes, _):
-        ArchiveMember(name: name, header: array.header + bytes, content: .codes(MemoryCodes([])))
-      }
-    }
-    try ArchiveWriter.write(members, to: path, overwrite: overwrite, progress: progress)
+    try ArchiveWriter.write(members(arrays), to: path, overwrite: overwrite, progress: progress)
   }
 }
 
 extension NamedArray {
-  /// Writes an array of reals alone as an `.npy` file, float32.
+  /// Writes an array alone as an `.npy` file; reals are float32.
   ///
   /// - Parameters:
   ///   - path: Where to write the file, which appears when it is complete or not at all.
   ///   - overwrite: Whether a file of that name is replaced.
   public func write(to path: String, overwrite: Bool) throws(FileError) {
     let output = try AtomicFile(path: path, overwrite: overwrite)
-    try ByteRegion(copying: header).withBytes { (bytes) throws(FileError) in try output.write(bytes, at: 0) }
-    try output.write(content, as: .float32, at: header.count)
+    try npy.write(to: output)
     try output.publish()
   }
 
-  /// The header of the array in NumPy's format.
-  fileprivate var header: [UInt8] {
+  /// The array as a file of NumPy's, which has no numbers of less than float32.
+  fileprivate var npy: FileContent {
     let description =
-      switch content {
-      case .reals: "<f4"
-      case .codes: "|i1"
-      case .integers(_, .bits32): "<i4"
-      case .integers(_, .bits64): "<i8"
+      switch type {
+      case .float32, .float16, .bfloat16: "<f4"
+      case .int8: "|i1"
+      case .int32: "<i4"
+      case .int64: "<i8"
       }
-    return ArrayHeader.bytes(of: description, shape: shape)
+    var content = FileContent([.bytes(ArrayHeader.bytes(of: description, shape: shape))])
+    if case .reals(let values, _) = numbers {
+      content.append(.reals(values, as: .float32))
+    } else {
+      content.append(numbers)
+    }
+    return content
   }
 }
 

@@ -179,9 +179,11 @@ struct ArchiveTests {
   func writing() throws {
     let floats: [Float] = (0..<70_000).map { Float($0) / 7 }
     let members = [
-      ArchiveMember(name: "a/é.bin", header: [1, 2, 3], content: .values(MemoryValues(floats))),
-      ArchiveMember(name: "empty", header: [], content: .values(MemoryValues([]))),
-      ArchiveMember(name: "text", header: Array("text".utf8), content: .values(MemoryValues([]))),
+      ArchiveMember(
+        name: "a/é.bin",
+        content: FileContent([.bytes([1, 2, 3]), .reals(MemoryValues(floats), as: .float32)])),
+      ArchiveMember(name: "empty", content: FileContent()),
+      ArchiveMember(name: "text", content: FileContent([.bytes(Array("text".utf8))])),
     ]
     try withTemporaryFolder { folder in
       var total = 0
@@ -218,7 +220,10 @@ struct ArchiveTests {
     try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) {
         try ArchiveWriter.write(
-          [ArchiveMember(name: "a", header: [1], content: .values(BrokenValues()))], to: "\(folder)/a.zip",
+          [
+            ArchiveMember(
+              name: "a", content: FileContent([.bytes([1]), .reals(BrokenValues(), as: .float32)]))
+          ], to: "\(folder)/a.zip",
           overwrite: true)
       }
       #expect(error?.code == "test")

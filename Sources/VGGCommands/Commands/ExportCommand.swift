@@ -1,5 +1,6 @@
 internal import CommandLineKit
 internal import VGGConv
+internal import VGGExport
 internal import VGGModel
 
 private let formatOption = Option<ExportFormat>(
@@ -31,10 +32,11 @@ let exportCommand = Command(
   guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
   let model = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console).model
-  let size = try model.export(
-    to: format, at: output, overwrites: arguments[ModelOptions.force],
-    dequantizes: arguments[dequantizeSwitch],
-    progress: console)
-  console.print("\(output): \(Format.bytes(size)), \(model.tensors.count) tensors")
+  var options = ExportOptions()
+  options.overwrites = arguments[ModelOptions.force]
+  options.dequantizes = arguments[dequantizeSwitch]
+  let result = try model.export(to: format, at: output, options: options, progress: console)
+  for loss in result.losses { console.note("\(output): \(loss.text)") }
+  for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }
   return .success
 }

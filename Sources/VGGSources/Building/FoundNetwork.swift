@@ -13,8 +13,12 @@ public struct FoundNetwork: Sendable {
     public var name: String
     /// The weight: rank 4 for a convolution, rank 2 for a dense layer, with the layout it has in the source.
     public var weight: SourceTensor
+    /// What the weight's numbers stand for where they are codes that stay so; nil: they are the values.
+    public var weightCodes: Quantization?
     /// The bias, rank 1, where there is one.
     public var bias: SourceTensor?
+    /// The codes of the bias of a layer that computes in integers; `bias` is nil then.
+    public var biasCodes: BiasCodes?
     /// What the source says of the layer's stride, padding, dilation and activation; nil: what VGG has.
     public var convolution: Convolution?
     /// What the source says is applied to a dense layer that is not the last; nil: a ReLU, as in VGG.
@@ -102,6 +106,8 @@ public struct FoundNetwork: Sendable {
   public var normalization: LocalResponseNormalization?
   /// The input's extent, where the source tells it.
   public var inputExtent: Extent?
+  /// How the network computes in integers, where it does; called when its layers are known.
+  public var integerArithmetic: @Sendable (Network) throws(FileError) -> IntegerArithmetic? = { _ in nil }
   /// Finds out which other network it is, by what only the source tells; called only where it is no VGG.
   public var foreignNetwork: @Sendable () -> ForeignNetwork? = { nil }
 
@@ -116,6 +122,19 @@ public struct FoundNetwork: Sendable {
     self.poolings = poolings
     self.normalization = normalization
     self.inputExtent = inputExtent
+  }
+}
+
+extension FoundNetwork.WeightedLayer {
+  /// Whether there is a bias, in whatever form.
+  var hasBias: Bool { bias != nil || biasCodes != nil }
+
+  /// The weight as a model's tensor.
+  func weightTensor(_ name: String) -> Tensor {
+    guard let weightCodes else { return Tensor(name: name, role: .weight, source: weight) }
+    return Tensor(
+      name: name, role: .weight, shape: weight.canonicalShape,
+      content: .codes(SourceCodes(weight), weightCodes))
   }
 }
 
@@ -140,10 +159,11 @@ extension Model {
     provenance.decisions += builder.decisions
     provenance.folded = builder.folded.map { Provenance.FoldedTensor($0.source.name, into: $0.layer) }
     if !options.allowsNonFinite { try builder.requireFiniteValues() }
+    let arithmetic = try found.integerArithmetic(network)
     do throws(ShapeError) {
       try self.init(
         network: network, tensors: builder.tensors, preprocessing: preprocessing, labels: labels,
-        provenance: provenance)
+        integerArithmetic: arithmetic, provenance: provenance)
       foldedSources = builder.folded.map(\.source)
     } catch {
       throw FileError(.malformed, code: "model.shape", file: file, error.problem, place: error.layer)

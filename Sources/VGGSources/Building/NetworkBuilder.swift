@@ -63,7 +63,7 @@ struct NetworkBuilder {
     let kernel = Extent(height: shape[0], width: shape[1])
     var convolution =
       layer.convolution ?? Convolution(kernel: kernel, inputChannels: shape[2], outputChannels: shape[3])
-    convolution.hasBias = layer.bias != nil || layer.batchNormalization != nil
+    convolution.hasBias = layer.hasBias || layer.batchNormalization != nil
     guard shape[2] > 0, shape[3] > 0, shape[2] <= 1 << 16, shape[3] <= 1 << 16 else {
       throw FileError(
         .malformed, code: "model.channels", file: file, "has an impossible number of channels",
@@ -125,7 +125,7 @@ struct NetworkBuilder {
       try add(layer, name: name, outputs: shape[1])
       var description = Dense(
         inputs: shape[0], outputs: shape[1], activation: layer.hiddenActivation ?? .relu)
-      description.hasBias = layer.bias != nil || layer.batchNormalization != nil || takesMap
+      description.hasBias = layer.hasBias || layer.batchNormalization != nil || takesMap
       dense.append(description)
     }
     return (Head(dense, activation: activation), extent.input)
@@ -250,7 +250,16 @@ struct NetworkBuilder {
         behind.isBehindPooling
       )
     }
-    tensors.append(Tensor(name: "\(name)/weight", role: .weight, source: layer.weight))
+    tensors.append(layer.weightTensor("\(name)/weight"))
+    if let codes = layer.biasCodes {
+      guard codes.count == outputs else {
+        throw FileError(
+          .malformed, code: "model.bias", file: file, "has a bias that does not fit its weight",
+          place: "layer \(stored.name)", seen: "\(codes.count) codes", allowed: "\(outputs)")
+      }
+      tensors.append(
+        Tensor(name: "\(name)/bias", role: .bias, shape: [outputs], content: .bias(codes)))
+    }
     guard let bias = layer.bias else { return }
     guard bias.canonicalShape == [outputs] else {
       throw FileError(

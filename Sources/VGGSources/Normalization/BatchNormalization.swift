@@ -107,7 +107,7 @@ extension FoundNetwork.WeightedLayer {
   ///   scaled already, or where the input's shift would have to reach into the padding.
   func folded(input: ChannelMap?, file: String) throws(FileError) -> FoundNetwork.WeightedLayer {
     guard input != nil || batchNormalization != nil else { return self }
-    guard weight.scaling == nil else {
+    guard weight.scaling == nil, weightCodes == nil else {
       throw FileError(
         .unsupported, code: "model.normalization", file: file,
         "has a batch normalisation next to a quantised layer", offset: weight.fileOffset,

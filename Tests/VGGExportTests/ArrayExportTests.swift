@@ -1,12 +1,14 @@
 import TestSupport
 import Testing
 import VGGBytes
+import VGGConv
+import VGGExport
 import VGGInterchange
 import VGGModel
 import VGGTensors
 
-@Suite("Writing for other programs")
-struct ExportTests {
+@Suite("Arrays for other programs")
+struct ArrayExportTests {
   /// A small network whose tensors have all encodings, with values that each can represent.
   private func model() throws -> Model {
     let network = try Network(
@@ -32,12 +34,21 @@ struct ExportTests {
       provenance: Provenance(sourceName: "x", sourceByteCount: 1, format: "test", generation: "test"))
   }
 
+  private func export(
+    _ model: Model, _ format: ExportFormat, _ path: String, overwrites: Bool = false,
+    dequantizes: Bool = false
+  ) throws {
+    var options = ExportOptions()
+    (options.overwrites, options.dequantizes) = (overwrites, dequantizes)
+    try model.export(to: format, at: path, options: options)
+  }
+
   @Test("Arrays in an npz have NumPy's values, and are the same bytes each time")
   func npz() throws {
     let model = try model()
     try withTemporaryFolder { folder in
-      try NumPyArchive.write(model, to: "\(folder)/a.npz", overwrite: false, dequantizes: true)
-      try NumPyArchive.write(model, to: "\(folder)/b.npz", overwrite: false, dequantizes: true)
+      try export(model, .npz, "\(folder)/a.npz", dequantizes: true)
+      try export(model, .npz, "\(folder)/b.npz", dequantizes: true)
       #expect(try bytes(of: "\(folder)/a.npz") == bytes(of: "\(folder)/b.npz"))
       let archive = try NumPyArchive(try MappedFile(path: "\(folder)/a.npz"))
       #expect(archive.names == model.tensors.map(\.name))
@@ -86,8 +97,8 @@ struct ExportTests {
   func safetensors() throws {
     let model = try model()
     try withTemporaryFolder { folder in
-      try SafetensorsFile.write(model, to: "\(folder)/a.safetensors", overwrite: false, dequantizes: true)
-      try SafetensorsFile.write(model, to: "\(folder)/b.safetensors", overwrite: false, dequantizes: true)
+      try export(model, .safetensors, "\(folder)/a.safetensors", dequantizes: true)
+      try export(model, .safetensors, "\(folder)/b.safetensors", dequantizes: true)
       #expect(try bytes(of: "\(folder)/a.safetensors") == bytes(of: "\(folder)/b.safetensors"))
       let printed = try python(
         """
@@ -174,15 +185,15 @@ struct ExportTests {
     let model = try model()
     try withTemporaryFolder { folder in
       let path = "\(folder)/a"
-      try SafetensorsFile.write(model, to: path, overwrite: false)
+      try export(model, .safetensors, path)
       let before = try bytes(of: path)
       let errors = [
-        #expect(throws: FileError.self) { try SafetensorsFile.write(model, to: path, overwrite: false) },
-        #expect(throws: FileError.self) { try NumPyArchive.write(model, to: path, overwrite: false) },
+        #expect(throws: FileError.self) { try export(model, .safetensors, path) },
+        #expect(throws: FileError.self) { try export(model, .npz, path) },
       ]
       #expect(errors.allSatisfy { $0?.kind == .cannotCreate })
       #expect(try bytes(of: path) == before)
-      try NumPyArchive.write(model, to: path, overwrite: true)
+      try export(model, .npz, path, overwrites: true)
       #expect(try bytes(of: path) != before)
       #expect(try files(in: folder) == ["a"])
     }

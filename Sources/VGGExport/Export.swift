@@ -66,6 +66,8 @@ public enum ExportLoss: Hashable, Sendable {
   case rounding(IntegerArithmetic.Rounding)
   /// Codes are written as the values that they stand for, float32.
   case dequantized
+  /// What computed in integers computes in float32.
+  case integerArithmetic
   /// Numbers of a narrower type are written as float32, with the same values.
   case widened(RealType)
   /// What sparse tensors leave out is written: zeros.
@@ -84,6 +86,7 @@ extension ExportLoss {
     case .rounding(let rounding):
       "does not say how integers are rounded; the model follows \(rounding.rawValue)"
     case .dequantized: "holds the values that codes stand for, as float32"
+    case .integerArithmetic: "computes in float32 where the model computes in integers"
     case .widened(let type): "holds \(type.rawValue) as float32, with the same values"
     case .densified: "holds the zeros that sparse tensors leave out"
     case .other(let text): text

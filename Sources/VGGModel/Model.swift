@@ -11,7 +11,7 @@ public struct Model: Sendable {
   /// The names of the classes, or none.
   public var labels: [String]
   /// How the model computes in integers; nil where it computes with the values that its tensors stand for.
-  public let integerArithmetic: IntegerArithmetic?
+  public private(set) var integerArithmetic: IntegerArithmetic?
   /// Where the model came from.
   public var provenance: Provenance
   /// The tensors of `provenance.folded` as they stand in the source, in the same order; none in a model that was read
@@ -90,6 +90,17 @@ public struct Model: Sendable {
       mapped.append(replacement)
     }
     model.tensors = mapped
+    return model
+  }
+}
+
+extension Model {
+  /// The model with the values that codes stand for in their place; it computes in float32.
+  public var dequantized: Model {
+    var model = mappingTensors { tensor in
+      if case .real = tensor.content { tensor } else { tensor.replacing(values: tensor.values) }
+    }
+    model.integerArithmetic = nil
     return model
   }
 }

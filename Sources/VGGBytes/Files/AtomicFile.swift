@@ -85,6 +85,9 @@ package final class AtomicFile: @unchecked Sendable {
     return ByteRegion(owner: mapping, bytes: UnsafeRawBufferPointer(mapping.bytes))
   }
 
+  /// Maps all that was written so far for reading, under the name that it is to have.
+  package func mapped() throws(FileError) -> MappedFile { try MappedFile(descriptor, path: path) }
+
   /// Writes bytes at an offset; safe to call from several threads.
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     var written = 0

@@ -18,8 +18,7 @@ public final class MappedFile: @unchecked Sendable {
   /// Maps a regular file.
   ///
   /// - Throws: `missing` where there is no such file; `unreadable` where it is no regular file or cannot be opened.
-  public init(path: String) throws(FileError) {
-    self.path = path
+  public convenience init(path: String) throws(FileError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       let reason = errno
@@ -28,6 +27,12 @@ public final class MappedFile: @unchecked Sendable {
         code: "file.open", file: path, "cannot be opened: \(systemMessage(reason))")
     }
     defer { close(descriptor) }
+    try self.init(descriptor, path: path)
+  }
+
+  /// Maps an open file, which may have another name than `path` or none.
+  init(_ descriptor: Int32, path: String) throws(FileError) {
+    self.path = path
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
       throw FileError(

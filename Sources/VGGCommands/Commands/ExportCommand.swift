@@ -29,7 +29,9 @@ let exportCommand = Command(
   options: [formatOption, dequantizeSwitch, outputOption, ModelOptions.force, EngineArguments.threads]
     + ModelOptions.using
 ) { arguments, console in
-  guard let format = arguments[formatOption] else { throw UsageError("--to is missing: safetensors or npz") }
+  guard let format = arguments[formatOption] else {
+    throw UsageError("--to is missing: " + ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))
+  }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
   let model = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console).model
   var options = ExportOptions()
@@ -38,5 +40,13 @@ let exportCommand = Command(
   let result = try model.export(to: format, at: output, options: options, progress: console)
   for loss in result.losses { console.note("\(output): \(loss.text)") }
   for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }
+  console.print(proofText(result.proof))
   return .success
+}
+
+/// What came of reading the files back, in one line.
+private func proofText(_ proof: ExportProof?) -> String {
+  guard let proof else { return "not read back: vggconv does not read this format" }
+  return "read back: all \(proof.tensorCount) tensors are the model's, bit for bit ("
+    + "\(Format.grouped(proof.elementCount)) numbers)"
 }

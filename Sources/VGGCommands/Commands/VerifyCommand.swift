@@ -40,6 +40,9 @@ let verifyCommand = Command(
     bound derived from the roundings and the passes; 'used' is the part of the bound that is used up. With --reference, \
     activations that Keras, Caffe or another program recorded are compared too. If something is wrong, the usual mistakes are tried, \
     and the one that explains it is named.
+
+    A model is held against a file that it was exported to in the same way: 'verify MODEL EXPORTED'. Such a file declares no pass, so every \
+    tensor must be the model's, codes and scales too; what its format cannot say is named.
     """,
   examples: [
     .init("verify vgg16.h5 vgg16.vggw", "After an import, or each night in CI"),
@@ -47,11 +50,12 @@ let verifyCommand = Command(
       "verify vgg16.h5 vgg16-int8.vggw --inputs cat.jpg --inputs dog.png --report report.html",
       "A smaller model, with pictures and a page of plots"),
     .init("verify vgg16.h5 vgg16.vggw --reference keras.npz", "Against activations that Keras recorded"),
+    .init("verify vgg16.vggw vgg16.onnx", "A model and what it was exported to"),
     .init("verify small.h5 small.vggw --self-test", "Would a mistake have been found?"),
   ],
   positionals: [
-    Positional("SOURCE", help: "The source that the model was imported from"),
-    Positional("MODEL", help: "The native model"),
+    Positional("SOURCE", help: "The source that the model was imported from, or the model that was exported"),
+    Positional("MODEL", help: "The native model, or what it was exported to"),
   ],
   options: [
     JudgementArguments.inputs, ModelOptions.resizing, calibrationOption, referenceOption, seedOption,
@@ -60,8 +64,7 @@ let verifyCommand = Command(
   ] + EngineArguments.all + ModelOptions.reading
 ) { arguments, console in
   let sourceOptions = try ModelOptions.sourceOptions(arguments)
-  let model = try OpenedModel(arguments.positionals[1], ModelOptions.modelOptions(arguments), console)
-  let source = try model.openSource(arguments.positionals[0], options: sourceOptions, progress: console)
+  let (source, model) = try opened(arguments, sourceOptions, console)
   source.warn(console)
   let judging = judging(by: arguments)
   if arguments[selfTestSwitch] {
@@ -79,6 +82,20 @@ let verifyCommand = Command(
   if let path = arguments[pageOption] { try writeText(report.page(), to: path) }
   console.print(console.isJSON ? report.json.pretty : report.text(for: console))
   return report.passes ? .success : .checkSaidNo
+}
+
+/// Opens the source and the model. Options for reading belong to the one that is not native: of a model and what it was exported
+/// to, that is the second.
+private func opened(
+  _ arguments: Arguments, _ sourceOptions: OpenOptions, _ console: Console
+) throws -> (source: OpenedModel, model: OpenedModel) {
+  let (sourcePath, modelPath) = (arguments.positionals[0], arguments.positionals[1])
+  if OpenedModel.isNative(sourcePath), !OpenedModel.isNative(modelPath) {
+    let source = try OpenedModel(sourcePath, ModelOptions.modelOptions(arguments), console)
+    return (source, try source.openExport(modelPath, options: sourceOptions, progress: console))
+  }
+  let model = try OpenedModel(modelPath, ModelOptions.modelOptions(arguments), console)
+  return (try model.openSource(sourcePath, options: sourceOptions, progress: console), model)
 }
 
 /// What the options of `verify` say to judge with.

@@ -44,7 +44,16 @@ struct VerificationReport {
   }
 
   /// What a reader of the verdict should know.
-  var notes: [String] { verification.notes + assumptions + choiceNotes + integerNotes + calibrationNotes }
+  var notes: [String] {
+    verification.notes + assumptions + unsaidNotes + choiceNotes + integerNotes + calibrationNotes
+  }
+
+  /// What an exported file does not say.
+  private var unsaidNotes: [String] {
+    let isReversed = sourceFile.native != nil && modelFile.native == nil && verification.verdict == .different
+    return result.unsaid.map { "not compared: the file does not say \($0.rawValue)" }
+      + (isReversed ? ["if \(modelPath) is what \(sourcePath) was made of, give it first"] : [])
+  }
 
   /// What cannot be known of codes that were rounded by pictures.
   private var choiceNotes: [String] {

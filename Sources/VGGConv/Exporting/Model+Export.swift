@@ -2,6 +2,7 @@ internal import VGGArchive
 public import VGGBytes
 public import VGGExport
 public import VGGModel
+internal import VGGSources
 internal import VGGTensors
 
 /// A format of other tools.
@@ -10,6 +11,15 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case safetensors
   /// A zip archive of NumPy arrays; reals are float32.
   case npz
+  /// The graph alone, as JSON that Netron draws.
+  case netron
+
+  /// Whether there is an importer that reads what is written.
+  var isReadBack: Bool {
+    switch self {
+    case .safetensors, .npz, .netron: false
+    }
+  }
 }
 
 /// What is decided about an export besides its format.
@@ -30,6 +40,8 @@ public struct ExportResult: Sendable {
   public var files: [(path: String, byteCount: Int)]
   /// What of the model is not in them, or not as it was.
   public var losses: [ExportLoss]
+  /// What came of reading them back; nil where the format has no importer.
+  public var proof: ExportProof?
 }
 
 extension Model {
@@ -41,13 +53,17 @@ extension Model {
   ///     at all; these have its name with other extensions.
   ///   - options: What else is decided.
   ///   - progress: Is told how far it has come.
-  /// - Throws: `unsupported` where the format cannot hold the model.
+  /// - Throws: `unsupported` where the format cannot hold the model; `fault` where what was written is not the model when it is read
+  ///   back: then there is no file.
   @discardableResult
   public func export(
     to format: ExportFormat, at path: String, options: ExportOptions = ExportOptions(),
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> ExportResult {
-    let export = try self.export(to: format, options)
+    var export = try self.export(to: format, options)
+    if export.losses.contains(.dequantized), integerArithmetic != nil {
+      export.losses.append(.integerArithmetic)
+    }
     let meter = progress?.begin(.exporting, total: export.files.reduce(0) { $0 + $1.content.byteCount })
     defer { meter?.finish() }
     var written: [(path: String, file: AtomicFile)] = []
@@ -61,17 +77,28 @@ extension Model {
       }
       written.append((path, file))
     }
+    let proof = try format.isReadBack ? proof(of: written, losses: export.losses) : nil
+    let sizes = try written.map { file throws(FileError) in try file.file.mapped().bytes.count }
     // The first file refers to the others: it comes last.
     for (_, file) in written.reversed() { try file.publish() }
-    var files: [(path: String, byteCount: Int)] = []
-    for (path, _) in written { files.append((path, try MappedFile(path: path).bytes.count)) }
-    return ExportResult(files: files, losses: export.losses)
+    return ExportResult(files: zip(written, sizes).map { ($0.path, $1) }, losses: export.losses, proof: proof)
+  }
+
+  /// Reads files that have no names yet.
+  private func proof(
+    of written: [(path: String, file: AtomicFile)], losses: [ExportLoss]
+  ) throws(FileError) -> ExportProof {
+    let files = try written.map { file throws(FileError) in try file.file.mapped() }
+    return try ExportProof(
+      of: OpenedModel.content(of: files, ImportOptions()).model, as: self, losses: losses, path: files[0].path
+    )
   }
 
   private func export(to format: ExportFormat, _ options: ExportOptions) throws(FileError) -> Export {
     switch format {
     case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
     case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .netron: NetronExporter.export(self)
     }
   }
 }

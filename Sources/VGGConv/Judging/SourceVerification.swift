@@ -1,6 +1,7 @@
 public import VGGBytes
 internal import VGGModel
 internal import VGGSources
+internal import VGGTensors
 public import VGGVerify
 
 /// A model that was compared with its source, and what it was compared with.
@@ -13,6 +14,8 @@ public struct SourceVerification {
   public let source: OpenedModel
   /// What both were run on.
   public let inputs: JudgementInputs
+  /// What an exported file does not say, so that it was not compared.
+  public let unsaid: [UnsaidPart]
 
   /// Whether the model is what its passes make of the source, and as close as it must be: by the standard limits, or by
   /// all that somebody stated.
@@ -57,13 +60,34 @@ extension OpenedModel {
       try RecordedActivations(
         file, of: model.network, scratchFolder: source.options.scratchFolder)
     }
+    // A file of another format that is held against a native model is what was exported, or claims to be.
+    var (judged, original, unsaid) = (model, source, [UnsaidPart]())
+    if native == nil, source.native != nil {
+      (judged, original.model, unsaid) = claim(toBe: source.model)
+    }
     let depth =
       source.options.importing.allowsNonFinite
-      ? try Verification.Depth(for: model, against: source.model, isForward: true) : .layers
+      ? try Verification.Depth(for: judged, against: original.model, isForward: true) : .layers
     return SourceVerification(
       verification: try inputs.verification(
-        of: model, against: source, recalibration: calibration, recording: recorded, depth: depth, judging,
+        of: judged, against: original, recalibration: calibration, recording: recorded, depth: depth, judging,
         file: path, progress),
-      model: self, source: source, inputs: inputs)
+      model: self, source: source, inputs: inputs, unsaid: unsaid)
+  }
+
+  /// The model of a file of another format as one that claims to be a native one, and that one as such files can hold it.
+  private func claim(toBe original: Model) -> (claim: Model, original: Model, unsaid: [UnsaidPart]) {
+    var original = original
+    var unsaid: [UnsaidPart] = []
+    // Values may stand for codes, but nothing stands for their arithmetic.
+    let hasCodes = model.tensors.contains { $0.quantization != nil }
+    if !hasCodes, original.integerArithmetic == nil,
+      original.tensors.contains(where: { $0.quantization != nil })
+    {
+      original = original.dequantized
+      unsaid.append(.codes)
+    }
+    let (claim, others) = model.claiming(toBe: original)
+    return (claim, original.asForeignFilesHoldIt, others + unsaid)
   }
 }

@@ -41,12 +41,34 @@ extension OpenedModel {
       return Content(file: file, model: native.model, native: native)
     }
     let prototxt = try options.prototxt.map { path throws(FileError) in try MappedFile(path: path) }
-    return try source(file, kind, prototxt: prototxt, mean: mean, importing)
+    return try source(file, kind, prototxt: prototxt, mean: mean, importing) { name throws(FileError) in
+      try MappedFile(path: "\(AtomicFile.folder(of: path))/\(name)")
+    }
+  }
+
+  /// Imports files that have no names yet.
+  ///
+  /// - Parameters:
+  ///   - files: The file that stands for the model, and the others that belong to it.
+  ///   - importing: What is decided.
+  static func content(of files: [MappedFile], _ importing: ImportOptions) throws(FileError) -> Content {
+    let prototxt = files.dropFirst().first { $0.name.hasSuffix(".prototxt") }
+    return try source(files[0], FileKind(of: files[0].bytes), prototxt: prototxt, mean: nil, importing) {
+      name throws(FileError) in
+      guard let file = files.first(where: { $0.name == name }) else {
+        throw FileError(
+          .missing, code: "file.open", file: name, "is named by \(files[0].name), but not there")
+      }
+      return file
+    }
   }
 
   /// Imports a file.
+  ///
+  /// - Parameter companion: Opens a file that it names, which stands beside it.
   private static func source(
-    _ file: MappedFile, _ kind: FileKind, prototxt: MappedFile?, mean: MappedFile?, _ options: ImportOptions
+    _ file: MappedFile, _ kind: FileKind, prototxt: MappedFile?, mean: MappedFile?, _ options: ImportOptions,
+    companion: (String) throws(FileError) -> MappedFile
   ) throws(FileError) -> Content {
     let mayHoldHDF5 =
       switch kind {

@@ -103,6 +103,29 @@ public struct OpenedModel: Sendable {
       !isStated && constants != nil && source.model.provenance.format == "keras"
     return source
   }
+
+  /// Opens a file that this model was exported to.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - options: What is not left to the evidence in the file. The constants of a normalisation layer, which some formats cannot
+  ///     hold, need not be said again.
+  ///   - progress: As for any file.
+  public func openExport(
+    _ path: String, options: OpenOptions = OpenOptions(), progress: (any ProgressMonitor)? = nil
+  ) throws(FileError) -> OpenedModel {
+    var options = options
+    if options.importing.normalization == nil {
+      options.importing.normalization = model.network.normalization
+    }
+    return try OpenedModel(path, options: options, progress: progress)
+  }
+
+  /// Whether a path names a native model.
+  public static func isNative(_ path: String) -> Bool {
+    guard let file = try? MappedFile(path: path) else { return false }
+    return FileKind(of: file.bytes) == .native
+  }
 }
 
 extension OpenedModel {

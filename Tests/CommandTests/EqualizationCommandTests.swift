@@ -2,11 +2,27 @@ import Foundation
 import JSONKit
 import TestSupport
 import Testing
+import VGGBytes
+import VGGInterchange
 
 /// `--equalize`, `--correct-biases` and `verify --calibrate`, as a user runs them.
 @Suite struct EqualizationCommandTests {
   private let source = fixture("keras/vgg_d_digits.h5")
-  private let data = fixture("digits_test.npz")
+
+  /// The first 60 labelled digits, as a file in a folder.
+  private func data(in folder: String) throws -> String {
+    let archive = try NumPyArchive(MappedFile(path: fixture("digits_test.npz")))
+    let images = try #require(try archive.array("images_64x64"))
+    let labels = try #require(try archive.array("labels")).integers()
+    let shape = [60] + images.shape.dropFirst()
+    try NumPyArchive.write(
+      [
+        NamedArray(
+          name: "images_64x64", shape: shape, values: Array(try images.values().prefix(shape.reduce(1, *)))),
+        NamedArray(name: "labels", shape: [60], integers: labels.prefix(60).map(Int64.init)),
+      ], to: "\(folder)/digits.npz", overwrite: false)
+    return "\(folder)/digits.npz"
+  }
 
   private func run(_ arguments: String..., in folder: String) throws -> CommandProcess {
     try CommandProcess.run(arguments, in: folder)
@@ -16,6 +32,7 @@ import Testing
   @Test(arguments: [["--activations", "int8"], ["--scales", "tensor"], []])
   func whatIsMadeIsShownAndProven(_ extra: [String]) throws {
     try withTemporaryFolder { folder in
+      let data = try data(in: folder)
       try #require(run("import", source, "-o", "m.vggw", in: folder).status == 0)
       let quantized = try CommandProcess.run(
         [
@@ -99,6 +116,7 @@ import Testing
 
   @Test func whatWasNotCalibratedHasNoPictures() throws {
     try withTemporaryFolder { folder in
+      let data = try data(in: folder)
       try #require(run("import", source, "-o", "m.vggw", "--to", "int8", in: folder).status == 0)
       let verified = try run("verify", source, "m.vggw", "--calibrate", data, in: folder)
       #expect(

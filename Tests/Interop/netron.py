@@ -1,6 +1,6 @@
 """Opens graphs that `vggconv export --to netron` writes with Netron's own reader, under node.
 
-PyPI: netron==8.8.8. Debian: nodejs.
+PyPI: netron==9.3.3. Debian: nodejs.
 """
 
 import json

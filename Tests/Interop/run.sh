@@ -25,7 +25,8 @@ fi
 failed=()
 for format; do
   printf '\n-- %s\n' "$format"
-  TF_CPP_MIN_LOG_LEVEL=3 PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" "$format.py" "$vggconv" || failed+=("$format")
+  # -P: the scripts have the names of the packages that they import.
+  TF_CPP_MIN_LOG_LEVEL=3 PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -P "$format.py" "$vggconv" || failed+=("$format")
 done
 echo
 [ ${#failed[@]} -eq 0 ] || { echo "run.sh: failed: ${failed[*]}"; exit 1; }

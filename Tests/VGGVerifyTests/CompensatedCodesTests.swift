@@ -125,7 +125,7 @@ import VGGTensors
     let sample = try Sample(seed: 8)
     let source = try sample.native()
     let model = try Self.model(sample, true)
-    let faults = (9..<13).flatMap { SeededFault.all(for: model.network, seed: $0) }
+    let faults = (9..<11).flatMap { SeededFault.all(for: model.network, seed: $0) }
     for fault in faults where fault.layer.hasPrefix("fc") {
       guard let trial = try FaultTrial(fault, in: model, source: source, inputs: [sample.inputs()]) else {
         continue

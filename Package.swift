@@ -122,8 +122,8 @@ let package = Package(
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
-      "VGGExportTests", "VGGConv", "VGGExport", "VGGInterchange", "JSONKit", "VGGModel", "VGGTensors",
-      "VGGBytes"),
+      "VGGExportTests", "VGGConv", "VGGVerify", "VGGExport", "VGGInterchange", "JSONKit",
+      "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
       "VGGInterchange", "VGGModel",

@@ -56,7 +56,8 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
-      "VGGExport", "VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGExport", "VGGInterchange", "VGGFlatBuffers", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
@@ -67,6 +68,7 @@ let package = Package(
     module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
     module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
+    module("VGGFlatBuffers", "VGGTensors", "VGGBytes"),
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
     module("JSONKit", "CJansson"),
     module("VGGModel", "VGGTensors", "VGGBytes"),

@@ -10,6 +10,8 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case safetensors
   /// A zip archive of NumPy arrays; reals are float32.
   case npz
+  /// A TensorFlow Lite model, for LiteRT or TensorFlow Lite Micro.
+  case tflite
 }
 
 /// What is decided about an export besides its format.
@@ -19,6 +21,8 @@ public struct ExportOptions: Sendable {
   /// Whether codes are written as the values that they stand for. Otherwise they stay signed bytes, with scales and zero points of
   /// their own.
   public var dequantizes = false
+  /// The program that a TensorFlow Lite model is for.
+  public var runtime = TFLiteExporter.Runtime.litert
 
   /// Decides nothing.
   public init() {}
@@ -72,6 +76,8 @@ extension Model {
     switch format {
     case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
     case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .tflite:
+      try TFLiteExporter.export(self, for: options.runtime, dequantizes: options.dequantizes)
     }
   }
 }

@@ -33,8 +33,10 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
-        "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGTFLite", "VGGNative", "VGGSources",
+        "VGGInterchange",
+        "VGGPictures", "VGGArchive", "VGGFlatBuffers", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors",
+        "VGGBytes",
       ]),
   ],
   targets: [
@@ -48,7 +50,7 @@ let package = Package(
     module("CommandLineKit"),
     module(
       "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGNative",
+      "VGGTFLite", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -61,6 +63,8 @@ let package = Package(
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
+    module(
+      "VGGTFLite", "VGGSources", "VGGFlatBuffers", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
     ),
@@ -119,6 +123,11 @@ let package = Package(
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGFlatBuffersTests", "VGGFlatBuffers", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGTFLiteTests", "ModelTestSupport", "VGGExport", "VGGTFLite", "VGGSources", "VGGFlatBuffers",
+      "VGGModel",
+      "VGGTensors", "VGGBytes"),
     tests("JSONKitTests", "JSONKit"),
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
@@ -136,7 +145,8 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGTFLite", "VGGNative", "VGGSources",
+        "VGGInterchange",
         "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],
       path: "Tests/Fuzz",

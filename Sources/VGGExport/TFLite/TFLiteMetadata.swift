@@ -25,9 +25,26 @@ enum TFLiteMetadata {
     ]
     if let arithmetic { members.append(("rounding", .string(arithmetic.rounding.rawValue))) }
     if let rule = model.preprocessing { members.append(("preprocessing", json(rule))) }
+    if let constants = normalization(of: model.network) {
+      // An operator has float32 constants.
+      members.append(
+        (
+          "normalization",
+          [
+            "size": .integer(Int64(constants.size)), "scale": .number(constants.scale),
+            "beta": .number(constants.beta), "k": .number(constants.k),
+          ]
+        ))
+    }
     if !model.labels.isEmpty { members.append(("labels", .array(model.labels.map { .string($0) }))) }
     members.append(("provenance", json(model.provenance)))
     return Array(JSONValue.object(members).compact.utf8)
+  }
+
+  private static func normalization(of network: Network) -> LocalResponseNormalization? {
+    network.layers.lazy.compactMap { layer in
+      if case .normalization(let constants) = layer.operation { constants } else { nil }
+    }.first
   }
 
   private static func json(_ rule: Preprocessing) -> JSONValue {

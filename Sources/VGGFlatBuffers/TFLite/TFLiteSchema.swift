@@ -91,6 +91,7 @@ package enum TFLite {
     case mean = 40
     case stridedSlice = 45
     case shape = 77
+    case reduceMaximum = 82
     case pack = 83
     case quantize = 114
 
@@ -111,6 +112,7 @@ package enum TFLite {
       case .mean: "MEAN"
       case .stridedSlice: "STRIDED_SLICE"
       case .shape: "SHAPE"
+      case .reduceMaximum: "REDUCE_MAX"
       case .pack: "PACK"
       case .quantize: "QUANTIZE"
       }
@@ -126,7 +128,7 @@ package enum TFLite {
       case .localResponseNormalization: 13
       case .reshape: 17
       case .pad: 22
-      case .mean: 27
+      case .mean, .reduceMaximum: 27
       case .dequantize, .logistic, .relu, .stridedSlice, .shape, .pack, .quantize: 0
       }
     }

@@ -33,8 +33,10 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
-        "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGTFLite", "VGGNative", "VGGSources",
+        "VGGInterchange",
+        "VGGPictures", "VGGArchive", "VGGFlatBuffers", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors",
+        "VGGBytes",
       ]),
   ],
   targets: [
@@ -48,7 +50,7 @@ let package = Package(
     module("CommandLineKit"),
     module(
       "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGNative",
+      "VGGTFLite", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -56,10 +58,13 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
-      "VGGExport", "VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGExport", "VGGInterchange", "VGGFlatBuffers", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
+    module(
+      "VGGTFLite", "VGGSources", "VGGFlatBuffers", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
     ),
@@ -67,6 +72,7 @@ let package = Package(
     module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
     module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
+    module("VGGFlatBuffers", "VGGTensors", "VGGBytes"),
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
     module("JSONKit", "CJansson"),
     module("VGGModel", "VGGTensors", "VGGBytes"),
@@ -117,6 +123,11 @@ let package = Package(
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGFlatBuffersTests", "VGGFlatBuffers", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGTFLiteTests", "ModelTestSupport", "VGGExport", "VGGTFLite", "VGGSources", "VGGFlatBuffers",
+      "VGGModel",
+      "VGGTensors", "VGGBytes"),
     tests("JSONKitTests", "JSONKit"),
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
@@ -136,7 +147,8 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGTFLite", "VGGNative", "VGGSources",
+        "VGGInterchange",
         "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],
       path: "Tests/Fuzz",

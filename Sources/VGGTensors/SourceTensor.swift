@@ -10,6 +10,8 @@ public enum SourceLayout: Equatable, Sendable {
   case hwio
   /// A convolution kernel as Caffe, Theano and PyTorch store it.
   case oihw
+  /// A convolution kernel as TensorFlow Lite stores it.
+  case ohwi
   /// A dense weight as Keras stores it; the native layout.
   case inOut
   /// A dense weight as Caffe stores it.
@@ -90,6 +92,7 @@ public struct SourceTensor: Sendable {
     switch layout {
     case .vector, .hwio, .inOut, .inOutFromCHW: shape
     case .oihw: [shape[2], shape[3], shape[1], shape[0]]
+    case .ohwi: [shape[1], shape[2], shape[3], shape[0]]
     case .outIn, .outInFromCHW: [shape[1], shape[0]]
     }
   }

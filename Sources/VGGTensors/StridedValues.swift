@@ -44,6 +44,9 @@ struct StridedValues: TensorValues {
     case .oihw:
       let own = strides(source.shape)
       axes = [own[2], own[3], own[1], own[0]]
+    case .ohwi:
+      let own = strides(source.shape)
+      axes = [own[1], own[2], own[3], own[0]]
     case .outIn:
       let own = strides(source.shape)
       axes = [own[1], own[0]]

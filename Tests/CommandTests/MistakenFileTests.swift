@@ -86,7 +86,6 @@ import VGGConv
     Mistake(
       "checkpoint list", "model_checkpoint_path: \"vgg_16.ckpt\"\n", "is a list of TensorFlow's checkpoints",
       "load_weights"),
-    Mistake("TFLite", [0x1C, 0, 0, 0] + Array("TFL3".utf8) + rest, "is a TensorFlow Lite model"),
     Mistake(
       "Core ML",
       [0x08, 0x01] + field(2, field(1, text(1, "image"))) + field(403, field(1, text(1, "conv1_1"))),

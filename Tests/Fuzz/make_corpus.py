@@ -218,9 +218,13 @@ def containers():
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "v2.caffemodel"), "wb") as file: file.write(caffe(2)[:-1])
         for name, options in [("fp16", ["--to", "fp16"]), ("bf16", ["--to", "bf16"]), ("int8", ["--to", "int8"]),
-                              ("sparse", ["--prune-fc", "0.9"])]:
+                              ("sparse", ["--prune-fc", "0.9", "--max-distance", "2"])]:
             subprocess.run([sys.argv[1], "import", "v2.caffemodel", "-o", name, "--quiet", *options], cwd=folder, check=True)
             with open(os.path.join(folder, name), "rb") as file: put("native", name, file.read())
+            subprocess.run([sys.argv[1], "export", name, "--to", "tflite", "-o", f"{name}.tflite", "--quiet"], cwd=folder,
+                           check=True)
+            with open(os.path.join(folder, f"{name}.tflite"), "rb") as file: put("tflite", name, file.read())
+    put("tflite", "integers", fixture("tflite", "features_int8.tflite"))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for index, method in enumerate([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]):

@@ -11,6 +11,8 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case safetensors
   /// A zip archive of NumPy arrays; reals are float32.
   case npz
+  /// A TensorFlow Lite model, for LiteRT or TensorFlow Lite Micro.
+  case tflite
   /// The graph alone, as JSON that Netron draws.
   case netron
 
@@ -18,6 +20,7 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   var isReadBack: Bool {
     switch self {
     case .safetensors, .npz, .netron: false
+    case .tflite: true
     }
   }
 }
@@ -29,6 +32,8 @@ public struct ExportOptions: Sendable {
   /// Whether codes are written as the values that they stand for. Otherwise they stay signed bytes, with scales and zero points of
   /// their own.
   public var dequantizes = false
+  /// The program that a TensorFlow Lite model is for.
+  public var runtime = TFLiteExporter.Runtime.litert
 
   /// Decides nothing.
   public init() {}
@@ -99,6 +104,8 @@ extension Model {
     case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
     case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
     case .netron: NetronExporter.export(self)
+    case .tflite:
+      try TFLiteExporter.export(self, for: options.runtime, dequantizes: options.dequantizes)
     }
   }
 }

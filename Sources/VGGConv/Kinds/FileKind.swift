@@ -4,6 +4,7 @@ internal import VGGHDF5
 internal import VGGKeras
 internal import VGGNative
 internal import VGGPictures
+internal import VGGTFLite
 
 /// What a file is by its content; names and extensions are not looked at.
 public enum FileKind: Equatable, Sendable {
@@ -17,6 +18,8 @@ public enum FileKind: Equatable, Sendable {
   case zip
   /// Text that begins with a brace: perhaps an index of Keras shards.
   case json
+  /// A TensorFlow Lite model.
+  case tflite
   /// One NumPy array.
   case npy
   /// A PNG, JPEG, or binary PPM or PGM picture.
@@ -45,6 +48,8 @@ public enum FileKind: Equatable, Sendable {
       self = .hdf5(superblock: offset)
     } else if ZipArchive.hasSignature(file) {
       self = .zip
+    } else if TFLiteImporter.recognizes(file) {
+      self = .tflite
     } else if let pickled = FileKind.pickledArray(file) {
       self = pickled
     } else if file.hasBytes([0x93] + Array("NUMPY".utf8)) {

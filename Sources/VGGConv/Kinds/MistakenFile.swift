@@ -43,7 +43,6 @@ extension FileKind {
     Signature("GGUF", "is a GGUF model"),
     Signature("MATLAB 5.0", "is a MATLAB file"),
     Signature("MATLAB 7.3", "is a MATLAB file (version 7.3, which is HDF5)"),
-    Signature("TFL3", at: 4, "is a TensorFlow Lite model"),
     Signature("ORTM", at: 4, "is a model in ONNX Runtime's own format (.ort)"),
     Signature("ET12", at: 4, "is an ExecuTorch program (.pte)"),
     Signature("ftrt", "is a TensorRT engine"),

@@ -5,6 +5,7 @@ internal import VGGKeras
 internal import VGGModel
 internal import VGGNative
 internal import VGGSources
+internal import VGGTFLite
 
 extension OpenedModel {
   /// What is in a file.
@@ -80,7 +81,7 @@ extension OpenedModel {
       FileError(
         .unsupported, code: "import.kind", file: file.path, problem,
         allowed:
-          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .vggw",
+          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .tflite, .vggw",
         advice: advice)
     }
     func unknown() throws(FileError) -> Content {
@@ -97,6 +98,14 @@ extension OpenedModel {
         model: try model.foldingInput(options.inputFolding, file: file.path),
         unfolded: options.inputFolding.includesMeanAndScale ? model : nil, sandboxFailure: sandboxFailure)
     }
+    func tflite() throws(FileError) -> Content {
+      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
+      let model = try TFLiteImporter.model(of: file, options: options)
+      return Content(
+        file: file, companions: [mean].compactMap(\.self),
+        model: try model.foldingInput(options.inputFolding, file: file.path),
+        unfolded: options.inputFolding.includesMeanAndScale ? model : nil)
+    }
     func keras() throws(FileError) -> Content {
       guard prototxt == nil else {
         if case .hdf5 = kind, try CaffeImporter.writesLike(file) { return try caffe() }
@@ -109,6 +118,7 @@ extension OpenedModel {
     }
     switch kind {
     case .hdf5, .zip, .json: return try keras()
+    case .tflite: return try tflite()
     case .unknown: return try unknown()
     case .empty: throw refusal("is empty")
     case .npy:

@@ -67,9 +67,10 @@ public struct OpenedModel: Sendable {
   /// Refuses a source, for what is done to native files only.
   public func requireNative() throws(FileError) {
     guard native == nil else { return }
-    let name = model.provenance.format == "caffe" ? "Caffe" : "Keras"
+    let names = ["caffe": "Caffe weight file", "tflite": "TFLite model"]
+    let name = names[model.provenance.format] ?? "Keras weight file"
     throw FileError(
-      .unsupported, code: "model.source", file: path, "is a \(name) weight file, not a vggconv model",
+      .unsupported, code: "model.source", file: path, "is a \(name), not a vggconv model",
       advice: "import it first: vggconv import \(path)")
   }
 

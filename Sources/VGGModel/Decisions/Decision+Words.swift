@@ -9,6 +9,7 @@ extension Provenance.Decision.Kind {
     case .kernelFlip: "kernel-flip"
     case .flattenOrder: "flatten-order"
     case .quantization: "quantization"
+    case .integerRounding: "rounding"
     case .layerOrderByName, .layerOrder: "layer-order"
     case .usualLayers: "layers"
     case .usualStructure: "structure"
@@ -43,10 +44,11 @@ extension Provenance.Decision.Kind {
   /// The decision, such as `yes`.
   var choice: String {
     switch self {
-    case .kernelLayout(let layout): layout == .oihw ? "OIHW" : "HWIO"
+    case .kernelLayout(let layout): layout == .oihw ? "OIHW" : layout == .ohwi ? "OHWI" : "HWIO"
     case .kernelFlip(let isRotated): isRotated ? "yes" : "no"
     case .flattenOrder(let order): order.rawValue
     case .quantization(let kind, let layers): "\(kind) in \(layers.joined(separator: ", "))"
+    case .integerRounding(let rounding): rounding.rawValue
     case .layerOrderByName: "by name"
     case .layerOrder(let first, let last): "\(first) to \(last)"
     case .usualLayers: "as in VGG: convolutions that keep the extent, ReLUs, poolings of 2x2"

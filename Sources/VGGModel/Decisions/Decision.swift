@@ -46,6 +46,8 @@ extension Provenance.Decision {
     case kernelFlip(Bool)
     /// The order in which the map in front of the first dense layer is flattened.
     case flattenOrder(FlattenOrder)
+    /// How products of integers are rounded.
+    case integerRounding(IntegerArithmetic.Rounding)
     /// How dense layers are quantised, such as `int8`.
     case quantization(String, layers: [String])
     /// That the layers stand in the order of their names.

@@ -20,7 +20,7 @@ struct NativeIndex {
   /// Whether the first axis of the source is the last one of the model: neighbours there are neighbours here.
   var firstAxisIsModelsLast: Bool {
     switch layout {
-    case .outIn, .oihw, .outInFromCHW: true
+    case .outIn, .oihw, .ohwi, .outInFromCHW: true
     case .vector, .inOut, .hwio, .inOutFromCHW: false
     }
   }
@@ -30,7 +30,7 @@ struct NativeIndex {
     switch layout {
     case .vector, .inOut: true
     case .hwio: !isRotated && !hasReversedInputChannels
-    case .oihw, .outIn, .outInFromCHW, .inOutFromCHW: false
+    case .oihw, .ohwi, .outIn, .outInFromCHW, .inOutFromCHW: false
     }
   }
 
@@ -52,6 +52,11 @@ struct NativeIndex {
       let (plane, row) = line.quotientAndRemainder(dividingBy: shape[2])
       let (output, input) = plane.quotientAndRemainder(dividingBy: shape[1])
       return kernelIndex(row, column, input, output, shape[2], shape[3], shape[1], shape[0])
+    case .ohwi:
+      let (pixels, input) = position.quotientAndRemainder(dividingBy: shape[3])
+      let (line, column) = pixels.quotientAndRemainder(dividingBy: shape[2])
+      let (output, row) = line.quotientAndRemainder(dividingBy: shape[1])
+      return kernelIndex(row, column, input, output, shape[1], shape[2], shape[3], shape[0])
     case .inOutFromCHW(let channels, let extent):
       let (input, output) = position.quotientAndRemainder(dividingBy: shape[1])
       return flattenedIndex(input, channels, extent) * shape[1] + output

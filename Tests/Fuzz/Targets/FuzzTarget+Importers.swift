@@ -4,6 +4,7 @@ import VGGCaffe
 import VGGConv
 import VGGModel
 import VGGSources
+import VGGTFLite
 
 @testable import VGGNative
 @testable import VGGHDF5
@@ -94,6 +95,11 @@ extension FuzzTarget {
     let configuration = try GenerationReader.configuration(text, file: "input")
     let options = ImportOptions(choice: choice)
     _ = try ConfiguredNetwork(configuration, file: "input", options: options)
+  }
+
+  func readTFLite(_ content: ByteRegion) throws(FileError) {
+    precondition(TFLiteImporter.recognizes(content) == content.hasBytes(Array("TFL3".utf8), at: 4))
+    try TFLiteImporter.model(of: content, path: "input", name: "input").readValues()
   }
 
   func readNative(_ content: ByteRegion) throws(FileError) {

@@ -21,6 +21,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case signature
   /// A Keras model's configuration; the last byte chooses the options.
   case configuration
+  /// A TensorFlow Lite model.
+  case tflite
   /// A native model, with the digest of its manifest put right.
   case native
   /// A zip archive.
@@ -60,7 +62,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   private var hasChoice: Bool {
     switch self {
     case .caffe, .prototxt, .keras, .configuration: true
-    case .catalogue, .signature, .native, .zip, .numpy, .json, .picture: false
+    case .catalogue, .signature, .tflite, .native, .zip, .numpy, .json, .picture: false
     }
   }
 
@@ -68,7 +70,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   private var offsetsAreOfContent: Bool {
     switch self {
     case .keras, .prototxt: false
-    case .caffe, .catalogue, .signature, .configuration, .native, .zip, .numpy, .json, .picture: true
+    case .caffe, .catalogue, .signature, .configuration, .tflite, .native, .zip, .numpy, .json, .picture: true
     }
   }
 
@@ -80,6 +82,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .catalogue: try readCatalogue(content)
     case .signature: try readSignature(content)
     case .configuration: try readConfiguration(content, choice)
+    case .tflite: try readTFLite(content)
     case .native: try readNative(content)
     case .zip: try readZip(content)
     case .numpy: try readNumPy(content)

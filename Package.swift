@@ -56,16 +56,19 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
-      "VGGExport", "VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGExport", "VGGInterchange", "VGGProtobuf", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
-    module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
+    module(
+      "VGGCaffe", "VGGSources", "VGGProtobuf", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
     module(
       "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
     ),
     module("VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
+    module("VGGProtobuf", "VGGTensors", "VGGBytes"),
     module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
     module("JSONKit", "CJansson"),
@@ -112,6 +115,7 @@ let package = Package(
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
     tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGModelTests", "VGGModel", "VGGTensors"),
+    tests("VGGProtobufTests", "VGGProtobuf", "VGGTensors", "VGGBytes"),
     tests("VGGHDF5Tests", "VGGHDF5", "VGGTensors", "VGGBytes"),
     tests("VGGKerasTests", "VGGKeras", "VGGSources", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(

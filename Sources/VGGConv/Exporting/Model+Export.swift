@@ -10,6 +10,8 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case safetensors
   /// A zip archive of NumPy arrays; reals are float32.
   case npz
+  /// A graph that ONNX Runtime, OpenVINO, MNN and others run.
+  case onnx
 }
 
 /// What is decided about an export besides its format.
@@ -19,6 +21,10 @@ public struct ExportOptions: Sendable {
   /// Whether codes are written as the values that they stand for. Otherwise they stay signed bytes, with scales and zero points of
   /// their own.
   public var dequantizes = false
+  /// Whether tensors are in a second file, of a format that may have them there.
+  public var usesExternalData = false
+  /// Whether what is written prepares pictures itself, in a format that can say so.
+  public var preparesPictures = false
 
   /// Decides nothing.
   public init() {}
@@ -47,7 +53,7 @@ extension Model {
     to format: ExportFormat, at path: String, options: ExportOptions = ExportOptions(),
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> ExportResult {
-    let export = try self.export(to: format, options)
+    let export = try self.export(to: format, at: path, options)
     let meter = progress?.begin(.exporting, total: export.files.reduce(0) { $0 + $1.content.byteCount })
     defer { meter?.finish() }
     var written: [(path: String, file: AtomicFile)] = []
@@ -68,10 +74,20 @@ extension Model {
     return ExportResult(files: files, losses: export.losses)
   }
 
-  private func export(to format: ExportFormat, _ options: ExportOptions) throws(FileError) -> Export {
+  private func export(
+    to format: ExportFormat, at path: String, _ options: ExportOptions
+  ) throws(FileError) -> Export {
     switch format {
-    case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
-    case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .safetensors: return SafetensorsExporter.export(self, dequantizes: options.dequantizes)
+    case .npz: return NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .onnx:
+      let external = path.replacingExtension(by: ONNXExporter.externalSuffix)
+      var onnx = ONNXExporter.Options(
+        externalName: external.split(separator: "/").last.map(String.init) ?? "")
+      onnx.usesExternalData = options.usesExternalData
+      onnx.preparesPictures = options.preparesPictures
+      onnx.dequantizes = options.dequantizes
+      return try ONNXExporter.export(self, onnx)
     }
   }
 }

@@ -33,7 +33,8 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGONNX", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources",
+        "VGGInterchange",
         "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ]),
   ],
@@ -47,8 +48,8 @@ let package = Package(
       "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
-      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGNative",
+      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGONNX", "VGGKeras",
+      "VGGCaffe", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -58,6 +59,8 @@ let package = Package(
     module(
       "VGGExport", "VGGInterchange", "VGGProtobuf", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors",
       "VGGBytes"),
+    module(
+      "VGGONNX", "VGGSources", "VGGInterchange", "VGGProtobuf", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
@@ -119,6 +122,9 @@ let package = Package(
     tests("VGGHDF5Tests", "VGGHDF5", "VGGTensors", "VGGBytes"),
     tests("VGGKerasTests", "VGGKeras", "VGGSources", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
+      "VGGONNXTests", "ModelTestSupport", "VGGEngine", "VGGExport", "VGGONNX", "VGGSources", "VGGInterchange",
+      "VGGProtobuf", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("JSONKitTests", "JSONKit"),
@@ -138,7 +144,8 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "TestSupport", "VGGConv", "VGGONNX", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources",
+        "VGGInterchange",
         "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],
       path: "Tests/Fuzz",

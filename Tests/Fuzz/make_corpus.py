@@ -219,8 +219,13 @@ def containers():
         with open(os.path.join(folder, "v2.caffemodel"), "wb") as file: file.write(caffe(2)[:-1])
         for name, options in [("fp16", ["--to", "fp16"]), ("bf16", ["--to", "bf16"]), ("int8", ["--to", "int8"]),
                               ("sparse", ["--prune-fc", "0.9"])]:
-            subprocess.run([sys.argv[1], "import", "v2.caffemodel", "-o", name, "--quiet", *options], cwd=folder, check=True)
+            # A pruned model is written though it is not near its source; one that is not written cannot be opened.
+            subprocess.run([sys.argv[1], "import", "v2.caffemodel", "-o", name, "--quiet", *options], cwd=folder)
             with open(os.path.join(folder, name), "rb") as file: put("native", name, file.read())
+        for name, options in [("v2.caffemodel", []), ("fp16", []), ("int8", []), ("v2.caffemodel", ["--with-preprocessing"])]:
+            subprocess.run([sys.argv[1], "export", name, "--to", "onnx", "-o", "m.onnx", "--force", "--quiet", *options], cwd=folder, check=True)
+            with open(os.path.join(folder, "m.onnx"), "rb") as file:
+                put("onnx", name.split(".")[0] + "_pictures" * bool(options), file.read() + b"\0")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for index, method in enumerate([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]):

@@ -3,6 +3,7 @@ public import VGGBytes
 internal import VGGHDF5
 internal import VGGKeras
 internal import VGGNative
+internal import VGGONNX
 internal import VGGPictures
 
 /// What a file is by its content; names and extensions are not looked at.
@@ -17,6 +18,8 @@ public enum FileKind: Equatable, Sendable {
   case zip
   /// Text that begins with a brace: perhaps an index of Keras shards.
   case json
+  /// A graph of ONNX.
+  case onnx
   /// One NumPy array.
   case npy
   /// A PNG, JPEG, or binary PPM or PGM picture.
@@ -57,6 +60,8 @@ public enum FileKind: Equatable, Sendable {
       self = mistake
     } else if KerasSource.mayBeIndex(file) {
       self = .json
+    } else if ONNXImporter.recognizes(file) {
+      self = .onnx
     } else {
       self = .unknown
     }

@@ -4,6 +4,7 @@ internal import VGGHDF5
 internal import VGGKeras
 internal import VGGModel
 internal import VGGNative
+internal import VGGONNX
 internal import VGGSources
 
 extension OpenedModel {
@@ -58,7 +59,7 @@ extension OpenedModel {
       FileError(
         .unsupported, code: "import.kind", file: file.path, problem,
         allowed:
-          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .vggw",
+          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .onnx, .vggw",
         advice: advice)
     }
     func unknown() throws(FileError) -> Content {
@@ -87,6 +88,9 @@ extension OpenedModel {
     }
     switch kind {
     case .hdf5, .zip, .json: return try keras()
+    case .onnx:
+      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
+      return try onnx(file, mean, options)
     case .unknown: return try unknown()
     case .empty: throw refusal("is empty")
     case .npy:
@@ -97,6 +101,24 @@ extension OpenedModel {
     case .mistaken(let problem, let advice): throw refusal(problem, advice: advice)
     case .native, .damagedNative: throw refusal("is a native model where a source is needed")
     }
+  }
+
+  private static func onnx(
+    _ file: MappedFile, _ mean: MappedFile?, _ options: ImportOptions
+  ) throws(FileError) -> Content {
+    let folder = file.path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    func open(_ name: String) throws(FileError) -> MappedFile {
+      try MappedFile(path: (folder + [name[...]]).joined(separator: "/"))
+    }
+    let model = try ONNXImporter.model(of: file.bytes, path: file.path, companion: open, options: options)
+    var companions: [MappedFile] = []
+    for companion in model.provenance.companions where companion.name != mean?.name {
+      companions.append(try open(companion.name))
+    }
+    return Content(
+      file: file, companions: companions + [mean].compactMap(\.self),
+      model: try model.foldingInput(options.inputFolding, file: file.path),
+      unfolded: options.inputFolding.includesMeanAndScale ? model : nil)
   }
 
   private static func keras(

@@ -33,10 +33,10 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGTFLite", "VGGNative", "VGGSources",
-        "VGGInterchange",
-        "VGGPictures", "VGGArchive", "VGGFlatBuffers", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors",
-        "VGGBytes",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGNative",
+        "VGGSources", "VGGInterchange", "VGGPictures", "VGGArchive", "VGGProtobuf", "VGGFlatBuffers",
+        "VGGHDF5",
+        "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ]),
   ],
   targets: [
@@ -50,7 +50,7 @@ let package = Package(
     module("CommandLineKit"),
     module(
       "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGTFLite", "VGGNative",
+      "VGGONNX", "VGGTFLite", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -58,11 +58,14 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
-      "VGGExport", "VGGInterchange", "VGGFlatBuffers", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors",
-      "VGGBytes"),
+      "VGGExport", "VGGInterchange", "VGGProtobuf", "VGGFlatBuffers", "VGGArchive", "JSONKit", "VGGModel",
+      "VGGTensors", "VGGBytes"),
+    module(
+      "VGGONNX", "VGGSources", "VGGInterchange", "VGGProtobuf", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
-    module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
+    module(
+      "VGGCaffe", "VGGSources", "VGGProtobuf", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
     module(
       "VGGTFLite", "VGGSources", "VGGFlatBuffers", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
@@ -71,6 +74,7 @@ let package = Package(
     module("VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGPictures", "VGGModel", "VGGTensors", "VGGBytes", "CPNG", "CJPEG"),
+    module("VGGProtobuf", "VGGTensors", "VGGBytes"),
     module("VGGHDF5", "VGGTensors", "VGGBytes", "CHDF5"),
     module("VGGFlatBuffers", "VGGTensors", "VGGBytes"),
     module("VGGArchive", "VGGTensors", "VGGBytes", "CZip"),
@@ -118,8 +122,12 @@ let package = Package(
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
     tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGModelTests", "VGGModel", "VGGTensors"),
+    tests("VGGProtobufTests", "VGGProtobuf", "VGGTensors", "VGGBytes"),
     tests("VGGHDF5Tests", "VGGHDF5", "VGGTensors", "VGGBytes"),
     tests("VGGKerasTests", "VGGKeras", "VGGSources", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGONNXTests", "ModelTestSupport", "VGGEngine", "VGGExport", "VGGONNX", "VGGSources", "VGGInterchange",
+      "VGGProtobuf", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
@@ -147,7 +155,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGTFLite", "VGGNative", "VGGSources",
+        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGNative", "VGGSources",
         "VGGInterchange",
         "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],

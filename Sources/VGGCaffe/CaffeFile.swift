@@ -1,4 +1,5 @@
 public import VGGBytes
+internal import VGGProtobuf
 
 /// A file of Caffe's: its bytes and the path under which errors name it.
 public struct CaffeFile: Sendable {
@@ -42,5 +43,15 @@ public struct CaffeFile: Sendable {
       code, problem, at: offset, place: place, seen: seen, allowed: allowed, advice: advice)
     error.kind = .unsupported
     return error
+  }
+}
+
+extension WireReader {
+  /// Starts at the beginning of a message of a file.
+  init(_ message: Range<Int>, of file: CaffeFile, place: String) {
+    self.init(
+      message,
+      of: MessageFile(path: file.path, bytes: file.bytes, format: "caffe", hasOffsets: file.hasOffsets),
+      place: place)
   }
 }

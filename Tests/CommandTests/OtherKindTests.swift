@@ -33,7 +33,7 @@ import Testing
     ("vgg16.mlmodel", "is a Core ML model", "convert from"), ("vgg16.mnn", "an MNN model", "convert from"),
     ("real.mnn", "is an MNN model", "convert from"),
     ("vgg16.engine", "is a TensorRT engine", "convert from"), ("vgg16.uff", "a UFF model", "convert from"),
-    ("vgg16.onnx", "is an ONNX model", "convert from"),
+    ("vgg16.onnx", "is not built like a VGG", "allowed one of each"),
     ("init_net.pb", "is a Caffe2 network", "convert from"),
     ("predict_net.pb", "is a Caffe2 network", "convert from"),
     ("vgg16.pdparams", "PaddlePaddle (.pdparams)", "save the weights"),

@@ -224,6 +224,10 @@ def containers():
             subprocess.run([sys.argv[1], "export", name, "--to", "tflite", "-o", f"{name}.tflite", "--quiet"], cwd=folder,
                            check=True)
             with open(os.path.join(folder, f"{name}.tflite"), "rb") as file: put("tflite", name, file.read())
+        for name, options in [("v2.caffemodel", []), ("fp16", []), ("int8", []), ("v2.caffemodel", ["--with-preprocessing"])]:
+            subprocess.run([sys.argv[1], "export", name, "--to", "onnx", "-o", "m.onnx", "--force", "--quiet", *options], cwd=folder, check=True)
+            with open(os.path.join(folder, "m.onnx"), "rb") as file:
+                put("onnx", name.split(".")[0] + "_pictures" * bool(options), file.read() + b"\0")
     put("tflite", "integers", fixture("tflite", "features_int8.tflite"))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:

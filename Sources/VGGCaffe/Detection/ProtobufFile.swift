@@ -1,4 +1,5 @@
 internal import VGGBytes
+internal import VGGProtobuf
 
 /// What a file without a signature is, by its outermost fields, if it is a serialised message at all.
 enum ProtobufFile: Equatable {

@@ -1,4 +1,5 @@
 internal import VGGBytes
+internal import VGGProtobuf
 internal import VGGTensors
 
 /// A BlobProto of a binary file.

@@ -1,4 +1,5 @@
 internal import CCaffe
+internal import VGGProtobuf
 
 /// A message type of `schemas/caffe.proto`, as protobuf-c describes it at run time.
 struct MessageSchema {

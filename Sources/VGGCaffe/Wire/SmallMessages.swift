@@ -1,5 +1,6 @@
 internal import CCaffe
 internal import VGGBytes
+internal import VGGProtobuf
 
 /// Copies of the small messages of a file, fit for protobuf-c: only what the schema knows, without the big ones.
 ///

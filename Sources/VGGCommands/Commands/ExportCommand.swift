@@ -11,11 +11,16 @@ private let runtimeOption = Option<TFLiteExporter.Runtime>(
   choice: "runtime", valueName: "PROGRAM",
   help: "tflite: the program that runs it, LiteRT or TensorFlow Lite Micro",
   standard: .litert)
+private let externalSwitch = Switch(
+  "external-data",
+  help: "onnx: put the tensors into a second file, NAME.onnx.data; above 2 GB they are anyway")
+private let preprocessingSwitch = Switch(
+  "with-preprocessing", help: "onnx: prepare pictures in the graph, which takes their bytes then")
 private let outputOption = Option("output", short: "o", valueName: "OUT", help: "Write to this file")
 
 /// Writes a model in a format of other tools.
 let exportCommand = Command(
-  "export", abstract: "write it for other tools: tflite, safetensors, npz",
+  "export", abstract: "write it for other tools: tflite, onnx, safetensors, npz",
   discussion: """
     tflite is a whole network for LiteRT (TensorFlow Lite) or TensorFlow Lite Micro. Weights in float16 and int8 keep their type, and become float32 when \
     the file is loaded. A model that computes in integers is written as it is, and gives the same codes where the runtime rounds \
@@ -27,6 +32,12 @@ let exportCommand = Command(
     Weights in int8 and int4 keep their codes, a signed byte each, under the tensor's name; NAME.scales, NAME.zero_points (if there \
     are any) and NAME.group_size (for groups along the input) say what they stand for: (code - zero point) * scale. Scales are \
     one for the tensor, one for each output, or a row of them for each group.
+
+    onnx is a graph that ONNX Runtime, OpenVINO, MNN and others run, with the operators of opset 13, or of 21 for codes of four \
+    bits and for groups. Its input is 'input': float32, [N, channels, height, width], prepared. With --with-preprocessing it is \
+    'picture': bytes, [N, height, width, channels], red, green, blue, or grey, of the network's size. Weights of float16 and bfloat16 \
+    stay so, and a Cast widens them; weights of int8 and int4 stay codes behind a DequantizeLinear; a model that computes in integers \
+    has QuantizeLinear and DequantizeLinear around each layer. Preprocessing, class names and source are in its metadata.
     """,
   examples: [
     .init("export vgg16.vggw --to safetensors -o vgg16.safetensors", "For Python, Rust and JavaScript"),
@@ -34,15 +45,20 @@ let exportCommand = Command(
     .init(
       "export board.vggw --to tflite --runtime tflm -o board.tflite", "For boards: TensorFlow Lite Micro"),
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
+    .init("export vgg16.vggw --to onnx -o vgg16.onnx", "For ONNX Runtime, OpenVINO and others"),
     .init("export int8.vggw --to npz --dequantize -o int8.npz", "What the codes stand for"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [
-    formatOption, runtimeOption, dequantizeSwitch, outputOption, ModelOptions.force, EngineArguments.threads,
+    formatOption, runtimeOption, dequantizeSwitch, externalSwitch, preprocessingSwitch, outputOption,
+    ModelOptions.force, EngineArguments.threads,
   ] + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else {
     throw UsageError("--to is missing: " + ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))
+  }
+  guard format == .onnx || !(arguments[externalSwitch] || arguments[preprocessingSwitch]) else {
+    throw UsageError("--external-data and --with-preprocessing go with --to onnx")
   }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
   let model = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console).model
@@ -53,6 +69,8 @@ let exportCommand = Command(
   options.overwrites = arguments[ModelOptions.force]
   options.dequantizes = arguments[dequantizeSwitch]
   options.runtime = arguments[runtimeOption] ?? .litert
+  options.usesExternalData = arguments[externalSwitch]
+  options.preparesPictures = arguments[preprocessingSwitch]
   let result = try model.export(to: format, at: output, options: options, progress: console)
   for loss in result.losses { console.note("\(output): \(loss.text)") }
   for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }

@@ -13,6 +13,8 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case npz
   /// A TensorFlow Lite model, for LiteRT or TensorFlow Lite Micro.
   case tflite
+  /// A graph that ONNX Runtime, OpenVINO, MNN and others run.
+  case onnx
   /// The graph alone, as JSON that Netron draws.
   case netron
 
@@ -20,7 +22,7 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   var isReadBack: Bool {
     switch self {
     case .safetensors, .npz, .netron: false
-    case .tflite: true
+    case .tflite, .onnx: true
     }
   }
 }
@@ -34,6 +36,10 @@ public struct ExportOptions: Sendable {
   public var dequantizes = false
   /// The program that a TensorFlow Lite model is for.
   public var runtime = TFLiteExporter.Runtime.litert
+  /// Whether tensors are in a second file, of a format that may have them there.
+  public var usesExternalData = false
+  /// Whether what is written prepares pictures itself, in a format that can say so.
+  public var preparesPictures = false
 
   /// Decides nothing.
   public init() {}
@@ -65,7 +71,7 @@ extension Model {
     to format: ExportFormat, at path: String, options: ExportOptions = ExportOptions(),
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> ExportResult {
-    var export = try self.export(to: format, options)
+    var export = try self.export(to: format, at: path, options)
     if export.losses.contains(.dequantized), integerArithmetic != nil {
       export.losses.append(.integerArithmetic)
     }
@@ -99,13 +105,23 @@ extension Model {
     )
   }
 
-  private func export(to format: ExportFormat, _ options: ExportOptions) throws(FileError) -> Export {
+  private func export(
+    to format: ExportFormat, at path: String, _ options: ExportOptions
+  ) throws(FileError) -> Export {
     switch format {
-    case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
-    case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
-    case .netron: NetronExporter.export(self)
+    case .safetensors: return SafetensorsExporter.export(self, dequantizes: options.dequantizes)
+    case .npz: return NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .netron: return NetronExporter.export(self)
     case .tflite:
-      try TFLiteExporter.export(self, for: options.runtime, dequantizes: options.dequantizes)
+      return try TFLiteExporter.export(self, for: options.runtime, dequantizes: options.dequantizes)
+    case .onnx:
+      let external = path.replacingExtension(by: ONNXExporter.externalSuffix)
+      var onnx = ONNXExporter.Options(
+        externalName: external.split(separator: "/").last.map(String.init) ?? "")
+      onnx.usesExternalData = options.usesExternalData
+      onnx.preparesPictures = options.preparesPictures
+      onnx.dequantizes = options.dequantizes
+      return try ONNXExporter.export(self, onnx)
     }
   }
 }

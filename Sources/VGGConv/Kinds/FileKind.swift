@@ -3,6 +3,7 @@ public import VGGBytes
 internal import VGGHDF5
 internal import VGGKeras
 internal import VGGNative
+internal import VGGONNX
 internal import VGGPictures
 internal import VGGTFLite
 
@@ -20,6 +21,8 @@ public enum FileKind: Equatable, Sendable {
   case json
   /// A TensorFlow Lite model.
   case tflite
+  /// A graph of ONNX.
+  case onnx
   /// One NumPy array.
   case npy
   /// A PNG, JPEG, or binary PPM or PGM picture.
@@ -62,6 +65,8 @@ public enum FileKind: Equatable, Sendable {
       self = mistake
     } else if KerasSource.mayBeIndex(file) {
       self = .json
+    } else if ONNXImporter.recognizes(file) {
+      self = .onnx
     } else {
       self = .unknown
     }

@@ -40,7 +40,7 @@ extension FileError {
     (".param", "an ncnn network", false), (".pdmodel", "a PaddlePaddle network", false),
     (".pdiparams", "PaddlePaddle's parameters", false), (".params", "MXNet's parameters", false),
     (".weights", "a Darknet weight file", false), (".t7", "a Torch 7 file", false),
-    (".pth", "a PyTorch file", false), (".pt", "a PyTorch file", false), (".onnx", "an ONNX model", false),
+    (".pth", "a PyTorch file", false), (".pt", "a PyTorch file", false), (".onnx", "an ONNX model", true),
     (".mlmodel", "a Core ML model", false), (".tflite", "a TensorFlow Lite model", false),
     (".mat", "a MATLAB file", false), (".om", "an Ascend model", false),
     (".msgpack", "a checkpoint of JAX (Flax)", false),

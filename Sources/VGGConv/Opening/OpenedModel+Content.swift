@@ -4,6 +4,7 @@ internal import VGGHDF5
 internal import VGGKeras
 internal import VGGModel
 internal import VGGNative
+internal import VGGONNX
 internal import VGGSources
 internal import VGGTFLite
 
@@ -69,7 +70,7 @@ extension OpenedModel {
   /// - Parameter companion: Opens a file that it names, which stands beside it.
   private static func source(
     _ file: MappedFile, _ kind: FileKind, prototxt: MappedFile?, mean: MappedFile?, _ options: ImportOptions,
-    companion: (String) throws(FileError) -> MappedFile
+    companion: @escaping (String) throws(FileError) -> MappedFile
   ) throws(FileError) -> Content {
     let mayHoldHDF5 =
       switch kind {
@@ -81,7 +82,7 @@ extension OpenedModel {
       FileError(
         .unsupported, code: "import.kind", file: file.path, problem,
         allowed:
-          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .tflite, .vggw",
+          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .onnx, .tflite, .vggw",
         advice: advice)
     }
     func unknown() throws(FileError) -> Content {
@@ -119,6 +120,9 @@ extension OpenedModel {
     switch kind {
     case .hdf5, .zip, .json: return try keras()
     case .tflite: return try tflite()
+    case .onnx:
+      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
+      return try onnx(file, mean, options, companion: companion)
     case .unknown: return try unknown()
     case .empty: throw refusal("is empty")
     case .npy:
@@ -129,6 +133,22 @@ extension OpenedModel {
     case .mistaken(let problem, let advice): throw refusal(problem, advice: advice)
     case .native, .damagedNative: throw refusal("is a native model where a source is needed")
     }
+  }
+
+  private static func onnx(
+    _ file: MappedFile, _ mean: MappedFile?, _ options: ImportOptions,
+    companion: @escaping (String) throws(FileError) -> MappedFile
+  ) throws(FileError) -> Content {
+    let model = try ONNXImporter.model(
+      of: file.bytes, path: file.path, companion: companion, options: options)
+    var companions: [MappedFile] = []
+    for source in model.provenance.companions where source.name != mean?.name {
+      companions.append(try companion(source.name))
+    }
+    return Content(
+      file: file, companions: companions + [mean].compactMap(\.self),
+      model: try model.foldingInput(options.inputFolding, file: file.path),
+      unfolded: options.inputFolding.includesMeanAndScale ? model : nil)
   }
 
   private static func keras(

@@ -67,7 +67,7 @@ public struct OpenedModel: Sendable {
   /// Refuses a source, for what is done to native files only.
   public func requireNative() throws(FileError) {
     guard native == nil else { return }
-    let names = ["caffe": "Caffe weight file", "tflite": "TFLite model"]
+    let names = ["caffe": "Caffe weight file", "onnx": "ONNX model", "tflite": "TFLite model"]
     let name = names[model.provenance.format] ?? "Keras weight file"
     throw FileError(
       .unsupported, code: "model.source", file: path, "is a \(name), not a vggconv model",

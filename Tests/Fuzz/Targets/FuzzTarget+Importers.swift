@@ -3,6 +3,7 @@ import VGGBytes
 import VGGCaffe
 import VGGConv
 import VGGModel
+import VGGONNX
 import VGGSources
 import VGGTFLite
 
@@ -15,6 +16,17 @@ extension FuzzTarget {
     let options = ImportOptions(choice: choice)
     _ = CaffeImporter.recognizes(content)
     try CaffeImporter.model(of: CaffeFile(path: "input", bytes: content), options: options).readValues()
+  }
+
+  /// No file is beside the input.
+  func readONNX(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    _ = ONNXImporter.recognizes(content)
+    let model = try ONNXImporter.model(
+      of: content, path: "input",
+      companion: { (name) throws(FileError) in
+        throw FileError(.malformed, code: "companion", file: name, "is not there")
+      }, options: ImportOptions(choice: choice))
+    try model.readValues()
   }
 
   func readPrototxt(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {

@@ -13,6 +13,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case caffe
   /// A prototxt that is read beside a caffemodel; the last byte chooses which, and the options.
   case prototxt
+  /// An `.onnx` file; the last byte chooses the options.
+  case onnx
   /// The contents of an HDF5 file, as `HDF5Text` writes them; the last byte chooses the options.
   case keras
   /// What the process that parses HDF5 files hands over.
@@ -61,7 +63,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
 
   private var hasChoice: Bool {
     switch self {
-    case .caffe, .prototxt, .keras, .configuration: true
+    case .caffe, .prototxt, .onnx, .keras, .configuration: true
     case .catalogue, .signature, .tflite, .native, .zip, .numpy, .json, .picture: false
     }
   }
@@ -70,7 +72,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   private var offsetsAreOfContent: Bool {
     switch self {
     case .keras, .prototxt: false
-    case .caffe, .catalogue, .signature, .configuration, .tflite, .native, .zip, .numpy, .json, .picture: true
+    case .caffe, .onnx, .catalogue, .signature, .configuration, .tflite, .native, .zip, .numpy, .json,
+      .picture:
+      true
     }
   }
 
@@ -78,6 +82,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     switch self {
     case .caffe: try readCaffe(content, choice)
     case .prototxt: try readPrototxt(content, choice)
+    case .onnx: try readONNX(content, choice)
     case .keras: try readKeras(content, choice)
     case .catalogue: try readCatalogue(content)
     case .signature: try readSignature(content)

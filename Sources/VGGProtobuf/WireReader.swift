@@ -1,9 +1,10 @@
-internal import VGGBytes
+public import VGGBytes
 
 /// A field of a serialised message: its number and where its value is.
-struct WireField {
+public struct WireField: Sendable {
   /// The value as far as the wire type tells it.
-  enum Value {
+  public enum Value: Sendable {
+    /// An integer of up to 64 bits.
     case varint(UInt64)
     /// Eight bytes at an offset.
     case fixed64(Int)
@@ -11,35 +12,42 @@ struct WireField {
     case fixed32(Int)
     /// A string, a message or packed numbers.
     case bytes(Range<Int>)
-    /// A group, which nothing in Caffe's files is: skipped.
+    /// A group, which no format of today has: skipped.
     case group
   }
 
-  var number: Int
-  var value: Value
+  /// Which field of its message it is.
+  public let number: Int
+  /// The value.
+  public let value: Value
   /// The offset of the field's tag.
-  var offset: Int
+  public let offset: Int
 }
 
 /// Walks over the fields of one serialised message without copying or building anything.
 ///
 /// Total: any bytes give fields or an error. Every length is compared with what remains in the enclosing message
 /// before it is used, and each step consumes a byte at least, so a walk ends.
-struct WireReader {
+public struct WireReader: Sendable {
   /// How deeply groups may be nested; protobuf's own limit.
-  static let groupDepthLimit = 100
+  private static let groupDepthLimit = 100
 
-  let file: CaffeFile
+  private let file: MessageFile
   /// What is walked over, for errors.
-  let place: String
-  private(set) var offset: Int
+  private let place: String
+  /// The offset of what comes next.
+  public private(set) var offset: Int
   private let end: Int
   private let isWholeFile: Bool
 
   /// Starts at the beginning of a message.
   ///
+  /// - Parameters:
+  ///   - message: Where the message is.
+  ///   - file: The file that it is in.
+  ///   - place: What it is, for errors.
   /// - Precondition: The range lies within the file.
-  init(_ message: Range<Int>, of file: CaffeFile, place: String) {
+  public init(_ message: Range<Int>, of file: MessageFile, place: String) {
     precondition(message.lowerBound >= 0 && message.upperBound <= file.bytes.count)
     self.file = file
     self.place = place
@@ -48,10 +56,11 @@ struct WireReader {
     isWholeFile = file.hasOffsets && message == 0..<file.bytes.count
   }
 
-  var isAtEnd: Bool { offset >= end }
+  /// Whether nothing is left of the message.
+  public var isAtEnd: Bool { offset >= end }
 
   /// The next field, or nil at the end of the message.
-  mutating func next() throws(FileError) -> WireField? {
+  public mutating func next() throws(FileError) -> WireField? {
     guard !isAtEnd else { return nil }
     let start = offset
     let (number, wireType) = try tag()
@@ -67,7 +76,7 @@ struct WireReader {
   }
 
   /// An integer of up to ten bytes, seven bits in each.
-  mutating func varint() throws(FileError) -> UInt64 {
+  public mutating func varint() throws(FileError) -> UInt64 {
     let start = offset
     var value: UInt64 = 0
     var shift: UInt64 = 0
@@ -86,7 +95,7 @@ struct WireReader {
   /// Skips fields that follow at once, each of one tag byte and four bytes; returns how many there were.
   ///
   /// Floats that were written one by one come in runs of millions, so they get a loop of their own.
-  mutating func skipFixed32Run(tag: UInt8) -> Int {
+  public mutating func skipFixed32Run(tag: UInt8) -> Int {
     let start = offset
     let limit = end
     offset = file.bytes.withBytes { bytes in
@@ -167,16 +176,19 @@ struct WireReader {
   }
 
   private func error(
-    _ code: String, _ problem: String, at offset: Int, seen: String? = nil, allowed: String? = nil
+    _ code: String, _ problem: String, at offset: Int, seen: String? = nil, allowed: String? = nil,
+    advice: String? = nil
   ) -> FileError {
-    file.malformed("wire.\(code)", problem, at: offset, place: place, seen: seen, allowed: allowed)
+    FileError(
+      .malformed, code: "\(file.format).wire.\(code)", file: file.path, problem,
+      offset: file.hasOffsets ? offset : nil, place: place, seen: seen, allowed: allowed, advice: advice)
   }
 
   private func truncated(_ problem: String, at offset: Int, seen: String? = nil, allowed: String? = nil)
     -> FileError
   {
-    file.malformed(
-      "wire.length", problem, at: offset, place: place, seen: seen, allowed: allowed,
+    error(
+      "length", problem, at: offset, seen: seen, allowed: allowed,
       advice: "the file is damaged or cut short: fetch it again")
   }
 }

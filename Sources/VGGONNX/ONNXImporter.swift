@@ -78,7 +78,7 @@ public enum ONNXImporter {
     var provenance = Provenance(
       sourceName: file.path.split(separator: "/").last.map(String.init) ?? file.path,
       sourceByteCount: file.bytes.count, format: "onnx",
-      generation: "opset \(description.operatorSet)"
+      generation: "onnx opset \(description.operatorSet)"
         + (description.producer.isEmpty ? "" : ", \(description.producer)"),
       decisions: assembly.decisions, dropped: assembly.dropped)
     provenance.companions = companions.files.map {

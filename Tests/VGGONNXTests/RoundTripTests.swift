@@ -107,6 +107,30 @@ struct RoundTripTests {
     }
   }
 
+  /// As many zeros as there shall be, which take no memory.
+  private struct Zeros: TensorValues {
+    let count: Int
+    func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) {
+      destination.update(repeating: 0)
+    }
+  }
+
+  @Test("What no single file can hold is in two")
+  func hugeModels() throws {
+    let network = try Network(.a, denseWidths: [20_000, 4096, 10])
+    let tensors = network.tensorRequirements.map { requirement in
+      Tensor(
+        name: requirement.name, role: requirement.role, shape: requirement.shape,
+        values: Zeros(count: requirement.shape.reduce(1, *)))
+    }
+    let model = try Model(
+      network: network, tensors: tensors, preprocessing: nil, provenance: testProvenance)
+    let export = try ONNXExporter.export(model, ONNXExporter.Options(externalName: "m.onnx.data"))
+    #expect(export.files.map(\.suffix) == [nil, ".onnx.data"])
+    #expect(export.files[0].content.byteCount < 100_000)
+    #expect(export.files[1].content.byteCount > Int32.max)
+  }
+
   /// A file of some bytes that has lost its name.
   private func mapped(_ bytes: [UInt8]) throws(FileError) -> MappedFile {
     do {

@@ -50,7 +50,6 @@ package enum ONNXField {
     package static let integer = 3
     package static let string = 4
     package static let tensor = 5
-    package static let graph = 6
     package static let floats = 7
     package static let integers = 8
     package static let type = 20
@@ -88,14 +87,10 @@ package enum ONNXField {
   }
 }
 
-/// What the kind of an attribute is, as AttributeProto has it.
+/// The kinds of attributes that are written, as AttributeProto has them.
 package enum ONNXAttributeType: Int, Sendable {
   case float = 1
   case integer = 2
-  case string = 3
-  case tensor = 4
-  case graph = 5
-  case floats = 6
   case integers = 7
 }
 

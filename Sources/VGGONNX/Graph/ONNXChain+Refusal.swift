@@ -20,7 +20,7 @@ extension ONNXChain {
     case .misplaced(let seen, let allowed), .normalization(let seen, let allowed):
       return structure(node, seen: seen, allowed: allowed)
     case .setting(let setting, let allowed):
-      return structure(node, seen: "another \(setting)", allowed: allowed)
+      return structure(node, seen: elements[index].settings, allowed: "\(setting) \(allowed)")
     case .reducedHead:
       return structure(
         node, seen: GrammarRefusal.reducedHeadProblem, allowed: GrammarRefusal.allowedHeadConvolution,
@@ -63,5 +63,15 @@ extension ONNXChain {
     }
     return ForeignNetwork(
       kernels: kernels, hasDense: graph.model.nodes.contains { $0.type == "Gemm" || $0.type == "MatMul" })
+  }
+}
+
+extension ChainElement {
+  /// What the window of a convolution is.
+  fileprivate var settings: String {
+    guard case .convolution(let window) = neutral.operation else { return node.type }
+    let (kernel, padding) = (window.kernel ?? Extent(side: 0), window.padding ?? Extent(side: 0))
+    return "kernel \(kernel), padding \(padding), stride \(window.stride), dilation \(window.dilation), "
+      + "groups \(window.groups)"
   }
 }

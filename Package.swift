@@ -121,7 +121,10 @@ let package = Package(
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
-    tests("VGGExportTests", "VGGConv", "VGGExport", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGExportTests", "ModelTestSupport", "VGGConv", "VGGExport", "VGGInterchange", "VGGModel",
+      "VGGTensors",
+      "VGGBytes"),
     tests(
       "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
       "VGGInterchange", "VGGModel",

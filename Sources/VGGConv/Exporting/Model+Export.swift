@@ -10,6 +10,8 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case safetensors
   /// A zip archive of NumPy arrays; reals are float32.
   case npz
+  /// ncnn's network as text, and its weights beside it, `.bin`.
+  case ncnn
 }
 
 /// What is decided about an export besides its format.
@@ -19,6 +21,10 @@ public struct ExportOptions: Sendable {
   /// Whether codes are written as the values that they stand for. Otherwise they stay signed bytes, with scales and zero points of
   /// their own.
   public var dequantizes = false
+  /// Whose names and layouts tensors have, in formats that are tensors by name.
+  public var naming = TensorNaming.canonical
+  /// The identity of the weights, where it is known without reading them; formats with room for it say it.
+  public var weightsDigest: [UInt8]?
 
   /// Decides nothing.
   public init() {}
@@ -70,8 +76,12 @@ extension Model {
 
   private func export(to format: ExportFormat, _ options: ExportOptions) throws(FileError) -> Export {
     switch format {
-    case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
-    case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .safetensors:
+      try SafetensorsExporter.export(
+        self, naming: options.naming, dequantizes: options.dequantizes, weightsDigest: options.weightsDigest)
+    case .npz:
+      try NumPyExporter.export(self, naming: options.naming, dequantizes: options.dequantizes)
+    case .ncnn: try NCNNExporter.export(self, dequantizes: options.dequantizes)
     }
   }
 }

@@ -33,8 +33,9 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
-        "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGTorch", "VGGNative", "VGGSources",
+        "VGGInterchange", "VGGPictures", "VGGArchive", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors",
+        "VGGBytes",
       ]),
   ],
   targets: [
@@ -48,7 +49,7 @@ let package = Package(
     module("CommandLineKit"),
     module(
       "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGNative",
+      "VGGTorch", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -60,6 +61,8 @@ let package = Package(
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
+    module(
+      "VGGTorch", "VGGSources", "VGGInterchange", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
     ),
@@ -116,6 +119,10 @@ let package = Package(
     tests("VGGKerasTests", "VGGKeras", "VGGSources", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGTorchTests", "VGGConv", "VGGExport", "VGGEngine", "VGGTorch", "VGGSources", "VGGInterchange",
+      "VGGModel",
+      "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("JSONKitTests", "JSONKit"),
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
@@ -137,7 +144,8 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGNative", "VGGSources", "VGGInterchange",
+        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGTorch", "VGGNative", "VGGSources",
+        "VGGInterchange",
         "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],
       path: "Tests/Fuzz",

@@ -5,6 +5,7 @@ internal import VGGKeras
 internal import VGGModel
 internal import VGGNative
 internal import VGGSources
+internal import VGGTorch
 
 extension OpenedModel {
   /// What is in a file.
@@ -50,7 +51,9 @@ extension OpenedModel {
   ) throws(FileError) -> Content {
     let mayHoldHDF5 =
       switch kind {
-      case .hdf5, .zip, .json: true
+      case .zip: !TorchImporter.recognizesArchive(file, scratchFolder: options.scratchFolder)
+      case .json: !SafetensorsImporter.recognizesIndex(file.bytes)
+      case .hdf5: true
       default: false
       }
     let sandboxFailure = try mayHoldHDF5 ? sandboxFailure(for: file.path, options) : nil
@@ -58,7 +61,8 @@ extension OpenedModel {
       FileError(
         .unsupported, code: "import.kind", file: file.path, problem,
         allowed:
-          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .vggw",
+          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, PyTorch .pth, "
+          + ".safetensors, .vggw",
         advice: advice)
     }
     func unknown() throws(FileError) -> Content {
@@ -85,7 +89,37 @@ extension OpenedModel {
       if source.isForeign, try CaffeImporter.writesLike(file) { return try caffe() }
       return try OpenedModel.keras(source, mean, options, sandboxFailure: sandboxFailure)
     }
+    func torch(
+      _ model: (inout [MappedFile]) throws(FileError) -> Model
+    ) throws(FileError) -> Content {
+      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
+      var companions: [MappedFile] = []
+      let model = try model(&companions)
+      return Content(
+        file: file, companions: companions + [mean].compactMap(\.self),
+        model: try model.foldingInput(options.inputFolding, file: file.path),
+        unfolded: options.inputFolding.includesMeanAndScale ? model : nil)
+    }
+    func safetensors() throws(FileError) -> Content {
+      try torch { (companions) throws(FileError) in
+        try SafetensorsImporter.model(
+          of: file,
+          companion: { (name) throws(FileError) in
+            let folder = file.path.lastIndex(of: "/").map { String(file.path[...$0]) } ?? ""
+            companions.append(try MappedFile(path: folder + name))
+            return companions[companions.count - 1]
+          }, options: options)
+      }
+    }
+    func stateDict() throws(FileError) -> Content {
+      try torch { (_) throws(FileError) in try TorchImporter.model(of: file, options: options) }
+    }
     switch kind {
+    case .safetensors: return try safetensors()
+    case .json where SafetensorsImporter.recognizesIndex(file.bytes): return try safetensors()
+    case .pickledTensors: return try stateDict()
+    case .zip where TorchImporter.recognizesArchive(file, scratchFolder: options.scratchFolder):
+      return try stateDict()
     case .hdf5, .zip, .json: return try keras()
     case .unknown: return try unknown()
     case .empty: throw refusal("is empty")

@@ -8,6 +8,7 @@ import VGGSources
 @testable import VGGNative
 @testable import VGGHDF5
 @testable import VGGKeras
+@testable import VGGTorch
 
 extension FuzzTarget {
   func readCaffe(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
@@ -94,6 +95,22 @@ extension FuzzTarget {
     let configuration = try GenerationReader.configuration(text, file: "input")
     let options = ImportOptions(choice: choice)
     _ = try ConfiguredNetwork(configuration, file: "input", options: options)
+  }
+
+  /// As `TorchImporter` does with a file that it maps.
+  func readPickle(_ content: ByteRegion) throws(FileError) {
+    let dict = try LegacyFile(content, file: "input", scratchFolder: ScratchFile.standardFolder).stateDict()
+    try Model(
+      dict, from: Provenance.SourceFile("input", byteCount: content.count), format: "pytorch",
+      generation: "pytorch-legacy", options: ImportOptions()
+    ).readValues()
+  }
+
+  func readSafetensors(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    try SafetensorsImporter.model(
+      of: content, from: Provenance.SourceFile("input", byteCount: content.count), path: "input",
+      options: ImportOptions(choice: choice)
+    ).readValues()
   }
 
   func readNative(_ content: ByteRegion) throws(FileError) {

@@ -29,6 +29,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case numpy
   /// JSON.
   case json
+  /// A file of PyTorch in the form of pickles one after the other.
+  case pickle
+  /// Tensors as safetensors; the last byte chooses the options.
+  case safetensors
   /// A PNG, JPEG or PPM picture.
   case picture
 
@@ -59,8 +63,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
 
   private var hasChoice: Bool {
     switch self {
-    case .caffe, .prototxt, .keras, .configuration: true
-    case .catalogue, .signature, .native, .zip, .numpy, .json, .picture: false
+    case .caffe, .prototxt, .keras, .configuration, .safetensors: true
+    case .catalogue, .signature, .native, .zip, .numpy, .json, .pickle, .picture: false
     }
   }
 
@@ -68,7 +72,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   private var offsetsAreOfContent: Bool {
     switch self {
     case .keras, .prototxt: false
-    case .caffe, .catalogue, .signature, .configuration, .native, .zip, .numpy, .json, .picture: true
+    case .caffe, .catalogue, .signature, .configuration, .native, .zip, .numpy, .json, .pickle, .safetensors,
+      .picture:
+      true
     }
   }
 
@@ -84,6 +90,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .zip: try readZip(content)
     case .numpy: try readNumPy(content)
     case .json: try readJSON(content)
+    case .pickle: try readPickle(content)
+    case .safetensors: try readSafetensors(content, choice)
     case .picture: try readPicture(content)
     }
   }

@@ -33,10 +33,10 @@ let package = Package(
     .library(
       name: "VGGConv",
       targets: [
-        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGNative",
+        "VGGConv", "VGGZoo", "VGGExport", "VGGKeras", "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGTorch",
+        "VGGNative",
         "VGGSources", "VGGInterchange", "VGGPictures", "VGGArchive", "VGGProtobuf", "VGGFlatBuffers",
-        "VGGHDF5",
-        "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
+        "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ]),
   ],
   targets: [
@@ -50,7 +50,7 @@ let package = Package(
     module("CommandLineKit"),
     module(
       "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGONNX", "VGGTFLite", "VGGNative",
+      "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
@@ -68,6 +68,8 @@ let package = Package(
       "VGGCaffe", "VGGSources", "VGGProtobuf", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
     module(
       "VGGTFLite", "VGGSources", "VGGFlatBuffers", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+    module(
+      "VGGTorch", "VGGSources", "VGGInterchange", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGNative", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules", "CVGGManifest", "CCrypto"
     ),
@@ -130,6 +132,10 @@ let package = Package(
       "VGGProtobuf", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGCaffeTests", "CaffeTestSupport", "VGGCaffe", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGTorchTests", "VGGConv", "VGGExport", "VGGEngine", "VGGTorch", "VGGSources", "VGGInterchange",
+      "VGGModel",
+      "VGGTensors", "VGGBytes"),
     tests("VGGNativeTests", "ModelTestSupport", "VGGNative", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGFlatBuffersTests", "VGGFlatBuffers", "VGGTensors", "VGGBytes"),
     tests(
@@ -141,7 +147,7 @@ let package = Package(
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
-      "VGGExportTests", "VGGConv", "VGGVerify", "VGGExport", "VGGInterchange", "JSONKit",
+      "VGGExportTests", "ModelTestSupport", "VGGConv", "VGGVerify", "VGGExport", "VGGInterchange", "JSONKit",
       "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
@@ -155,7 +161,8 @@ let package = Package(
     .testTarget(
       name: "FuzzTests",
       dependencies: [
-        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGNative", "VGGSources",
+        "TestSupport", "VGGConv", "VGGKeras", "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
+        "VGGSources",
         "VGGInterchange",
         "VGGPictures", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes",
       ],

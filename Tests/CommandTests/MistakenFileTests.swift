@@ -54,9 +54,9 @@ import VGGConv
       "tar", Array("VGG_FACE.caffemodel".utf8) + Array(repeating: 0, count: 238) + Array("ustar\0".utf8),
       "is a tar archive", "tar xf"),
     Mistake(
-      "PyTorch before 1.6",
+      "PyTorch before 1.6, cut off",
       [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E],
-      "is a PyTorch file"),
+      "ends within its pickle", ""),
     Mistake(
       "pickle 2 (Lasagne)", [0x80, 2] + Array("}q\u{01}(U\u{0C}param values".utf8), pickle, "save the weights"
     ),
@@ -146,9 +146,9 @@ import VGGConv
     Mistake("TF.js graph", "{\"format\": \"graph-model\", \"signature\": {}}", "is a TensorFlow.js model"),
     Mistake("MXNet network", "{\"nodes\": [], \"arg_nodes\": [], \"heads\": []}", "is an MXNet network"),
     Mistake(
-      "safetensors index",
-      "{\"metadata\": {}, \"weight_map\": {\"fc.weight\": \"model-00001-of-00002.safetensors\"}}",
-      "is the index of a PyTorch or safetensors model"),
+      "PyTorch index",
+      "{\"metadata\": {}, \"weight_map\": {\"fc.weight\": \"pytorch_model-00001-of-00002.bin\"}}",
+      "is the index of a PyTorch model"),
     Mistake(
       "NumPy objects",
       [0x93] + Array("NUMPY\u{01}\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (), }\n".utf8) + rest,
@@ -157,7 +157,9 @@ import VGGConv
       "WebP", Array("RIFF".utf8) + [4, 1, 0, 0] + Array("WEBPVP8L".utf8) + rest, "is a WebP picture", ""),
     Mistake("GIF", "GIF89a\u{01}\0\u{01}\0", "is a GIF picture", ""),
     Mistake("GGUF", Array("GGUF".utf8) + [3, 0, 0, 0] + rest, "is a GGUF model"),
-    Mistake("safetensors", [0x40, 0, 0, 0, 0, 0, 0, 0] + Array("{\"conv1\":".utf8), "is a safetensors file"),
+    Mistake(
+      "safetensors, cut off", [0x40, 0, 0, 0, 0, 0, 0, 0] + Array("{\"conv1\":".utf8),
+      "has a header that is longer than the file", ""),
     Mistake("MATLAB 5", Array("MATLAB 5.0 MAT-file, Platform: GLNXA64".utf8) + rest, "is a MATLAB file"),
     Mistake(
       "MATLAB 7.3",
@@ -203,7 +205,7 @@ import VGGConv
   }
 
   @Test(arguments: [
-    ("keras_cases/bad_pytorch.pth", "is a PyTorch file"), ("keras_cases/bad_arrays.npz", "NumPy arrays"),
+    ("keras_cases/bad_pytorch.pth", "holds no state dict"), ("keras_cases/bad_arrays.npz", "NumPy arrays"),
     ("keras_cases/bad_text.zip", "is a zip archive"), ("bad/truncated.h5", "is cut off: 66 % of it is there"),
     ("bad/truncated.caffemodel", "is cut short: at most 85 % of it is there"),
     ("caffe_cases/mean.binaryproto", "give the .caffemodel, and this file with --mean"),

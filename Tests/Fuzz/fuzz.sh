@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
 seconds=${1:?usage: fuzz.sh SECONDS [TARGET[:SHARE]]...}
 shift
-[ $# -gt 0 ] || set -- caffe:4 onnx:4 keras:4 prototxt:2 configuration catalogue signature tflite:2 native zip numpy json picture
+[ $# -gt 0 ] || set -- caffe:4 onnx:4 keras:4 prototxt:2 configuration catalogue signature tflite:2 native zip numpy json pickle safetensors picture
 
 # AddressSanitizer first: in the other order the fuzzer is built, runs and sees nothing. The parts under test are not public.
 swift build --package-path . --scratch-path "$root/.build/fuzz" -c release --sanitize=address --sanitize=fuzzer \

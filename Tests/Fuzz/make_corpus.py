@@ -244,6 +244,8 @@ def containers():
     for name in ["bits.png", "palette.png", "grey_alpha.png", "grey16.png", "grey.jpg", "cmyk.jpg", "progressive.jpg",
                  "grey.pgm"]:
         put("picture", name, fixture("pictures", name))
+    for name in ["vgg_a_legacy.pth", "bad_code_legacy.pth"]: put("pickle", name, fixture("torch", name))
+    for name in ["vgg_a_half.safetensors", "vgg_a_timm.safetensors"]: put("safetensors", name, fixture("torch", name) + b"\0")
     put("picture", "colours.ppm", b"P6 # three colours\n2 1\n255\n" + bytes(range(6)))
 
 

@@ -2,6 +2,7 @@ internal import CommandLineKit
 internal import VGGConv
 internal import VGGExport
 internal import VGGModel
+internal import VGGNative
 
 private let formatOption = Option<ExportFormat>(
   choice: "to", valueName: "FORMAT", help: "The format to write")
@@ -16,18 +17,23 @@ private let externalSwitch = Switch(
   help: "onnx: put the tensors into a second file, NAME.onnx.data; above 2 GB they are anyway")
 private let preprocessingSwitch = Switch(
   "with-preprocessing", help: "onnx: prepare pictures in the graph, which takes their bytes then")
+private let namesOption = Option<TensorNaming>(
+  choice: "names", valueName: "WHOSE", help: "Whose names and layouts tensors have, in safetensors and npz")
 private let outputOption = Option("output", short: "o", valueName: "OUT", help: "Write to this file")
 
 /// Writes a model in a format of other tools.
 let exportCommand = Command(
-  "export", abstract: "write it for other tools: tflite, onnx, safetensors, npz",
+  "export", abstract: "write a model in a format of other tools",
   discussion: """
     tflite is a whole network for LiteRT (TensorFlow Lite) or TensorFlow Lite Micro. Weights in float16 and int8 keep their type, and become float32 when \
     the file is loaded. A model that computes in integers is written as it is, and gives the same codes where the runtime rounds \
     as the model does. What TFLite has no place for is metadata under the name 'vggconv'.
 
     In safetensors and npz, tensors keep their canonical names and layouts: [row, column, input, output] for convolutions, and [input, output] for dense \
-    layers, with the inputs of fc6 in the order row, column, channel.
+    layers, with the inputs of fc6 in the order row, column, channel. With --names they have those of another program, so that \
+    it loads them as they are: of torchvision or timm (a state dict), of Keras, or of Caffe (layer/blob). These programs have no \
+    codes, so their names go with the values that codes stand for. Safetensors also say how pictures are prepared, which \
+    layers there are, and the names of the classes. Nothing is permuted: the channels stay in the order that is said there.
 
     Weights in int8 and int4 keep their codes, a signed byte each, under the tensor's name; NAME.scales, NAME.zero_points (if there \
     are any) and NAME.group_size (for groups along the input) say what they stand for: (code - zero point) * scale. Scales are \
@@ -38,44 +44,63 @@ let exportCommand = Command(
     'picture': bytes, [N, height, width, channels], red, green, blue, or grey, of the network's size. Weights of float16 and bfloat16 \
     stay so, and a Cast widens them; weights of int8 and int4 stay codes behind a DequantizeLinear; a model that computes in integers \
     has QuantizeLinear and DequantizeLinear around each layer. Preprocessing, class names and source are in its metadata.
+
+    For ncnn there are two files: the network as text, and beside it with the extension .bin the weights. A model that computes \
+    in integers keeps the codes of its weights; those of activations are ncnn's own.
+
+    What was written is read back before it gets its name, where vggconv reads the format, and must be the model, bit for bit.
     """,
   examples: [
     .init("export vgg16.vggw --to safetensors -o vgg16.safetensors", "For Python, Rust and JavaScript"),
+    .init(
+      "export vgg16.vggw --to safetensors --names torchvision -o vgg16.safetensors",
+      "For torchvision.models.vgg16().load_state_dict(load_file(...))"),
     .init("export vgg16.vggw --to tflite -o vgg16.tflite", "For LiteRT"),
     .init(
       "export board.vggw --to tflite --runtime tflm -o board.tflite", "For boards: TensorFlow Lite Micro"),
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
     .init("export vgg16.vggw --to onnx -o vgg16.onnx", "For ONNX Runtime, OpenVINO and others"),
+    .init("export vgg16.vggw --to ncnn -o vgg16.param", "For ncnn: vgg16.param and vgg16.bin"),
     .init("export int8.vggw --to npz --dequantize -o int8.npz", "What the codes stand for"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [
-    formatOption, runtimeOption, dequantizeSwitch, externalSwitch, preprocessingSwitch, outputOption,
-    ModelOptions.force, EngineArguments.threads,
+    formatOption, namesOption, runtimeOption, dequantizeSwitch, externalSwitch, preprocessingSwitch,
+    outputOption, ModelOptions.force, EngineArguments.threads,
   ] + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else {
     throw UsageError("--to is missing: " + ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))
   }
-  guard format == .onnx || !(arguments[externalSwitch] || arguments[preprocessingSwitch]) else {
-    throw UsageError("--external-data and --with-preprocessing go with --to onnx")
-  }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
-  let model = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console).model
-  if arguments[runtimeOption] != nil, format != .tflite {
-    throw UsageError("--runtime is only for --to tflite")
-  }
+  try requireFitting(arguments, format)
+  let opened = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console)
   var options = ExportOptions()
   options.overwrites = arguments[ModelOptions.force]
   options.dequantizes = arguments[dequantizeSwitch]
+  options.naming = arguments[namesOption] ?? .canonical
+  options.weightsDigest = opened.native?.weightsDigest.bytes
   options.runtime = arguments[runtimeOption] ?? .litert
   options.usesExternalData = arguments[externalSwitch]
   options.preparesPictures = arguments[preprocessingSwitch]
-  let result = try model.export(to: format, at: output, options: options, progress: console)
+  let result = try opened.model.export(to: format, at: output, options: options, progress: console)
   for loss in result.losses { console.note("\(output): \(loss.text)") }
   for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }
   console.print(proofText(result.proof))
   return .success
+}
+
+/// Refuses options that belong to another format.
+private func requireFitting(_ arguments: Arguments, _ format: ExportFormat) throws(UsageError) {
+  guard arguments[namesOption] == nil || format == .safetensors || format == .npz else {
+    throw UsageError("--names is for safetensors and npz; \(format.rawValue) has names of its own")
+  }
+  guard arguments[runtimeOption] == nil || format == .tflite else {
+    throw UsageError("--runtime is only for --to tflite")
+  }
+  guard format == .onnx || !(arguments[externalSwitch] || arguments[preprocessingSwitch]) else {
+    throw UsageError("--external-data and --with-preprocessing go with --to onnx")
+  }
 }
 
 /// What came of reading the files back, in one line.

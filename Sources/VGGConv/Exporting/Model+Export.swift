@@ -15,14 +15,16 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case tflite
   /// A graph that ONNX Runtime, OpenVINO, MNN and others run.
   case onnx
+  /// ncnn's network as text, and its weights beside it, `.bin`.
+  case ncnn
   /// The graph alone, as JSON that Netron draws.
   case netron
 
   /// Whether there is an importer that reads what is written.
   var isReadBack: Bool {
     switch self {
-    case .safetensors, .npz, .netron: false
-    case .tflite, .onnx: true
+    case .safetensors, .tflite, .onnx: true
+    case .npz, .ncnn, .netron: false
     }
   }
 }
@@ -34,6 +36,10 @@ public struct ExportOptions: Sendable {
   /// Whether codes are written as the values that they stand for. Otherwise they stay signed bytes, with scales and zero points of
   /// their own.
   public var dequantizes = false
+  /// Whose names and layouts tensors have, in formats that are tensors by name.
+  public var naming = TensorNaming.canonical
+  /// The identity of the weights, where it is known without reading them; formats with room for it say it.
+  public var weightsDigest: [UInt8]?
   /// The program that a TensorFlow Lite model is for.
   public var runtime = TFLiteExporter.Runtime.litert
   /// Whether tensors are in a second file, of a format that may have them there.
@@ -109,8 +115,12 @@ extension Model {
     to format: ExportFormat, at path: String, _ options: ExportOptions
   ) throws(FileError) -> Export {
     switch format {
-    case .safetensors: return SafetensorsExporter.export(self, dequantizes: options.dequantizes)
-    case .npz: return NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .safetensors:
+      return try SafetensorsExporter.export(
+        self, naming: options.naming, dequantizes: options.dequantizes, weightsDigest: options.weightsDigest)
+    case .npz:
+      return try NumPyExporter.export(self, naming: options.naming, dequantizes: options.dequantizes)
+    case .ncnn: return try NCNNExporter.export(self, dequantizes: options.dequantizes)
     case .netron: return NetronExporter.export(self)
     case .tflite:
       return try TFLiteExporter.export(self, for: options.runtime, dequantizes: options.dequantizes)

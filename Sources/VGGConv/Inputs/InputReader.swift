@@ -37,7 +37,8 @@ struct InputReader {
       return try input(array, path)
     case .empty: throw refusal(path, "is empty")
     case .mistaken(let problem, _): throw refusal(path, problem)
-    case .native, .damagedNative, .tflite, .onnx: throw refusal(path, "is a model, not an input")
+    case .native, .damagedNative, .safetensors, .pickledTensors, .tflite, .onnx:
+      throw refusal(path, "is a model, not an input")
     case .hdf5, .json, .unknown: throw refusal(path, "is neither a picture nor an array")
     }
   }

@@ -1,11 +1,13 @@
 internal import VGGArchive
 public import VGGBytes
 internal import VGGHDF5
+internal import VGGInterchange
 internal import VGGKeras
 internal import VGGNative
 internal import VGGONNX
 internal import VGGPictures
 internal import VGGTFLite
+internal import VGGTorch
 
 /// What a file is by its content; names and extensions are not looked at.
 public enum FileKind: Equatable, Sendable {
@@ -17,6 +19,10 @@ public enum FileKind: Equatable, Sendable {
   case hdf5(superblock: Int)
   /// A zip archive: `.keras`, `.npz`, or another one.
   case zip
+  /// Tensors as safetensors.
+  case safetensors
+  /// A file of PyTorch as it was up to 1.5: a pickle with numbers behind it.
+  case pickledTensors
   /// Text that begins with a brace: perhaps an index of Keras shards.
   case json
   /// A TensorFlow Lite model.
@@ -53,6 +59,10 @@ public enum FileKind: Equatable, Sendable {
       self = .zip
     } else if TFLiteImporter.recognizes(file) {
       self = .tflite
+    } else if SafetensorsFile.hasSignature(file) {
+      self = .safetensors
+    } else if TorchImporter.hasLegacySignature(file) {
+      self = .pickledTensors
     } else if let pickled = FileKind.pickledArray(file) {
       self = pickled
     } else if file.hasBytes([0x93] + Array("NUMPY".utf8)) {

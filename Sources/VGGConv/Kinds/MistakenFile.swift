@@ -7,7 +7,7 @@ extension FileKind {
       return .mistaken(signature.problem, advice: signature.advice)
     }
     return text(file) ?? pickle(file) ?? torch7(file) ?? paddle(file)
-      ?? darknetOrNCNN(file) ?? safetensors(file) ?? table(file) ?? mnn(file)
+      ?? darknetOrNCNN(file) ?? table(file) ?? mnn(file)
   }
 
   // MARK: Signatures
@@ -52,10 +52,6 @@ extension FileKind {
     Signature([0x12, 0x01, 0, 0, 0, 0, 0, 0], "is a file of MXNet's parameters"),
     Signature([0xDD, 0x85, 0x76, 0x00], "is an ncnn network (.param.bin), without weights"),
     Signature([0x47, 0x6B, 0x30, 0x01], "is a file of ncnn's weights (.bin), in half precision"),
-    Signature(
-      [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19],
-      "is a PyTorch file of before version 1.6, which is a pickle; reading one can run any code, so this is never done"
-    ),
   ]
 
   // MARK: Text
@@ -125,7 +121,7 @@ extension FileKind {
       file.byte(at: file.count - 1) == UInt8(ascii: ".") && old.contains { file.hasBytes(Array($0.utf8)) }
     guard isNumbered || isOld else { return nil }
     return .mistaken(
-      "is a Python pickle, as PyTorch, PaddlePaddle (.pdparams), Lasagne and others write; reading one can run any code, so this is never done",
+      "is a Python pickle, as PaddlePaddle (.pdparams), Lasagne and others write; reading one can run any code, so this is never done",
       advice: "save the weights as Keras .h5 or Caffe .caffemodel where you trust it")
   }
 
@@ -206,13 +202,6 @@ extension FileKind {
       count > 0, file.slice(at: operations + 4, count: Int(count) * 4) != nil
     else { return nil }
     return .mistaken("is an MNN model", advice: useTheOriginal)
-  }
-
-  private static func safetensors(_ file: ByteRegion) -> FileKind? {
-    guard let length = file.integer(at: 0, as: UInt64.self), length < 100_000_000,
-      file.byte(at: 8) == UInt8(ascii: "{")
-    else { return nil }
-    return .mistaken("is a safetensors file", advice: useTheOriginal)
   }
 
   /// TensorFlow's checkpoints are tables whose signature stands at the end.

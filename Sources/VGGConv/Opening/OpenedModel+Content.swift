@@ -1,12 +1,8 @@
 internal import VGGBytes
-internal import VGGCaffe
-internal import VGGHDF5
 internal import VGGKeras
 internal import VGGModel
 internal import VGGNative
-internal import VGGONNX
 internal import VGGSources
-internal import VGGTFLite
 
 extension OpenedModel {
   /// What is in a file.
@@ -27,10 +23,8 @@ extension OpenedModel {
       (importing.mean, mean) = try stated.colour(scratchFolder: importing.scratchFolder)
     }
     guard !KerasSource.isFolder(path) else {
-      guard options.prototxt == nil else { throw hasNoUseForAPrototxt(path) }
-      return try keras(
-        KerasSource(folderOrMistake: path), mean, importing,
-        sandboxFailure: sandboxFailure(for: path, importing))
+      guard options.prototxt == nil else { throw .hasNoUseForAPrototxt(path) }
+      return try SourceImport.folder(path, mean: mean, importing)
     }
     let file: MappedFile
     do throws(FileError) { file = try MappedFile(path: path) } catch {
@@ -43,9 +37,10 @@ extension OpenedModel {
       return Content(file: file, model: native.model, native: native)
     }
     let prototxt = try options.prototxt.map { path throws(FileError) in try MappedFile(path: path) }
-    return try source(file, kind, prototxt: prototxt, mean: mean, importing) { name throws(FileError) in
+    return try SourceImport(file, kind: kind, prototxt: prototxt, mean: mean, importing) {
+      name throws(FileError) in
       try MappedFile(path: "\(AtomicFile.folder(of: path))/\(name)")
-    }
+    }.content()
   }
 
   /// Imports files that have no names yet.
@@ -55,126 +50,14 @@ extension OpenedModel {
   ///   - importing: What is decided.
   static func content(of files: [MappedFile], _ importing: ImportOptions) throws(FileError) -> Content {
     let prototxt = files.dropFirst().first { $0.name.hasSuffix(".prototxt") }
-    return try source(files[0], FileKind(of: files[0].bytes), prototxt: prototxt, mean: nil, importing) {
+    return try SourceImport(files[0], kind: FileKind(of: files[0].bytes), prototxt: prototxt, importing) {
       name throws(FileError) in
       guard let file = files.first(where: { $0.name == name }) else {
         throw FileError(
           .missing, code: "file.open", file: name, "is named by \(files[0].name), but not there")
       }
       return file
-    }
-  }
-
-  /// Imports a file.
-  ///
-  /// - Parameter companion: Opens a file that it names, which stands beside it.
-  private static func source(
-    _ file: MappedFile, _ kind: FileKind, prototxt: MappedFile?, mean: MappedFile?, _ options: ImportOptions,
-    companion: @escaping (String) throws(FileError) -> MappedFile
-  ) throws(FileError) -> Content {
-    let mayHoldHDF5 =
-      switch kind {
-      case .hdf5, .zip, .json: true
-      default: false
-      }
-    let sandboxFailure = try mayHoldHDF5 ? sandboxFailure(for: file.path, options) : nil
-    func refusal(_ problem: String, advice: String? = nil) -> FileError {
-      FileError(
-        .unsupported, code: "import.kind", file: file.path, problem,
-        allowed:
-          "Keras .h5, .weights.h5, .weights.json and .keras, Caffe .caffemodel and .caffemodel.h5, .onnx, .tflite, .vggw",
-        advice: advice)
-    }
-    func unknown() throws(FileError) -> Content {
-      if CaffeImporter.recognizes(file.bytes) { return try caffe() }
-      if let mistake = FileError.mistakenName(file.path) { throw mistake }
-      guard (try? TextFile(file)) == nil else { throw refusal("is a text file, not a model") }
-      throw refusal("is not a file of a kind that vggconv knows")
-    }
-    func caffe() throws(FileError) -> Content {
-      let model = try CaffeImporter.model(
-        of: CaffeFile(file), prototxt: prototxt.map { CaffeFile($0) }, options: options)
-      return Content(
-        file: file, companions: [prototxt, mean].compactMap(\.self),
-        model: try model.foldingInput(options.inputFolding, file: file.path),
-        unfolded: options.inputFolding.includesMeanAndScale ? model : nil, sandboxFailure: sandboxFailure)
-    }
-    func tflite() throws(FileError) -> Content {
-      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
-      let model = try TFLiteImporter.model(of: file, options: options)
-      return Content(
-        file: file, companions: [mean].compactMap(\.self),
-        model: try model.foldingInput(options.inputFolding, file: file.path),
-        unfolded: options.inputFolding.includesMeanAndScale ? model : nil)
-    }
-    func keras() throws(FileError) -> Content {
-      guard prototxt == nil else {
-        if case .hdf5 = kind, try CaffeImporter.writesLike(file) { return try caffe() }
-        throw hasNoUseForAPrototxt(file.path)
-      }
-      let source = try KerasSource(file)
-      // Most are Keras's: only what is not is looked at a second time.
-      if source.isForeign, try CaffeImporter.writesLike(file) { return try caffe() }
-      return try OpenedModel.keras(source, mean, options, sandboxFailure: sandboxFailure)
-    }
-    switch kind {
-    case .hdf5, .zip, .json: return try keras()
-    case .tflite: return try tflite()
-    case .onnx:
-      guard prototxt == nil else { throw hasNoUseForAPrototxt(file.path) }
-      return try onnx(file, mean, options, companion: companion)
-    case .unknown: return try unknown()
-    case .empty: throw refusal("is empty")
-    case .npy:
-      throw refusal(
-        "is a NumPy array, not a model", advice: "give the weight file; a mean picture goes with --mean")
-    case .picture: throw refusal("is a picture, not a model")
-    case .otherPicture(let name): throw refusal("is \(name), not a model")
-    case .mistaken(let problem, let advice): throw refusal(problem, advice: advice)
-    case .native, .damagedNative: throw refusal("is a native model where a source is needed")
-    }
-  }
-
-  private static func onnx(
-    _ file: MappedFile, _ mean: MappedFile?, _ options: ImportOptions,
-    companion: @escaping (String) throws(FileError) -> MappedFile
-  ) throws(FileError) -> Content {
-    let model = try ONNXImporter.model(
-      of: file.bytes, path: file.path, companion: companion, options: options)
-    var companions: [MappedFile] = []
-    for source in model.provenance.companions where source.name != mean?.name {
-      companions.append(try companion(source.name))
-    }
-    return Content(
-      file: file, companions: companions + [mean].compactMap(\.self),
-      model: try model.foldingInput(options.inputFolding, file: file.path),
-      unfolded: options.inputFolding.includesMeanAndScale ? model : nil)
-  }
-
-  private static func keras(
-    _ source: KerasSource, _ mean: MappedFile?, _ options: ImportOptions, sandboxFailure: String?
-  ) throws(FileError) -> Content {
-    let model = try KerasImporter.model(of: source, options: options)
-    return Content(
-      file: source.main, companions: source.companions + [mean].compactMap(\.self),
-      model: try model.foldingInput(options.inputFolding, file: source.main.path),
-      unfolded: options.inputFolding.includesMeanAndScale ? model : nil, sandboxFailure: sandboxFailure)
-  }
-
-  /// Finds out whether HDF5 can be parsed without rights, before it is.
-  private static func sandboxFailure(for path: String, _ options: ImportOptions) throws(FileError) -> String?
-  {
-    let failure = HDF5Sandbox.failure()
-    guard let failure, options.requiresSandbox else { return failure }
-    throw FileError(
-      .unavailable, code: "hdf5.sandbox", file: path, "would have to be read without a sandbox: \(failure)",
-      advice: "leave out --require-sandbox if the file can be trusted")
-  }
-
-  private static func hasNoUseForAPrototxt(_ path: String) -> FileError {
-    FileError(
-      .unsupported, code: "import.kind", file: path,
-      "is not a Caffe model, so a prototxt means nothing for it")
+    }.content()
   }
 }
 

@@ -67,8 +67,11 @@ public struct OpenedModel: Sendable {
   /// Refuses a source, for what is done to native files only.
   public func requireNative() throws(FileError) {
     guard native == nil else { return }
-    let names = ["caffe": "Caffe weight file", "onnx": "ONNX model", "tflite": "TFLite model"]
-    let name = names[model.provenance.format] ?? "Keras weight file"
+    let names = [
+      "caffe": "Caffe weight file", "keras": "Keras weight file", "pytorch": "PyTorch weight file",
+      "onnx": "ONNX model", "tflite": "TFLite model",
+    ]
+    let name = names[model.provenance.format] ?? "\(model.provenance.format) file"
     throw FileError(
       .unsupported, code: "model.source", file: path, "is a \(name), not a vggconv model",
       advice: "import it first: vggconv import \(path)")

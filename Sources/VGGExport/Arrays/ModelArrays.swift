@@ -1,8 +1,43 @@
+internal import VGGBytes
 public import VGGInterchange
 public import VGGModel
 public import VGGTensors
 
 extension NamedArray {
+  /// The arrays that a model is written as under some names.
+  ///
+  /// Codes are arrays of several only under canonical names; programs whose names others are have no such tensors, so
+  /// these get the values that codes stand for.
+  ///
+  /// - Throws: `unsupported` where the program whose names they are has no such network.
+  static func arrays(
+    of model: Model, named naming: TensorNaming, dequantized: Bool
+  ) throws(FileError) -> [NamedArray] {
+    guard naming != .canonical else { return arrays(of: model, dequantized: dequantized) }
+    let names = try naming.names(in: model.network)
+    var arrays: [NamedArray] = []
+    for (index, layer) in model.network.layers.enumerated() {
+      guard let names = names[index], let weight = model.tensor(layer.weightName),
+        let arranged = model.network.arrangement(ofLayer: index, in: naming.layout)
+      else { continue }
+      var shape = arranged.shape
+      if naming == .timm, layer.isDense {
+        let map = model.network.flattenedMap(readByLayer: index)
+        if names.weight.hasPrefix("pre_logits") {
+          shape = [shape[0], map?.channels ?? shape[1], map?.extent.height ?? 1, map?.extent.width ?? 1]
+        }
+      }
+      arrays.append(
+        NamedArray(
+          name: names.weight, shape: shape, values: arranged.arrange(weight.values), as: weight.realType))
+      if let bias = model.tensor(layer.biasName) {
+        arrays.append(
+          NamedArray(name: names.bias, shape: bias.shape, values: bias.values, as: bias.realType))
+      }
+    }
+    return arrays
+  }
+
   /// The arrays that a model is written as: those of its tensors, and for a model that computes in integers NAME/output.scales and
   /// NAME/output.zero_points of each layer, which are `input.scales` and `input.zero_points` for the input.
   public static func arrays(of model: Model, dequantized: Bool) -> [NamedArray] {
@@ -65,4 +100,9 @@ extension NamedArray {
       ]
     }
   }
+}
+
+extension Tensor {
+  /// The type that its values are written as.
+  fileprivate var realType: RealType { if case .real(let type) = elementType { type } else { .float32 } }
 }

@@ -1,4 +1,5 @@
 internal import JSONKit
+public import VGGBytes
 internal import VGGInterchange
 public import VGGModel
 internal import VGGTensors
@@ -8,34 +9,43 @@ internal import VGGTensors
 /// The format (huggingface/safetensors): the length of the header, eight bytes; the header, JSON padded with spaces; the
 /// tensors, little-endian, in the header's order and without gaps.
 public enum SafetensorsExporter {
-  /// A model's tensors under their canonical names and in their canonical layouts.
+  /// A model's tensors, and as metadata what else is known of it: see `ModelMetadata`.
   ///
   /// Reals keep their type; for codes see `NamedArray.arrays(of:dequantized:)`.
   ///
   /// - Parameters:
   ///   - model: The model.
+  ///   - naming: Whose names and layouts the tensors have.
   ///   - dequantizes: Whether codes are written as the values that they stand for.
-  public static func export(_ model: Model, dequantizes: Bool = false) -> Export {
+  ///   - weightsDigest: The identity of the weights, where it is known; 32 bytes.
+  /// - Throws: `unsupported` where the program whose names they are has no such network.
+  public static func export(
+    _ model: Model, naming: TensorNaming = .canonical, dequantizes: Bool = false,
+    weightsDigest: [UInt8]? = nil
+  ) throws(FileError) -> Export {
     // The order of the reference writer: wide types first so that all are aligned, then by name.
-    let arrays = NamedArray.arrays(of: model, dequantized: dequantizes)
+    let arrays = try NamedArray.arrays(of: model, named: naming, dequantized: dequantizes)
       .sorted { ($0.type.rank, $0.name) < ($1.type.rank, $1.name) }
-    var content = FileContent([.bytes(header(arrays, model))])
+    let keepsCodes = naming == .canonical && !dequantizes
+    var metadata: [String: String] = [
+      // Loaders of PyTorch's world ask for "pt".
+      "format": naming.isOfTorch ? "pt" : "np", "names": naming.rawValue,
+    ]
+    metadata.merge(naming.layout.words) { $1 }
+    for (key, value) in ModelMetadata(model, keepsCodes: keepsCodes).entries { metadata[key] = value }
+    if let weightsDigest {
+      metadata["weights_digest"] = weightsDigest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+    var content = FileContent([.bytes(header(arrays, metadata))])
     for array in arrays { content.append(array.numbers) }
-    return Export(files: [ExportedFile(content)])
+    return Export(
+      files: [ExportedFile(content)],
+      losses: [.provenance] + naming.losses(of: model, dequantizes: dequantizes))
   }
 
-  private static func header(_ arrays: [NamedArray], _ model: Model) -> [UInt8] {
-    var metadata: [(key: String, value: JSONValue)] = [
-      ("architecture", .string("VGG \(model.network.architecture.rawValue)")),
-      ("convolution_layout", "row, column, input, output"),
-      ("dense_layout", "input, output; the inputs of fc6 are in the order row, column, channel"),
-      ("format", "np"),
-    ]
-    if let arithmetic = model.integerArithmetic, !arrays.allSatisfy({ $0.type == .float32 }) {
-      metadata.append(("rounding", .string(arithmetic.rounding.rawValue)))
-    }
-    if let preprocessing = model.preprocessing {
-      metadata.append(("channel_order", .string(preprocessing.channelOrder.rawValue)))
+  private static func header(_ arrays: [NamedArray], _ metadata: [String: String]) -> [UInt8] {
+    let metadata = metadata.sorted { $0.key < $1.key }.map {
+      (key: $0.key, value: JSONValue.string($0.value))
     }
     var end: Int64 = 0
     let members = arrays.map { array in
@@ -52,6 +62,22 @@ public enum SafetensorsExporter {
     var text = Array(json.compact.utf8)
     text += Array(repeating: 0x20, count: (8 - text.count % 8) % 8)
     return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+  }
+}
+
+extension WeightLayout {
+  /// The order of axes, for people.
+  fileprivate var words: [String: String] {
+    let (convolution, dense, map) =
+      switch self {
+      case .outputsLast: ("row, column, input, output", "input, output", "row, column, channel")
+      case .channelsFirst: ("output, input, row, column", "output, input", "channel, row, column")
+      case .channelsLast: ("output, row, column, input", "output, input", "row, column, channel")
+      }
+    return [
+      "convolution_layout": convolution,
+      "dense_layout": "\(dense); the inputs of fc6 are in the order \(map)",
+    ]
   }
 }
 

@@ -26,11 +26,6 @@ struct KerasArchive {
     }
     guard let config = archive.member("config.json"), let weights = archive.member("model.weights.h5") else {
       let names = archive.members.map(\.name)
-      if names.contains(where: { $0 == "data.pkl" || $0.hasSuffix("/data.pkl") }) {
-        throw refusal(
-          "is a PyTorch file; its tensors are described by a pickle, and reading one can run any code",
-          advice: "convert from the Keras or Caffe file it was made of")
-      }
       if names.contains("model.weights.npz") {
         throw refusal(
           "keeps its weights as pickled NumPy objects, and reading these can run any code",

@@ -185,7 +185,7 @@ struct ShardIndex {
     }
     let shards = json["weight_map"]?.object?.compactMap(\.value.string) ?? []
     if shards.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".bin") }) {
-      return refusal("is the index of a PyTorch or safetensors model in parts", useTheOriginal)
+      return refusal("is the index of a PyTorch model in parts", useTheOriginal)
     }
     return nil
   }

@@ -20,6 +20,7 @@ extension Provenance.Decision.Kind {
     case .headPooling: "head-pooling"
     case .headOfWholeMap: "head"
     case .denseLayersOfConvolutions: "dense-layers"
+    case .adaptivePoolingLeftOut: "adaptive-pooling"
     case .headActivation: "head-activation"
     case .linearLayers: "activation"
     case .localResponseNormalization: "normalization"
@@ -63,6 +64,7 @@ extension Provenance.Decision.Kind {
     case .headPooling(.behindLastBlock): "behind that of the last block"
     case .headOfWholeMap(let method): "reads the \(method.rawValue) of each channel"
     case .denseLayersOfConvolutions: "made of convolutions"
+    case .adaptivePoolingLeftOut: "left out"
     case .headActivation(let activation): activation.rawValue
     case .linearLayers(let names): "none behind \(names.joined(separator: ", "))"
     case .localResponseNormalization(let constants): constants.words

@@ -74,6 +74,8 @@ extension Provenance.Decision {
     case headOfWholeMap(Pooling.Method)
     /// That dense layers are stored as convolutions.
     case denseLayersOfConvolutions
+    /// That an average of the map over as many pixels as it has is left out, as PyTorch's networks have one.
+    case adaptivePoolingLeftOut
     /// What is applied to the last dense layer.
     case headActivation(HeadActivation)
     /// Hidden layers of the head without an activation.

@@ -10,6 +10,7 @@ import VGGTFLite
 @testable import VGGNative
 @testable import VGGHDF5
 @testable import VGGKeras
+@testable import VGGTorch
 
 extension FuzzTarget {
   func readCaffe(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
@@ -112,6 +113,22 @@ extension FuzzTarget {
   func readTFLite(_ content: ByteRegion) throws(FileError) {
     precondition(TFLiteImporter.recognizes(content) == content.hasBytes(Array("TFL3".utf8), at: 4))
     try TFLiteImporter.model(of: content, path: "input", name: "input").readValues()
+  }
+
+  /// As `TorchImporter` does with a file that it maps.
+  func readPickle(_ content: ByteRegion) throws(FileError) {
+    let dict = try LegacyFile(content, file: "input", scratchFolder: ScratchFile.standardFolder).stateDict()
+    try Model(
+      dict, from: Provenance.SourceFile("input", byteCount: content.count), format: "pytorch",
+      generation: "pytorch-legacy", options: ImportOptions()
+    ).readValues()
+  }
+
+  func readSafetensors(_ content: ByteRegion, _ choice: UInt8) throws(FileError) {
+    try SafetensorsImporter.model(
+      of: content, from: Provenance.SourceFile("input", byteCount: content.count), path: "input",
+      options: ImportOptions(choice: choice)
+    ).readValues()
   }
 
   func readNative(_ content: ByteRegion) throws(FileError) {

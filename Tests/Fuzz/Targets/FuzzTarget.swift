@@ -33,6 +33,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case numpy
   /// JSON.
   case json
+  /// A file of PyTorch in the form of pickles one after the other.
+  case pickle
+  /// Tensors as safetensors; the last byte chooses the options.
+  case safetensors
   /// A PNG, JPEG or PPM picture.
   case picture
 
@@ -63,8 +67,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
 
   private var hasChoice: Bool {
     switch self {
-    case .caffe, .prototxt, .onnx, .keras, .configuration: true
-    case .catalogue, .signature, .tflite, .native, .zip, .numpy, .json, .picture: false
+    case .caffe, .prototxt, .onnx, .keras, .configuration, .safetensors: true
+    case .catalogue, .signature, .tflite, .native, .zip, .numpy, .json, .pickle, .picture: false
     }
   }
 
@@ -73,6 +77,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     switch self {
     case .keras, .prototxt: false
     case .caffe, .onnx, .catalogue, .signature, .configuration, .tflite, .native, .zip, .numpy, .json,
+      .pickle,
+      .safetensors,
       .picture:
       true
     }
@@ -92,6 +98,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .zip: try readZip(content)
     case .numpy: try readNumPy(content)
     case .json: try readJSON(content)
+    case .pickle: try readPickle(content)
+    case .safetensors: try readSafetensors(content, choice)
     case .picture: try readPicture(content)
     }
   }

@@ -235,17 +235,23 @@ struct TFLiteTranslation {
         }
         own.append(try add(tensor, ofLayer: index))
       }
-      if own.count == 1 { own.append(addZeros(for: layer)) }
+      if own.count == 1 { own.append(addZeros(for: layer, index)) }
       weights.append(own)
     }
     return weights
   }
 
-  /// The bias of a layer that has none: LiteRT's convolutions must have one.
-  private mutating func addZeros(for layer: Layer) -> Int32 {
+  /// The bias of a layer that has none: LiteRT's convolutions must have one, and XNNPACK looks at its scales.
+  private mutating func addZeros(for layer: Layer, _ index: Int) -> Int32 {
     let count = layer.tensorRequirements[0].shape.last ?? 0
     let zeros = FlatBufferValue.bytes(Array(repeating: 0, count: 4 * count))
-    return graph.addConstant(layer.biasName, shape: [count], arithmetic == nil ? .float32 : .int32, zeros)
+    guard let arithmetic, let quantization = model.tensor(layer.weightName)?.quantization else {
+      return graph.addConstant(layer.biasName, shape: [count], .float32, zeros)
+    }
+    let scales = layer.sumScales(
+      input: arithmetic.input(ofLayer: index), weight: quantization, outputs: count)
+    return graph.addConstant(
+      layer.biasName, shape: [count], .int32, zeros, TFLiteGraph.quantization(scales: scales))
   }
 
   private mutating func add(_ tensor: Tensor, ofLayer index: Int) throws(FileError) -> Int32 {

@@ -16,7 +16,7 @@ struct NetworkAssembly {
 
   init(_ file: TFLiteFile, _ metadata: OwnMetadata?) throws(FileError) {
     (self.file, self.metadata) = (file, metadata)
-    chain = try OperatorChain(file)
+    chain = try OperatorChain(file, metadata)
     var grammar = VGGGrammar()
     (grammar.denseLayersFlatten, grammar.allowsAnyPooling, grammar.allowsLinearHiddenLayers) = (
       true, true, true
@@ -81,12 +81,21 @@ struct NetworkAssembly {
     }
     var layer = FoundNetwork.WeightedLayer(name: name, weight: weight, bias: nil)
     if weight.format.kind == .int8 {
-      layer.weightCodes = try codes(of: index, outputs: weight.shape[0], element)
+      layer.weightCodes = try codes(of: index, outputs: weight.shape[0], layer: name, element)
     }
-    if let bias = element.bias, file.tensors[bias].type != .int32 {
+    if let bias = try bias(of: element), file.tensors[bias].type != .int32 {
       layer.bias = try tensor(bias, .vector, of: element)
     }
     return layer
+  }
+
+  /// The tensor of a layer's bias; nil: it has none, or one of zeros that is there for the runtimes.
+  private func bias(of element: OperatorChain.Element) throws(FileError) -> Int? {
+    guard let bias = element.bias,
+      metadata?.layersWithoutBias.contains(try file.tensors[element.operation.output].name()) == true,
+      let (bytes, _) = try file.constant(bias), bytes.withBytes({ $0.allSatisfy { $0 == 0 } })
+    else { return element.bias }
+    return nil
   }
 
   /// A constant as it stands in the file.
@@ -128,7 +137,7 @@ struct NetworkAssembly {
 
   /// What the codes of a weight stand for.
   private func codes(
-    of index: Int, outputs: Int, _ element: OperatorChain.Element
+    of index: Int, outputs: Int, layer: String, _ element: OperatorChain.Element
   ) throws(FileError) -> Quantization {
     guard let rule = try file.tensors[index].quantization() else {
       throw chain.refusal(
@@ -143,7 +152,8 @@ struct NetworkAssembly {
         allowed: "1 or \(outputs) along axis 0")
     }
     return Quantization(
-      by: rule.scales.count == outputs ? .outputChannel : .tensor, scales: rule.scales,
+      by: rule.scales.count == outputs && metadata?.singleScales.contains(layer) != true
+        ? .outputChannel : .tensor, scales: rule.scales,
       zeroPoints: rule.zeroPoints.allSatisfy { $0 == 0 } ? [] : rule.zeroPoints)
   }
 
@@ -159,7 +169,7 @@ struct NetworkAssembly {
     let inputCodes = try activation(input, "the input")
     for (place, weighted) in parsed.weighted.enumerated() {
       let element = chain.elements[weighted.layer]
-      guard let bias = element.bias else { continue }
+      guard let bias = try bias(of: element) else { continue }
       let isHead = place >= found.convolutions.count
       let layer = isHead ? found.dense[place - found.convolutions.count] : found.convolutions[place]
       let before = try element.operation.inputs[0].map { (tensor) throws(FileError) in
@@ -274,13 +284,16 @@ struct NetworkAssembly {
   /// The constants that are not in the model, and why.
   func dropped() throws(FileError) -> [Provenance.DroppedTensor] {
     var dropped: [Provenance.DroppedTensor] = []
+    let biases = Set(chain.elements.compactMap(\.bias))
     for tensor in file.tensors where !used.contains(tensor.index) {
       guard try file.constant(tensor.index) != nil else { continue }
       dropped.append(
         Provenance.DroppedTensor(
           try tensor.name(),
           because: chain.settings.contains(tensor.index)
-            ? "it says how an operator works" : "no operator of the network reads it"))
+            ? "it says how an operator works"
+            : biases.contains(tensor.index)
+              ? "it is zero, for a layer without a bias" : "no operator of the network reads it"))
     }
     return dropped
   }

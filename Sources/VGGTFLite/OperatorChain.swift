@@ -20,6 +20,7 @@ struct OperatorChain {
   }
 
   private let file: TFLiteFile
+  private let metadata: OwnMetadata?
   private(set) var elements: [Element] = []
   /// The tensor in which the picture is after the last element.
   private var current: Int
@@ -34,8 +35,8 @@ struct OperatorChain {
   /// The first map of codes, where the file computes in integers.
   private(set) var integerInput: Int?
 
-  init(_ file: TFLiteFile) throws(FileError) {
-    self.file = file
+  init(_ file: TFLiteFile, _ metadata: OwnMetadata?) throws(FileError) {
+    (self.file, self.metadata) = (file, metadata)
     current = file.input
     if file.tensors[current].type == .int8 { integerInput = current }
     for operation in file.operators { try follow(operation) }
@@ -215,7 +216,8 @@ struct OperatorChain {
       pooling = Pooling(global: method)
     } else {
       pooling.padding = zeros ?? Extent(side: 0)
-      pooling.rounding = padding == .same ? .ceiling : .floor
+      let stated = try metadata?.poolingRounding[file.tensors[operation.output].name()]
+      pooling.rounding = stated ?? (padding == .same ? .ceiling : .floor)
       if padding == .same, zeros == nil {
         pooling.padding = Extent(
           height: samePadding(map.extent.height, pooling.kernel.height, pooling.stride.height),

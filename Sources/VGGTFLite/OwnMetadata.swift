@@ -10,8 +10,12 @@ struct OwnMetadata {
   var preprocessing: Preprocessing?
   var normalization: LocalResponseNormalization?
   var labels: [String] = []
-  /// What the model was made of, for people.
-  var source: String?
+  /// How poolings round, by the names of their layers, where operators do not tell.
+  var poolingRounding: [String: Pooling.Rounding] = [:]
+  /// The layers whose bias is there, and zero, only because runtimes ask for one.
+  var layersWithoutBias: Set<String> = []
+  /// The layers with one scale for all outputs.
+  var singleScales: Set<String> = []
 
   /// More than the names of all classes that there are need.
   private static let largestByteCount = 1 << 24
@@ -65,7 +69,11 @@ struct OwnMetadata {
     {
       normalization = LocalResponseNormalization(size: size, scale: scale, beta: beta, k: k)
     }
+    for (name, rounding) in json["pooling_rounding"]?.object ?? [] {
+      poolingRounding[name] = rounding.string.flatMap(Pooling.Rounding.init(rawValue:))
+    }
+    layersWithoutBias = Set(json["without_bias"]?.array?.compactMap(\.string) ?? [])
+    singleScales = Set(json["single_scales"]?.array?.compactMap(\.string) ?? [])
     labels = json["labels"]?.array?.compactMap(\.string) ?? []
-    source = json["provenance"]?["source"]?.string
   }
 }

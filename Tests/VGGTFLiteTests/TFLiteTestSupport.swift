@@ -37,14 +37,16 @@ struct TestNetwork: CustomTestStringConvertible {
         architecture: .d, inputChannels: 3, inputExtent: nil, layers: network.layers)
     }
     for head in HeadActivation.allCases { add("\(head.rawValue)") { try small(.a, head: head) } }
+    var overlapping = Pooling(rounding: .ceiling)
+    overlapping.kernel = Extent(side: 3)
     add("without biases") { try small(.a, hasBiases: false) }
     for method in [Pooling.Method.maximum, .average] {
       add("global \(method.rawValue)") {
         try small(.a, side: 64, dense: [3], headPooling: Pooling(global: method))
       }
     }
-    var overlapping = Pooling(rounding: .ceiling)
-    overlapping.kernel = Extent(side: 3)
+    add("one output") { try small(.a, dense: [4, 1], head: .sigmoid) }
+    add("poolings of 3x3, odd") { try small(.b, side: 63, pooling: overlapping) }
     add("poolings of 3x3") { try small(.a, side: 32, pooling: overlapping) }
     var padded = Pooling()
     (padded.kernel, padded.padding) = (Extent(side: 3), Extent(side: 1))

@@ -43,6 +43,20 @@ import VGGTensors
     }
   }
 
+  @Test(arguments: kernelShapes)
+  func ohwiKernelsComeOutAsHWIO(_ shape: [Int]) throws {
+    let (height, width, inputs, outputs) = (shape[0], shape[1], shape[2], shape[3])
+    let tensor = source(
+      (0..<shape.reduce(1, *)).map(Float.init), shape: [outputs, height, width, inputs], layout: .ohwi)
+    #expect(tensor.canonicalShape == shape)
+    let values = try tensor.canonicalValues.array()
+    for row in 0..<height * width * inputs {
+      for o in 0..<outputs {
+        #expect(values[row * outputs + o] == Float(o * height * width * inputs + row))
+      }
+    }
+  }
+
   @Test(arguments: [(3, 2, 2, 5), (64, 7, 7, 40), (5, 1, 3, 16), (1, 4, 4, 1)])
   func flattenedMapsAreReordered(_ channels: Int, _ height: Int, _ width: Int, _ outputs: Int) throws {
     let inputs = channels * height * width

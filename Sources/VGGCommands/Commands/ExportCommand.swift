@@ -25,9 +25,10 @@ private let outputOption = Option("output", short: "o", valueName: "OUT", help: 
 let exportCommand = Command(
   "export", abstract: "write a model in a format of other tools",
   discussion: """
-    tflite is a whole network for LiteRT (TensorFlow Lite) or TensorFlow Lite Micro. Weights in float16 and int8 keep their type, and become float32 when \
-    the file is loaded. A model that computes in integers is written as it is, and gives the same codes where the runtime rounds \
-    as the model does. What TFLite has no place for is metadata under the name 'vggconv'.
+    tflite is a whole network for LiteRT (TensorFlow Lite) or TensorFlow Lite Micro. Weights in float16 and int8 keep their \
+    type, and become float32 when the file is loaded; int4 is written as the float32 values that it stands for. A model that \
+    computes in integers is written as it is, and gives the same codes where the runtime rounds as the model does. What TFLite \
+    has no place for is metadata under the name 'vggconv'.
 
     In safetensors and npz, tensors keep their canonical names and layouts: [row, column, input, output] for convolutions, and [input, output] for dense \
     layers, with the inputs of fc6 in the order row, column, channel. With --names they have those of another program, so that \
@@ -35,7 +36,7 @@ let exportCommand = Command(
     codes, so their names go with the values that codes stand for. Safetensors also say how pictures are prepared, which \
     layers there are, and the names of the classes. Nothing is permuted: the channels stay in the order that is said there.
 
-    Weights in int8 and int4 keep their codes, a signed byte each, under the tensor's name; NAME.scales, NAME.zero_points (if there \
+    There, weights in int8 and int4 keep their codes, a signed byte each, under the tensor's name; NAME.scales, NAME.zero_points (if there \
     are any) and NAME.group_size (for groups along the input) say what they stand for: (code - zero point) * scale. Scales are \
     one for the tensor, one for each output, or a row of them for each group.
 

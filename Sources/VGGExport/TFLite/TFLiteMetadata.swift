@@ -36,9 +36,27 @@ enum TFLiteMetadata {
           ]
         ))
     }
+    // What operators do not tell apart.
+    members.append(("pooling_rounding", .object(poolingRounding(of: model.network))))
+    let biasless = model.network.layers.filter { $0.tensorRequirements.count == 1 }
+    members.append(("without_bias", .array(biasless.map { .string($0.name) })))
+    members.append(("single_scales", .array(singleScales(of: model).map { .string($0) })))
     if !model.labels.isEmpty { members.append(("labels", .array(model.labels.map { .string($0) }))) }
     members.append(("provenance", json(model.provenance)))
     return Array(JSONValue.object(members).compact.utf8)
+  }
+
+  /// How each pooling rounds, which does not matter where strides divide the map.
+  private static func poolingRounding(of network: Network) -> [(key: String, value: JSONValue)] {
+    network.layers.compactMap { layer in
+      guard case .pooling(let pooling) = layer.operation, !pooling.isGlobal else { return nil }
+      return (layer.name, .string(pooling.rounding.rawValue))
+    }
+  }
+
+  /// The layers with one scale for all outputs, which are the same as one for each where there is but one output.
+  private static func singleScales(of model: Model) -> [String] {
+    model.network.layers.filter { model.tensor($0.weightName)?.quantization?.grouping == .tensor }.map(\.name)
   }
 
   private static func normalization(of network: Network) -> LocalResponseNormalization? {

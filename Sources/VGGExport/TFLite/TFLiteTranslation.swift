@@ -19,8 +19,10 @@ struct TFLiteTranslation {
   private var codes: ActivationQuantization?
 
   init(_ model: Model, runtime: TFLiteExporter.Runtime, dequantizes: Bool) {
-    (self.model, self.runtime, self.dequantizes) = (model, runtime, dequantizes)
-    arithmetic = dequantizes ? nil : model.integerArithmetic
+    (self.model, self.runtime) = (model, runtime)
+    // One kind of codes for all: a model whose dense layers alone have groups is smallest where these are, and they become float32.
+    self.dequantizes = dequantizes || model.tensors.contains { $0.quantization?.isOfTFLite == false }
+    arithmetic = self.dequantizes ? nil : model.integerArithmetic
   }
 
   private var mapType: TFLite.TensorType { arithmetic == nil ? .float32 : .int8 }
@@ -105,7 +107,7 @@ struct TFLiteTranslation {
       flatten(before: layer)
       codes = arithmetic?.outputs[index]
       addOperator(
-        .fullyConnected, version: !dense.hasBias ? 6 : isInteger ? 4 : 1, constants: weights,
+        .fullyConnected, version: isInteger ? 4 : 1, constants: weights,
         FlatBufferTable([TFLite.Dense.activation: dense.activation.value]), gives: layer.name, [dense.outputs]
       )
     case .softmax:
@@ -233,9 +235,23 @@ struct TFLiteTranslation {
         }
         own.append(try add(tensor, ofLayer: index))
       }
+      if own.count == 1 { own.append(addZeros(for: layer, index)) }
       weights.append(own)
     }
     return weights
+  }
+
+  /// The bias of a layer that has none: LiteRT's convolutions must have one, and XNNPACK looks at its scales.
+  private mutating func addZeros(for layer: Layer, _ index: Int) -> Int32 {
+    let count = layer.tensorRequirements[0].shape.last ?? 0
+    let zeros = FlatBufferValue.bytes(Array(repeating: 0, count: 4 * count))
+    guard let arithmetic, let quantization = model.tensor(layer.weightName)?.quantization else {
+      return graph.addConstant(layer.biasName, shape: [count], .float32, zeros)
+    }
+    let scales = layer.sumScales(
+      input: arithmetic.input(ofLayer: index), weight: quantization, outputs: count)
+    return graph.addConstant(
+      layer.biasName, shape: [count], .int32, zeros, TFLiteGraph.quantization(scales: scales))
   }
 
   private mutating func add(_ tensor: Tensor, ofLayer index: Int) throws(FileError) -> Int32 {
@@ -251,13 +267,12 @@ struct TFLiteTranslation {
       return try addConverted(tensor, shape, .float16, reals(.float16), version: 3)
     case .real(_, .bfloat16) where !dequantizes: note(.widened(.bfloat16))
     case .real: break
-    case .codes(let codes, let quantization) where !dequantizes && !quantization.isGrouped:
+    case .codes(let codes, let quantization) where !dequantizes:
       let values = FlatBufferValue.content(
         FileContent([.codes(arrangement?.arrange(codes) ?? codes)]))
       let rule = TFLiteGraph.quantization(
         scales: quantization.scales, zeroPoints: quantization.zeroPoints.map { Int64($0) })
       if arithmetic != nil { return graph.addConstant(tensor.name, shape: shape, .int8, values, rule) }
-      if quantization.type == .int4 { note(.other("holds codes of 4 bits as bytes")) }
       return try addConverted(
         tensor, shape, .int8, values, rule, version: quantization.grouping == .tensor ? 2 : 5)
     case .bias(let bias) where !dequantizes:
@@ -303,9 +318,6 @@ struct TFLiteTranslation {
   }
 
   private mutating func noteLosses() {
-    if model.integerArithmetic != nil, arithmetic == nil {
-      note(.other("computes in float32, though the model computes in integers"))
-    }
     if let arithmetic { noteLosses(of: arithmetic) }
     if model.preprocessing != nil || !model.labels.isEmpty {
       note(
@@ -366,6 +378,6 @@ extension Activation {
 }
 
 extension Quantization {
-  /// Whether neighbours along the input share a scale, which TFLite has for few kernels only.
-  fileprivate var isGrouped: Bool { if case .inputGroups = grouping { true } else { false } }
+  /// Whether LiteRT turns such codes into float32: it has groups of neighbours along the input, and four bits, for few kernels only.
+  fileprivate var isOfTFLite: Bool { type == .int8 && (grouping == .tensor || grouping == .outputChannel) }
 }

@@ -56,7 +56,7 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
-      "VGGExport", "VGGInterchange", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGExport", "VGGInterchange", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGKeras", "VGGSources", "VGGHDF5", "VGGArchive", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("VGGCaffe", "VGGSources", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
@@ -121,7 +121,9 @@ let package = Package(
     tests("VGGArchiveTests", "VGGArchive", "VGGTensors", "VGGBytes"),
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
-    tests("VGGExportTests", "VGGConv", "VGGExport", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests(
+      "VGGExportTests", "VGGConv", "VGGExport", "VGGSources", "VGGInterchange", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     tests(
       "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
       "VGGInterchange", "VGGModel",

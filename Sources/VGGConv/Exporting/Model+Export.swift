@@ -10,6 +10,12 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case safetensors
   /// A zip archive of NumPy arrays; reals are float32.
   case npz
+  /// Files of Keras 3: a model, or weights.
+  case keras
+  /// HDF5 files as Keras wrote them before, which Keras 3 reads too: a model, or weights.
+  case kerasLegacy = "keras-legacy"
+  /// A network for Caffe, with a prototxt beside it.
+  case caffe
 }
 
 /// What is decided about an export besides its format.
@@ -19,6 +25,8 @@ public struct ExportOptions: Sendable {
   /// Whether codes are written as the values that they stand for. Otherwise they stay signed bytes, with scales and zero points of
   /// their own.
   public var dequantizes = false
+  /// Whether files of Keras hold only the weights; those whose names end in `.weights.h5` always do.
+  public var writesWeightsOnly = false
 
   /// Decides nothing.
   public init() {}
@@ -47,7 +55,7 @@ extension Model {
     to format: ExportFormat, at path: String, options: ExportOptions = ExportOptions(),
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> ExportResult {
-    let export = try self.export(to: format, options)
+    let export = try self.export(to: format, at: path, options)
     let meter = progress?.begin(.exporting, total: export.files.reduce(0) { $0 + $1.content.byteCount })
     defer { meter?.finish() }
     var written: [(path: String, file: AtomicFile)] = []
@@ -68,10 +76,20 @@ extension Model {
     return ExportResult(files: files, losses: export.losses)
   }
 
-  private func export(to format: ExportFormat, _ options: ExportOptions) throws(FileError) -> Export {
+  private func export(
+    to format: ExportFormat, at path: String, _ options: ExportOptions
+  ) throws(FileError) -> Export {
     switch format {
     case .safetensors: SafetensorsExporter.export(self, dequantizes: options.dequantizes)
     case .npz: NumPyExporter.export(self, dequantizes: options.dequantizes)
+    case .keras:
+      try KerasExporter.export(
+        self, as: options.writesWeightsOnly || path.hasSuffix(".weights.h5") ? .weights : .archive, file: path
+      )
+    case .kerasLegacy:
+      try KerasExporter.export(
+        self, as: options.writesWeightsOnly ? .legacyWeights : .legacyModel, file: path)
+    case .caffe: try CaffeExporter.export(self, file: path)
     }
   }
 }

@@ -58,8 +58,8 @@ let package = Package(
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
     module("VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module(
-      "VGGExport", "VGGInterchange", "VGGProtobuf", "VGGFlatBuffers", "VGGArchive", "JSONKit", "VGGModel",
-      "VGGTensors", "VGGBytes"),
+      "VGGExport", "VGGInterchange", "VGGProtobuf", "VGGFlatBuffers", "VGGHDF5", "VGGArchive", "JSONKit",
+      "VGGModel", "VGGTensors", "VGGBytes"),
     module(
       "VGGONNX", "VGGSources", "VGGInterchange", "VGGProtobuf", "VGGModel", "VGGTensors", "VGGBytes"),
     module(
@@ -147,8 +147,8 @@ let package = Package(
     tests("VGGPicturesTests", "VGGPictures", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGInterchangeTests", "VGGInterchange", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
-      "VGGExportTests", "ModelTestSupport", "VGGConv", "VGGVerify", "VGGExport", "VGGInterchange", "JSONKit",
-      "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGExportTests", "ModelTestSupport", "VGGConv", "VGGVerify", "VGGExport", "VGGSources",
+      "VGGInterchange", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     tests(
       "VGGEngineTests", "ModelTestSupport", "VGGEngine", "VGGKeras", "VGGCaffe", "VGGSources",
       "VGGInterchange", "VGGModel",

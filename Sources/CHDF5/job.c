@@ -126,13 +126,15 @@ static void *shared_memory(size_t size) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
-chdf5_outcome chdf5_list(const uint8_t *file, size_t length, chdf5_terms terms, uint8_t **catalogue, size_t *count) {
+// Has something written to new memory.
+static chdf5_outcome write_out(void (*work)(struct job *), const uint8_t *file, size_t length, chdf5_terms terms,
+                               uint8_t **output, size_t *count) {
   *count = 0;
   struct job *job = shared_memory(sizeof *job);
-  *catalogue = shared_memory(CHDF5_MAXIMUM_CATALOGUE);
+  *output = shared_memory(CHDF5_MAXIMUM_CATALOGUE);
   chdf5_outcome outcome = {.status = CHDF5_NO_RESOURCES, .detail = ENOMEM};
-  if (job && *catalogue) {
-    *job = (struct job){.work = chdf5_list_work, .file = file, .length = length, .output = *catalogue,
+  if (job && *output) {
+    *job = (struct job){.work = work, .file = file, .length = length, .output = *output,
                         .capacity = CHDF5_MAXIMUM_CATALOGUE};
     outcome = chdf5_perform(job, terms);
     *count = job->used <= CHDF5_MAXIMUM_CATALOGUE ? job->used : 0;
@@ -141,8 +143,17 @@ chdf5_outcome chdf5_list(const uint8_t *file, size_t length, chdf5_terms terms, 
   return outcome;
 }
 
-void chdf5_release(uint8_t *catalogue) {
-  if (catalogue) munmap(catalogue, CHDF5_MAXIMUM_CATALOGUE);
+chdf5_outcome chdf5_list(const uint8_t *file, size_t length, chdf5_terms terms, uint8_t **catalogue, size_t *count) {
+  return write_out(chdf5_list_work, file, length, terms, catalogue, count);
+}
+
+chdf5_outcome chdf5_lay_out(const uint8_t *description, size_t length, chdf5_terms terms, uint8_t **layout,
+                            size_t *count) {
+  return write_out(chdf5_lay_out_work, description, length, terms, layout, count);
+}
+
+void chdf5_release(uint8_t *output) {
+  if (output) munmap(output, CHDF5_MAXIMUM_CATALOGUE);
 }
 
 chdf5_outcome chdf5_decode(const uint8_t *file, size_t length, uint64_t address, chdf5_terms terms, uint8_t *output,

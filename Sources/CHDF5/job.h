@@ -1,4 +1,4 @@
-// One piece of work on one file, in this process or in a child.
+// One piece of work on one file, or on the description of one, in this process or in a child.
 #ifndef CHDF5_JOB_H
 #define CHDF5_JOB_H
 
@@ -22,6 +22,9 @@ void chdf5_list_work(struct job *job);
 
 /// Decodes the data set at `address` to `output`.
 void chdf5_decode_work(struct job *job);
+
+/// Writes the layout of the file that `file` describes to `output`.
+void chdf5_lay_out_work(struct job *job);
 
 /// Runs a job and says how it ended.
 chdf5_outcome chdf5_perform(struct job *job, chdf5_terms terms);

@@ -28,10 +28,18 @@ static bool load_from(void *library) {
   hdf5.file_access = dlsym(library, "H5P_CLS_FILE_ACCESS_ID_g");
   hdf5.native_int64 = dlsym(library, "H5T_NATIVE_INT64_g");
   hdf5.native_double = dlsym(library, "H5T_NATIVE_DOUBLE_g");
-  if (!hdf5.file_access || !hdf5.native_int64 || !hdf5.native_double) return false;
+  hdf5.link_create = dlsym(library, "H5P_CLS_LINK_CREATE_ID_g");
+  hdf5.dataset_create = dlsym(library, "H5P_CLS_DATASET_CREATE_ID_g");
+  hdf5.float32 = dlsym(library, "H5T_IEEE_F32LE_g");
+  hdf5.float64 = dlsym(library, "H5T_IEEE_F64LE_g");
+  hdf5.c_string = dlsym(library, "H5T_C_S1_g");
+  if (!hdf5.file_access || !hdf5.native_int64 || !hdf5.native_double || !hdf5.link_create ||
+      !hdf5.dataset_create || !hdf5.float32 || !hdf5.float64 || !hdf5.c_string)
+    return false;
 
   // No code from plug-ins that a file asks for.
-  return hdf5.H5open() >= 0 && hdf5.H5PLset_loading_state(0) >= 0 && chdf5_register_driver();
+  return hdf5.H5open() >= 0 && hdf5.H5PLset_loading_state(0) >= 0 && chdf5_register_driver() &&
+         chdf5_register_skeleton_driver();
 }
 
 static void load_once(void) {

@@ -28,7 +28,10 @@
   F(H5Tget_order) F(H5Tget_precision) F(H5Tget_offset) F(H5Tget_sign) F(H5Tget_fields) F(H5Tget_ebias)    \
   F(H5Tget_norm) F(H5Tget_tag) F(H5Tget_strpad) F(H5Tis_variable_str) F(H5Pcreate) F(H5Pclose)            \
   F(H5Pset_driver) F(H5Pset_fclose_degree) F(H5Pget_layout) F(H5Pget_chunk) F(H5Pget_nfilters)            \
-  F(H5Pget_filter2) F(H5Pget_external_count)
+  F(H5Pget_filter2) F(H5Pget_external_count) F(H5Fcreate) F(H5Gcreate2) F(H5Gclose) F(H5Dcreate2)         \
+  F(H5Dclose) F(H5Acreate2) F(H5Awrite) F(H5Screate) F(H5Screate_simple) F(H5Tcopy) F(H5Tset_size)        \
+  F(H5Tset_strpad) F(H5Tset_cset) F(H5Pset_alloc_time) F(H5Pset_fill_time) F(H5Pset_obj_track_times)      \
+  F(H5Pset_create_intermediate_group)
 
 /// The functions, under their names; and the variables behind macros such as `H5T_NATIVE_INT64`.
 struct hdf5 {
@@ -36,8 +39,13 @@ struct hdf5 {
   HDF5_FUNCTIONS(DECLARE_FUNCTION)
 #undef DECLARE_FUNCTION
   const hid_t *file_access;
+  const hid_t *link_create;
+  const hid_t *dataset_create;
   const hid_t *native_int64;
   const hid_t *native_double;
+  const hid_t *float32;
+  const hid_t *float64;
+  const hid_t *c_string;
 };
 
 /// Valid once `chdf5_load` has said yes.
@@ -51,5 +59,20 @@ bool chdf5_register_driver(void);
 
 /// Opens the file that is these bytes, one at a time in a process; negative on failure.
 hid_t chdf5_open(const uint8_t *bytes, size_t length);
+
+/// Registers the driver that keeps what the library writes.
+bool chdf5_register_skeleton_driver(void);
+
+/// Creates a file through that driver, one at a time in a process; negative on failure.
+hid_t chdf5_create_skeleton(void);
+
+/// The length of the file that was created last, once it is closed.
+uint64_t chdf5_skeleton_length(void);
+
+/// Reads that file; what was never written is zeros.
+void chdf5_read_skeleton(uint64_t address, size_t size, uint8_t *output);
+
+/// Frees that file.
+void chdf5_release_skeleton(void);
 
 #endif

@@ -64,6 +64,8 @@ public enum ExportLoss: Hashable, Sendable {
   case provenance
   /// How products of integers are rounded: the program that runs the file decides.
   case rounding(IntegerArithmetic.Rounding)
+  /// How layers compute: tensors are all that there is.
+  case layers
   /// Codes are written as the values that they stand for, float32.
   case dequantized
   /// What computed in integers computes in float32.
@@ -85,6 +87,8 @@ extension ExportLoss {
     case .provenance: "does not say where the model came from"
     case .rounding(let rounding):
       "does not say how integers are rounded; the model follows \(rounding.rawValue)"
+    case .layers:
+      "does not say how the layers compute: poolings, activations and the input's size are not in it"
     case .dequantized: "holds the values that codes stand for, as float32"
     case .integerArithmetic: "computes in float32 where the model computes in integers"
     case .widened(let type): "holds \(type.rawValue) as float32, with the same values"

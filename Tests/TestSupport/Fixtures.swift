@@ -18,6 +18,11 @@ public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throw
 /// The bytes of a file.
 public func bytes(of path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }
 
+/// Makes a folder.
+public func makeFolder(_ path: String) throws {
+  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+}
+
 /// The names of everything in a folder, hidden files too.
 public func files(in folder: String) throws -> [String] {
   try FileManager.default.contentsOfDirectory(atPath: folder).sorted()

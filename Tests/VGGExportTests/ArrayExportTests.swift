@@ -27,7 +27,8 @@ struct ArrayExportTests {
       ]
       return Tensor(
         name: requirement.name, role: requirement.role, shape: requirement.shape,
-        content: contents[index / 2 % (requirement.role == .bias ? 3 : 4)], storage: index % 3 == 0 ? .sparse : .raw)
+        content: contents[index / 2 % (requirement.role == .bias ? 3 : 4)],
+        storage: index % 3 == 0 ? .sparse : .raw)
     }
     return try Model(
       network: network, tensors: tensors, preprocessing: .released(for: network.inputExtent),

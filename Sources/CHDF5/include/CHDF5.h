@@ -1,4 +1,4 @@
-// Reads HDF5 files that nobody vouches for, with the system's libhdf5.
+// Reads HDF5 files that nobody vouches for, and lays out new ones, with the system's libhdf5.
 //
 // * The library is loaded on first use, never linked: it brings curl, OpenSSL and Kerberos along, which commands
 //   that need no HDF5 would pay for at each start.
@@ -8,8 +8,12 @@
 //   no rights and no open files, and dies at the latest when its time is up. It leaves its result in shared memory, which
 //   the caller must still treat as untrusted: a child that was taken over can write anything there.
 //
-// library.c loads the library, driver.c is the driver, catalogue.c walks a file, dataset.c decodes one data set, job.c
-// runs either of them in the child, sandbox.c takes the child's rights away.
+// * New files are laid out in such a child too, though nothing is hostile there: so the library has no state in the
+//   process, and a child that is forked at the same time finds it as it was. Numbers of data sets are not its business.
+//
+// library.c loads the library, driver.c is the driver, catalogue.c walks a file, dataset.c decodes one data set,
+// layout.c lays out a file through the driver in skeleton.c, job.c runs any of them in the child, sandbox.c takes the
+// child's rights away.
 #ifndef CHDF5_H
 #define CHDF5_H
 
@@ -90,8 +94,24 @@ chdf5_outcome chdf5_list(const uint8_t *file, size_t length, chdf5_terms terms, 
 /// A child of its own is asked, which parses nothing: one that does could be made to lie.
 int chdf5_probe_sandbox(void);
 
-/// Frees a catalogue; NULL is none.
-void chdf5_release(uint8_t *catalogue);
+/// Frees a catalogue or a layout; NULL is none.
+void chdf5_release(uint8_t *output);
+
+/// Lays out a new file with superblock 0, of groups, attributes, and contiguous data sets of little-endian float32.
+///
+/// A description is a sequence of records, with numbers and texts as in a catalogue, but that a zero follows each text.
+/// Groups on the way to an object need no record of their own. Paths begin at the root, which is `/`.
+///
+///     group     'G' t path
+///     data set  'D' t path, n rank, n sizes…
+///     attribute 'S' t path, t name, t text                 a text of fixed length
+///               'V' t path, t name, t text                 a text of variable length, in UTF-8
+///               'L' t path, t name, n count, t texts…      texts of fixed length; none is an array of no numbers
+///
+/// The layout is the length of the file (n), the offset of each data set in the order of the records (n), and all bytes
+/// of the file but those of data sets, in order. It is to be given back to `chdf5_release`, whatever the outcome.
+chdf5_outcome chdf5_lay_out(const uint8_t *description, size_t length, chdf5_terms terms, uint8_t **layout,
+                            size_t *count);
 
 /// Decodes the data set at an address, as the catalogue gives it, into memory of exactly its size. The numbers stay as
 /// the file's type says. The memory must be a shared mapping (MAP_SHARED), else the child's work is lost.

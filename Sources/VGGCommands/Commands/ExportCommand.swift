@@ -19,6 +19,8 @@ private let preprocessingSwitch = Switch(
   "with-preprocessing", help: "onnx: prepare pictures in the graph, which takes their bytes then")
 private let namesOption = Option<TensorNaming>(
   choice: "names", valueName: "WHOSE", help: "Whose names and layouts tensors have, in safetensors and npz")
+private let weightsOnlySwitch = Switch(
+  "weights-only", help: "Write only the weights (keras, keras-legacy)")
 private let outputOption = Option("output", short: "o", valueName: "OUT", help: "Write to this file")
 
 /// Writes a model in a format of other tools.
@@ -49,6 +51,12 @@ let exportCommand = Command(
     For ncnn there are two files: the network as text, and beside it with the extension .bin the weights. A model that computes \
     in integers keeps the codes of its weights; those of activations are ncnn's own.
 
+    keras is a model of Keras 3 (.keras), or its weights where OUT ends in .weights.h5; keras-legacy is the .h5 of Keras 2, which \
+    Keras 3 reads too, with weights that fit keras.applications. caffe is a .caffemodel, and OUT with .prototxt for its extension. \
+    In these all weights are float32.
+
+    netron is the graph alone, with types and shapes, for Netron to draw.
+
     What was written is read back before it gets its name, where vggconv reads the format, and must be the model, bit for bit.
     """,
   examples: [
@@ -62,12 +70,15 @@ let exportCommand = Command(
     .init("export vgg16.vggw --to npz -o vgg16.npz", "For NumPy"),
     .init("export vgg16.vggw --to onnx -o vgg16.onnx", "For ONNX Runtime, OpenVINO and others"),
     .init("export vgg16.vggw --to ncnn -o vgg16.param", "For ncnn: vgg16.param and vgg16.bin"),
+    .init("export vgg16.vggw --to keras -o vgg16.keras", "For Keras 3"),
+    .init("export vgg16.vggw --to keras-legacy --weights-only -o vgg16.h5", "For keras.applications"),
+    .init("export vgg16.vggw --to caffe -o vgg16.caffemodel", "For Caffe, with vgg16.prototxt"),
     .init("export int8.vggw --to npz --dequantize -o int8.npz", "What the codes stand for"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [
     formatOption, namesOption, runtimeOption, dequantizeSwitch, externalSwitch, preprocessingSwitch,
-    outputOption, ModelOptions.force, EngineArguments.threads,
+    weightsOnlySwitch, outputOption, ModelOptions.force, EngineArguments.threads,
   ] + ModelOptions.using
 ) { arguments, console in
   guard let format = arguments[formatOption] else {
@@ -84,6 +95,7 @@ let exportCommand = Command(
   options.runtime = arguments[runtimeOption] ?? .litert
   options.usesExternalData = arguments[externalSwitch]
   options.preparesPictures = arguments[preprocessingSwitch]
+  options.writesWeightsOnly = arguments[weightsOnlySwitch]
   let result = try opened.model.export(to: format, at: output, options: options, progress: console)
   for loss in result.losses { console.note("\(output): \(loss.text)") }
   for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }
@@ -101,6 +113,9 @@ private func requireFitting(_ arguments: Arguments, _ format: ExportFormat) thro
   }
   guard format == .onnx || !(arguments[externalSwitch] || arguments[preprocessingSwitch]) else {
     throw UsageError("--external-data and --with-preprocessing go with --to onnx")
+  }
+  guard format == .keras || format == .kerasLegacy || !arguments[weightsOnlySwitch] else {
+    throw UsageError("--weights-only is for --to keras and --to keras-legacy")
   }
 }
 

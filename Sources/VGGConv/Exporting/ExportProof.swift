@@ -48,6 +48,8 @@ public struct ExportProof: Sendable {
 public enum UnsaidPart: String, Sendable {
   /// What is done to pictures.
   case preprocessing = "how pictures are prepared"
+  /// How layers compute, where a file has weights alone.
+  case layers = "how its layers compute"
   /// The names of the classes.
   case labels = "the names of the classes"
   /// Which codes the values were.
@@ -62,6 +64,12 @@ extension Model {
     var claim = self
     var unsaid: [UnsaidPart] = []
     claim.provenance.passes = model.provenance.passes
+    if !provenance.saysLayers, network != model.network,
+      network.tensorRequirements == model.network.tensorRequirements
+    {
+      claim.network = model.network
+      unsaid.append(.layers)
+    }
     if !provenance.saysPreprocessing, preprocessing != model.preprocessing {
       claim.preprocessing = model.preprocessing
       unsaid.append(.preprocessing)
@@ -85,6 +93,11 @@ extension Model {
 }
 
 extension Provenance {
+  /// Whether the source lists layers without weights, with their settings.
+  fileprivate var saysLayers: Bool {
+    !decisions.contains { $0.kind == .usualLayers || $0.kind == .usualStructure }
+  }
+
   /// Whether the source itself, or somebody who was asked, says what is done to pictures.
   fileprivate var saysPreprocessing: Bool {
     decisions.contains { if case .preprocessing(_?, isAssumed: false) = $0.kind { true } else { false } }

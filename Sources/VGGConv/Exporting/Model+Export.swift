@@ -17,13 +17,19 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case onnx
   /// ncnn's network as text, and its weights beside it, `.bin`.
   case ncnn
+  /// Files of Keras 3: a model, or weights.
+  case keras
+  /// HDF5 files as Keras wrote them before, which Keras 3 reads too: a model, or weights.
+  case kerasLegacy = "keras-legacy"
+  /// A network for Caffe, with a prototxt beside it.
+  case caffe
   /// The graph alone, as JSON that Netron draws.
   case netron
 
   /// Whether there is an importer that reads what is written.
   var isReadBack: Bool {
     switch self {
-    case .safetensors, .tflite, .onnx: true
+    case .safetensors, .tflite, .onnx, .keras, .kerasLegacy, .caffe: true
     case .npz, .ncnn, .netron: false
     }
   }
@@ -46,6 +52,8 @@ public struct ExportOptions: Sendable {
   public var usesExternalData = false
   /// Whether what is written prepares pictures itself, in a format that can say so.
   public var preparesPictures = false
+  /// Whether files of Keras hold only the weights; those whose names end in `.weights.h5` always do.
+  public var writesWeightsOnly = false
 
   /// Decides nothing.
   public init() {}
@@ -106,9 +114,22 @@ extension Model {
     of written: [(path: String, file: AtomicFile)], losses: [ExportLoss]
   ) throws(FileError) -> ExportProof {
     let files = try written.map { file throws(FileError) in try file.file.mapped() }
-    return try ExportProof(
-      of: OpenedModel.content(of: files, ImportOptions()).model, as: self, losses: losses, path: files[0].path
-    )
+    var importing = ImportOptions()
+    importing.allowsNonFinite = true
+    if losses.contains(.layers) {
+      // Whoever reads such a file has to state these, too.
+      importing.normalization = network.normalization
+      importing.headActivation = network.head?.activation
+    }
+    let readBack: Model
+    do throws(FileError) {
+      readBack = try OpenedModel.content(of: files, importing).model
+    } catch  where error.kind == .malformed || error.kind == .unsupported {
+      throw FileError(
+        .fault, code: "export.read", file: files[0].path, "was not written: it could not be read back",
+        place: error.place, seen: error.problem)
+    }
+    return try ExportProof(of: readBack, as: self, losses: losses, path: files[0].path)
   }
 
   private func export(
@@ -120,8 +141,6 @@ extension Model {
         self, naming: options.naming, dequantizes: options.dequantizes, weightsDigest: options.weightsDigest)
     case .npz:
       return try NumPyExporter.export(self, naming: options.naming, dequantizes: options.dequantizes)
-    case .ncnn: return try NCNNExporter.export(self, dequantizes: options.dequantizes)
-    case .netron: return NetronExporter.export(self)
     case .tflite:
       return try TFLiteExporter.export(self, for: options.runtime, dequantizes: options.dequantizes)
     case .onnx:
@@ -132,6 +151,16 @@ extension Model {
       onnx.preparesPictures = options.preparesPictures
       onnx.dequantizes = options.dequantizes
       return try ONNXExporter.export(self, onnx)
+    case .ncnn: return try NCNNExporter.export(self, dequantizes: options.dequantizes)
+    case .keras:
+      return try KerasExporter.export(
+        self, as: options.writesWeightsOnly || path.hasSuffix(".weights.h5") ? .weights : .archive, file: path
+      )
+    case .kerasLegacy:
+      return try KerasExporter.export(
+        self, as: options.writesWeightsOnly ? .legacyWeights : .legacyModel, file: path)
+    case .caffe: return try CaffeExporter.export(self, file: path)
+    case .netron: return NetronExporter.export(self)
     }
   }
 }

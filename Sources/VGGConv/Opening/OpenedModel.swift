@@ -147,7 +147,7 @@ extension OpenedModel {
 
 extension Network {
   /// The normalisation layer's constants, where there is such a layer.
-  fileprivate var normalization: LocalResponseNormalization? {
+  var normalization: LocalResponseNormalization? {
     layers.lazy.compactMap { layer in
       if case .normalization(let normalization) = layer.operation { normalization } else { nil }
     }.first

@@ -133,7 +133,8 @@ struct StateDictAssembly {
     if let head = metadata.network.head {
       found.headActivation = FoundNetwork.FoundActivation(head.activation, because: "the metadata say so")
     }
-    decisions.append(Provenance.Decision(.usualStructure, because: "as the metadata say, layer by layer"))
+    decisions.append(
+      Provenance.Decision(recorded: "structure", "layer by layer", because: "the metadata list all layers"))
   }
 
   /// What the places of layers in their lists tell of those between them.

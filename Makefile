@@ -6,7 +6,7 @@ OPTIMISED := .build/optimised
 CHECKED := --explicit-target-dependency-import-check error
 
 .PHONY: all setup setup-tests release demo build-tests build-optimised test test-debug test-docs test-full \
-  test-sanitized test-threads test-kernels test-neon test-recorders test-peers fuzz fuzz-short format generate install clean
+  test-sanitized test-threads test-kernels test-neon test-recorders test-peers test-interop fuzz fuzz-short format generate install clean
 
 all: release
 
@@ -80,6 +80,10 @@ test-recorders: release
 # Layers and trained networks of integers in the runtimes that have to agree with us, which come from PyPI (300 MB).
 test-peers: release
 	Tests/Peers/integers.sh $(VGGCONV)
+
+# What is exported, in the programs that it is for, and what these write; they come from PyPI (8 GB, kept in .build/interop).
+test-interop: build-optimised
+	Tests/Interop/run.sh $(OPTIMISED)/release/vggconv
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

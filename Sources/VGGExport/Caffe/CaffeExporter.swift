@@ -26,7 +26,7 @@ public enum CaffeExporter {
         place: "layer \(layer.name)", seen: "a constant of \(constants.k) within a channel",
         allowed: "1, which Caffe's layer has")
     }
-    let weights = CaffeNetwork(model, purpose: .weights).message.content
+    let weights = CaffeNetwork(model, purpose: .weights).message.encoded.content
     guard weights.byteCount <= largestFile else {
       throw FileError(
         .unsupported, code: "caffe.write.size", file: file, "would be larger than protobuf allows",

@@ -1,3 +1,4 @@
+internal import VGGProtobuf
 internal import VGGTensors
 
 /// A message of Caffe's, which is written both as bytes and as text.
@@ -38,31 +39,19 @@ struct CaffeMessage {
 
 extension CaffeMessage {
   /// The message in protobuf's binary form.
-  var content: FileContent {
-    var content = FileContent()
+  var encoded: MessageContent {
+    var message = MessageContent()
     for field in fields {
-      func begin(_ wireType: Int) { content.appendVarint(UInt64(field.number << 3 | wireType)) }
-      func append(lengthAnd part: FileContent) {
-        begin(2)
-        content.appendVarint(UInt64(part.byteCount))
-        content.append(part)
-      }
       switch field.value {
-      case .text(let text): append(lengthAnd: FileContent([.bytes(Array(text.utf8))]))
-      case .number(let number), .symbol(_, let number):
-        begin(0)
-        content.appendVarint(UInt64(number))
-      case .flag(let flag):
-        begin(0)
-        content.appendVarint(flag ? 1 : 0)
-      case .real(let value):
-        begin(5)
-        content.append(value.bitPattern)
-      case .message(let message): append(lengthAnd: message.content)
-      case .packed(let numbers): append(lengthAnd: numbers)
+      case .text(let text): message.append(field: field.number, text: text)
+      case .number(let number), .symbol(_, let number): message.append(field: field.number, integer: number)
+      case .flag(let flag): message.append(field: field.number, integer: flag ? 1 : 0)
+      case .real(let value): message.append(field: field.number, float: value)
+      case .message(let inner): message.append(field: field.number, message: inner.encoded)
+      case .packed(let numbers): message.append(field: field.number, bytes: numbers)
       }
     }
-    return content
+    return message
   }
 
   /// The message in protobuf's text form, without packed numbers and what consists of nothing else.
@@ -84,18 +73,5 @@ extension CaffeMessage {
       }
       text += "\(indentation)\(field.name): \(value)\n"
     }
-  }
-}
-
-extension FileContent {
-  /// Adds a number of as many bytes as it needs, seven bits in each, the lowest first.
-  fileprivate mutating func appendVarint(_ number: UInt64) {
-    var rest = number
-    var bytes: [UInt8] = []
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    append(bytes + [UInt8(rest)])
   }
 }

@@ -164,7 +164,8 @@ public struct FlatBuffer: Sendable {
     -> FileError
   {
     FileError(
-      .malformed, code: "flatbuffers.bounds", file: file, problem, offset: offset, place: place, seen: seen,
+      .malformed, code: "flatbuffers.bounds", file: file, problem, offset: min(offset, bytes.count),
+      place: place, seen: seen,
       allowed: "within \(bytes.count) bytes")
   }
 }

@@ -20,7 +20,9 @@ public struct ModelMetadata: Equatable, Sendable {
 
   /// Describes a model.
   ///
-  /// - Parameter keepsCodes: Whether its codes are written as such.
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - keepsCodes: Whether its codes are written as such.
   public init(_ model: Model, keepsCodes: Bool) {
     network = model.network
     preprocessing = model.preprocessing

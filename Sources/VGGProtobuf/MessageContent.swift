@@ -3,7 +3,7 @@ public import VGGTensors
 /// A message that a file is to hold, described field by field.
 ///
 /// A message says its length in front, so it can stand in another one only when its own is known; tensors in it are read when
-/// the file is written, since ``FileContent`` knows how long they are. Fields stand in the order in which they are added.
+/// the file is written, since `FileContent` knows how long they are. Fields stand in the order in which they are added.
 public struct MessageContent: Sendable {
   /// The message without its own length.
   public private(set) var content = FileContent()

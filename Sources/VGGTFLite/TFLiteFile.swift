@@ -21,7 +21,8 @@ struct TFLiteFile {
     (self.path, self.bytes) = (path, bytes)
     guard FlatBuffer.has(identifier: TFLite.identifier, bytes) else {
       throw FileError(
-        .malformed, code: "tflite.identifier", file: path, "is not a TensorFlow Lite model", offset: 4,
+        .malformed, code: "tflite.identifier", file: path, "is not a TensorFlow Lite model",
+        offset: min(4, bytes.count),
         allowed: TFLite.identifier)
     }
     model = try FlatBuffer(bytes, file: path).root()

@@ -78,15 +78,15 @@ let exportCommand = Command(
   positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [
     formatOption, namesOption, runtimeOption, dequantizeSwitch, externalSwitch, preprocessingSwitch,
-    weightsOnlySwitch, outputOption, ModelOptions.force, EngineArguments.threads,
-  ] + ModelOptions.using
+    weightsOnlySwitch, outputOption, ModelOptions.force, EngineArguments.threads, ModelOptions.noCheck,
+  ] + ModelOptions.reading
 ) { arguments, console in
   guard let format = arguments[formatOption] else {
     throw UsageError("--to is missing: " + ExportFormat.allCases.map(\.rawValue).joined(separator: ", "))
   }
   guard let output = arguments[outputOption] else { throw UsageError("-o is missing: where to write") }
   try requireFitting(arguments, format)
-  let opened = try OpenedModel(arguments.positionals[0], ModelOptions.modelOptions(arguments), console)
+  let opened = try opened(arguments, console)
   var options = ExportOptions()
   options.overwrites = arguments[ModelOptions.force]
   options.dequantizes = arguments[dequantizeSwitch]
@@ -101,6 +101,17 @@ let exportCommand = Command(
   for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }
   console.print(proofText(result.proof))
   return .success
+}
+
+/// Opens the model, or imports a source as the options say.
+private func opened(_ arguments: Arguments, _ console: Console) throws -> OpenedModel {
+  let path = arguments.positionals[0]
+  let (reading, model) = (try ModelOptions.sourceOptions(arguments), ModelOptions.modelOptions(arguments))
+  guard OpenedModel.isNative(path) else { return try OpenedModel(path, reading, console) }
+  guard reading.importing == model.importing, reading.prototxt == nil, reading.mean == nil else {
+    throw UsageError("\(path) is a native model: options about reading a source mean nothing for it")
+  }
+  return try OpenedModel(path, model, console)
 }
 
 /// Refuses options that belong to another format.

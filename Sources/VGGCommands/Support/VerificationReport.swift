@@ -45,13 +45,13 @@ struct VerificationReport {
 
   /// What a reader of the verdict should know.
   var notes: [String] {
-    verification.notes + assumptions + unsaidNotes + choiceNotes + integerNotes + calibrationNotes
+    verification.notes + assumptions + uncomparedNotes + choiceNotes + integerNotes + calibrationNotes
   }
 
-  /// What an exported file does not say.
-  private var unsaidNotes: [String] {
+  /// What was not compared with an exported file.
+  private var uncomparedNotes: [String] {
     let isReversed = sourceFile.native != nil && modelFile.native == nil && verification.verdict == .different
-    return result.unsaid.map { "not compared: the file does not say \($0.rawValue)" }
+    return result.uncompared.map(\.rawValue)
       + (isReversed ? ["if \(modelPath) is what \(sourcePath) was made of, give it first"] : [])
   }
 

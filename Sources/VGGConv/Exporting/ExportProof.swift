@@ -44,41 +44,47 @@ public struct ExportProof: Sendable {
   }
 }
 
-/// Something that a file of another format does not say, so that nobody can compare it.
-public enum UnsaidPart: String, Sendable {
+/// Something that was not compared with a file of another format, as a sentence.
+public enum UncomparedPart: String, Sendable {
   /// What is done to pictures.
-  case preprocessing = "how pictures are prepared"
+  case preprocessing = "not compared: the file does not say how pictures are prepared"
   /// How layers compute, where a file has weights alone.
-  case layers = "how its layers compute"
+  case layers = "not compared: the file does not say how its layers compute"
   /// The names of the classes.
-  case labels = "the names of the classes"
+  case labels = "not compared: the file does not say the names of the classes"
   /// Which codes the values were.
-  case codes = "which codes its values were"
+  case codes = "not compared: the file does not say which codes its values were"
+  /// That another program computes in fewer bits.
+  case precision = "not compared: the file has layers compute in 16 bits, here they computed in float32"
 }
 
 extension Model {
   /// This model, which was read from a file of another format, as one that claims to be another model.
   ///
   /// It declares no pass since then, so every difference is a fault. What its file does not say is taken from the other model.
-  func claiming(toBe model: Model) -> (claim: Model, unsaid: [UnsaidPart]) {
+  func claiming(toBe model: Model) -> (claim: Model, uncompared: [UncomparedPart]) {
     var claim = self
-    var unsaid: [UnsaidPart] = []
+    var uncompared: [UncomparedPart] = []
     claim.provenance.passes = model.provenance.passes
+    if provenance.decisions.contains(where: { if case .computesInFloat32 = $0.kind { true } else { false } })
+    {
+      uncompared.append(.precision)
+    }
     if !provenance.saysLayers, network != model.network,
       network.tensorRequirements == model.network.tensorRequirements
     {
       claim.network = model.network
-      unsaid.append(.layers)
+      uncompared.append(.layers)
     }
     if !provenance.saysPreprocessing, preprocessing != model.preprocessing {
       claim.preprocessing = model.preprocessing
-      unsaid.append(.preprocessing)
+      uncompared.append(.preprocessing)
     }
     if labels.isEmpty, !model.labels.isEmpty {
       claim.labels = model.labels
-      unsaid.append(.labels)
+      uncompared.append(.labels)
     }
-    return (claim, unsaid)
+    return (claim, uncompared)
   }
 
   /// The model with all reals as float32, none of them left out: importers give them so, whatever a file has.

@@ -14,8 +14,8 @@ public struct SourceVerification {
   public let source: OpenedModel
   /// What both were run on.
   public let inputs: JudgementInputs
-  /// What an exported file does not say, so that it was not compared.
-  public let unsaid: [UnsaidPart]
+  /// What was not compared with an exported file.
+  public let uncompared: [UncomparedPart]
 
   /// Whether the model is what its passes make of the source, and as close as it must be: by the standard limits, or by
   /// all that somebody stated.
@@ -60,10 +60,10 @@ extension OpenedModel {
       try RecordedActivations(
         file, of: model.network, scratchFolder: source.options.scratchFolder)
     }
-    // A file of another format that is held against a native model is what was exported, or claims to be.
-    var (judged, original, unsaid) = (model, source, [UnsaidPart]())
-    if native == nil, source.native != nil {
-      (judged, original.model, unsaid) = claim(toBe: source.model)
+    // A file of another format is what was exported, or claims to be.
+    var (judged, original, uncompared) = (model, source, [UncomparedPart]())
+    if native == nil {
+      (judged, original.model, uncompared) = claim(toBe: source.model)
     }
     let depth =
       source.options.importing.allowsNonFinite
@@ -72,22 +72,22 @@ extension OpenedModel {
       verification: try inputs.verification(
         of: judged, against: original, recalibration: calibration, recording: recorded, depth: depth, judging,
         file: path, progress),
-      model: self, source: source, inputs: inputs, unsaid: unsaid)
+      model: self, source: source, inputs: inputs, uncompared: uncompared)
   }
 
   /// The model of a file of another format as one that claims to be a native one, and that one as such files can hold it.
-  private func claim(toBe original: Model) -> (claim: Model, original: Model, unsaid: [UnsaidPart]) {
+  private func claim(toBe original: Model) -> (claim: Model, original: Model, uncompared: [UncomparedPart]) {
     var original = original
-    var unsaid: [UnsaidPart] = []
+    var uncompared: [UncomparedPart] = []
     // Values may stand for codes, but nothing stands for their arithmetic.
     let hasCodes = model.tensors.contains { $0.quantization != nil }
     if !hasCodes, original.integerArithmetic == nil,
       original.tensors.contains(where: { $0.quantization != nil })
     {
       original = original.dequantized
-      unsaid.append(.codes)
+      uncompared.append(.codes)
     }
     let (claim, others) = model.claiming(toBe: original)
-    return (claim, original.asForeignFilesHoldIt, others + unsaid)
+    return (claim, original.asForeignFilesHoldIt, others + uncompared)
   }
 }

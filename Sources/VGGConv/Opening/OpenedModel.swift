@@ -1,4 +1,5 @@
 public import VGGBytes
+internal import VGGCaffe
 internal import VGGKeras
 public import VGGModel
 public import VGGNative
@@ -113,7 +114,7 @@ public struct OpenedModel: Sendable {
   /// - Parameters:
   ///   - path: The file.
   ///   - options: What is not left to the evidence in the file. The constants of a normalisation layer, which some formats cannot
-  ///     hold, need not be said again.
+  ///     hold, need not be said again, nor the prototxt of Caffe weights that stands beside them under the same name.
   ///   - progress: As for any file.
   public func openExport(
     _ path: String, options: OpenOptions = OpenOptions(), progress: (any ProgressMonitor)? = nil
@@ -121,6 +122,13 @@ public struct OpenedModel: Sendable {
     var options = options
     if options.importing.normalization == nil {
       options.importing.normalization = model.network.normalization
+    }
+    // Caffe runs what the prototxt says, and one is written beside the weights.
+    let prototxt = path.replacingExtension(by: ".prototxt")
+    if options.prototxt == nil, let file = try? MappedFile(path: path), FileKind(of: file.bytes) == .unknown,
+      CaffeImporter.recognizes(file.bytes), (try? MappedFile(path: prototxt)) != nil
+    {
+      options.prototxt = prototxt
     }
     return try OpenedModel(path, options: options, progress: progress)
   }

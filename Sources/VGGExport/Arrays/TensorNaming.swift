@@ -68,7 +68,9 @@ extension TensorNaming {
 
   /// What a file of tensors under these names does not say.
   ///
-  /// - Parameter dequantizes: Whether codes are written as values under canonical names too.
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - dequantizes: Whether codes are written as values under canonical names too.
   func losses(of model: Model, dequantizes: Bool) -> [ExportLoss] {
     var losses: [ExportLoss] = []
     let hasCodes = model.tensors.contains {

@@ -1,5 +1,6 @@
 public import VGGBytes
 public import VGGModel
+internal import VGGProtobuf
 internal import VGGTensors
 
 /// Describes networks for Caffe: a `.caffemodel` with weights and layers, and a `.prototxt` with the layers as text.

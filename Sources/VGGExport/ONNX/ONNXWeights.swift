@@ -33,7 +33,9 @@ extension ONNXGraph {
 
   /// Adds a layer's bias.
   ///
-  /// - Parameter hasOneUnit: Whether the codes of all outputs have one scale, since those of the weight have.
+  /// - Parameters:
+  ///   - tensor: The bias.
+  ///   - hasOneUnit: Whether the codes of all outputs have one scale, since those of the weight have.
   /// - Returns: The name of its values in float32.
   mutating func addBias(_ tensor: Tensor, hasOneUnit: Bool) -> String {
     switch tensor.content {

@@ -42,6 +42,10 @@ struct TFLiteGraph {
   /// Adds a tensor that an operator computes, or the input.
   ///
   /// - Parameters:
+  ///   - name: The name.
+  ///   - shape: The lengths of its axes.
+  ///   - type: The type of its elements.
+  ///   - codes: What codes stand for; nil: there are none.
   ///   - signature: The shape with -1 for axes of any length; nil: there are none.
   ///   - isDerived: Whether it is computed once of a constant, so that it is no map between two layers.
   mutating func addMap(

@@ -119,6 +119,13 @@ extension ModelConfiguration.Layer {
   }
 
   fileprivate var hasBias: Bool { self["use_bias", "bias"]?.bool ?? true }
+
+  /// Whether Keras computes the layer in float16 or bfloat16, by its policy.
+  var computesInHalf: Bool {
+    let policy = self["dtype"]
+    let name = policy?.string ?? policy?["config"]?["name"]?.string
+    return name?.hasSuffix("float16") == true
+  }
 }
 
 extension JSONValue {

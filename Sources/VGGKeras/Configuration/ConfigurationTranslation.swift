@@ -23,6 +23,8 @@ struct ConfigurationTranslation {
   var inputScaling: InputScaling?
   /// What was passed over, and why.
   private(set) var decisions: [Provenance.Decision] = []
+  /// The layers that Keras computes in 16 bits.
+  private(set) var halfLayers: [String] = []
   let file: String
   private let takesLambdaForNormalization: Bool
   /// The shape of the input without the batch; nil for an axis that is not fixed.
@@ -63,7 +65,9 @@ struct ConfigurationTranslation {
       Element(
         layer: layer, neutral: NeutralLayer(name: layer.name, operation: operation), weighted: weighted,
         normalization: normalization))
-    if weighted != nil { hasWeights = true }
+    guard weighted != nil else { return }
+    hasWeights = true
+    if layer.computesInHalf { halfLayers.append(layer.name) }
   }
 
   private mutating func take(_ layer: ModelConfiguration.Layer) throws(FileError) {

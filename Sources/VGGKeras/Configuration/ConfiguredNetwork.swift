@@ -87,6 +87,12 @@ struct ConfiguredNetwork {
     flattenFormat = try translation.flattenFormat(parsed)
     (isChannelsFirst, inputExtent) = (translation.isChannelsFirst, translation.inputExtent)
     (inputScaling, decisions) = (translation.inputScaling, translation.decisions)
+    if !translation.halfLayers.isEmpty {
+      decisions.append(
+        Provenance.Decision(
+          .computesInFloat32(layers: translation.halfLayers),
+          because: "Keras computes them in 16 bits, as configured; the weights are those that are stored"))
+    }
     func normalization(_ found: ParsedNetwork.Normalization?) -> Normalization? {
       var settings = found?.statistics.flatMap { elements[$0].normalization }
       settings?.isBehindPooling = found?.place == .behindPooling

@@ -9,6 +9,7 @@ extension Provenance.Decision.Kind {
     case .kernelFlip: "kernel-flip"
     case .flattenOrder: "flatten-order"
     case .quantization: "quantization"
+    case .computesInFloat32: "precision"
     case .integerRounding: "rounding"
     case .layerOrderByName, .layerOrder: "layer-order"
     case .usualLayers: "layers"
@@ -48,6 +49,7 @@ extension Provenance.Decision.Kind {
     case .kernelLayout(let layout): layout == .oihw ? "OIHW" : layout == .ohwi ? "OHWI" : "HWIO"
     case .kernelFlip(let isRotated): isRotated ? "yes" : "no"
     case .flattenOrder(let order): order.rawValue
+    case .computesInFloat32(let layers): "float32 in \(layers.joined(separator: ", "))"
     case .quantization(let kind, let layers): "\(kind) in \(layers.joined(separator: ", "))"
     case .integerRounding(let rounding): rounding.rawValue
     case .layerOrderByName: "by name"

@@ -50,6 +50,8 @@ extension Provenance.Decision {
     case integerRounding(IntegerArithmetic.Rounding)
     /// How dense layers are quantised, such as `int8`.
     case quantization(String, layers: [String])
+    /// That layers which the source's program computes in 16 bits are computed in float32.
+    case computesInFloat32(layers: [String])
     /// That the layers stand in the order of their names.
     case layerOrderByName
     /// In which order the layers stand that the source lists in none.

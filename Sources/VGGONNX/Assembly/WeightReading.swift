@@ -16,7 +16,9 @@ struct WeightReading {
 
   /// The weight and the bias of a convolution.
   ///
-  /// - Parameter input: What the codes stand for that the layer reads, in a network of integers.
+  /// - Parameters:
+  ///   - element: The convolution.
+  ///   - input: What the codes stand for that the layer reads, in a network of integers.
   mutating func convolution(
     _ element: ChainElement, input: ActivationQuantization?
   ) throws(FileError) -> FoundNetwork.WeightedLayer {

@@ -117,7 +117,9 @@ extension ONNXTensor {
 
   /// The numbers where they are: bytes, how far neighbours are apart, and where they begin in the file itself.
   ///
-  /// - Parameter companion: Opens another file beside this one.
+  /// - Parameters:
+  ///   - file: The file that the tensor stands in.
+  ///   - companion: Opens another file beside this one.
   func numbers(
     _ file: ONNXFile, _ companion: (String) throws(FileError) -> MappedFile
   ) throws(FileError) -> (bytes: ByteRegion, stride: Int, fileOffset: Int?) {

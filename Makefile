@@ -51,7 +51,7 @@ test-full: release
 # The parsers and codecs under AddressSanitizer, in a build folder of its own.
 test-sanitized: setup
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build/sanitized \
-	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGNativeTests|VGGInterchangeTests|VGGPicturesTests|VGGArchiveTests|JSONKitTests|VGGBytesTests|FuzzTests'
+	  --filter 'VGGHDF5Tests|VGGKerasTests|VGGCaffeTests|VGGNativeTests|VGGInterchangeTests|VGGPicturesTests|VGGArchiveTests|VGGFlatBuffersTests|VGGProtobufTests|PickleTests|SafetensorsTests|JSONKitTests|VGGBytesTests|FuzzTests'
 
 # The fast engine's threads under ThreadSanitizer, in a build folder of its own.
 test-threads: setup

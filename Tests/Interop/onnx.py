@@ -192,6 +192,57 @@ def compare_pictures(source, what):
         compare_floats(f"{what} with preprocessing, {name}", {last: made}, {last: wanted}, bounds(model))
 
 
+def lrn_over_rows(model):
+    graph = model.graph
+    index, node = next((i, n) for i, n in enumerate(graph.node) if n.op_type == "LRN")
+    read, given = node.input[0], node.output[0]
+    node.input[0], node.output[0] = "last", "normalised"
+    graph.node.insert(index + 1, onnx.helper.make_node("Transpose", ["normalised"], [given], perm=[0, 3, 1, 2]))
+    graph.node.insert(index, onnx.helper.make_node("Transpose", [read], ["last"], perm=[0, 2, 3, 1]))
+
+
+def attribute(kind, name, value):
+    def change(model):
+        node = next(n for n in model.graph.node if n.op_type == kind)
+        for old in [a for a in node.attribute if a.name == name]: node.attribute.remove(old)
+        node.attribute.append(onnx.helper.make_attribute(name, value))
+    return change
+
+
+def round_twice(model):
+    graph = model.graph
+    index, node = [(i, n) for i, n in enumerate(graph.node) if n.op_type == "QuantizeLinear"][3]
+    graph.initializer.append(onnx.helper.make_tensor("coarse", 1, [], [5.0]))
+    graph.node.insert(index, onnx.helper.make_node("DequantizeLinear", ["coarse/codes", "coarse", node.input[2]], ["coarse/values"]))
+    graph.node.insert(index, onnx.helper.make_node("QuantizeLinear", [node.input[0], "coarse", node.input[2]], ["coarse/codes"]))
+    node.input[0] = "coarse/values"
+
+
+def end_in_codes(model):
+    graph = model.graph
+    last = next(n for n in graph.node if graph.output[0].name in n.output)
+    graph.output[0].name = last.input[0]
+    graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT8
+    graph.node.remove(last)
+
+
+def scales_below_zero(model):
+    scales = {n.input[1] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    tensor = next(t for t in model.graph.initializer if t.name in scales and len(t.dims) == 1)
+    tensor.raw_data = (-np.frombuffer(tensor.raw_data, "<f4")).tobytes()
+
+
+def refuse_changes(source, what, changes):
+    """A graph that computes something else is refused, or found to be another model."""
+    vggconv("export", source, "--to", "onnx", "-o", "m.onnx", "--force", "--quiet")
+    for name, change in changes.items():
+        model = onnx.load("m.onnx")
+        change(model)
+        onnx.save(model, "changed.onnx")
+        run = subprocess.run([VGGCONV, "verify", source, "changed.onnx"], capture_output=True, text=True)
+        report(f"{what}, {name}", run.returncode in (1, 65), (run.stdout + run.stderr).strip().splitlines()[-1])
+
+
 def main():
     tests = np.load(os.path.join(FIXTURES, "digits_test.npz"))
     pictures = tests["images_64x64"][:16].astype("f4")
@@ -215,6 +266,13 @@ def main():
             vggconv("quantize", models[name], "--to", "int8", "--activations", "int8", "--scales", scales, "--calibrate", "calibration.npz", "-o", path, "--quiet")
             compare_codes(path, f"{name}, integers, scales by {scales}", digits)
     compare_pictures(models["D digits"], "D digits")
+    refuse_changes(models["A-LRN"], "A-LRN", {
+        "normalised over rows": lrn_over_rows, "other strides": attribute("MaxPool", "strides", [1, 1]),
+        "another factor": attribute("Gemm", "alpha", 0.5), "gaps in kernels": attribute("Conv", "dilations", [2, 2]),
+        "another axis": attribute("Softmax", "axis", 0), "another exponent": attribute("LRN", "beta", 0.5)})
+    refuse_changes(f"{models['A digits']}.channel", "A digits, integers", {
+        "rounded twice": round_twice, "codes for an output": end_in_codes, "scales below zero": scales_below_zero,
+        "codes of another type": attribute("QuantizeLinear", "output_dtype", int(onnx.TensorProto.INT8))})
     vggconv("export", models["D digits"], "--to", "onnx", "--external-data", "-o", "e.onnx", "--quiet")
     vggconv("export", models["D digits"], "--to", "onnx", "-o", "one.onnx", "--quiet")
     onnx.checker.check_model("e.onnx", full_check=True)

@@ -99,14 +99,34 @@ public struct OpenedModel: Sendable {
     _ path: String, options: OpenOptions = OpenOptions(), progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> OpenedModel {
     var options = options
-    let constants = model.network.normalization
-    let isStated = options.importing.normalization != nil
-    if !isStated { options.importing.normalization = constants }
     options.importing.inputFolding = model.provenance.inputFolding
-    var source = try OpenedModel(path, options: options, progress: progress)
-    source.assumesNormalization =
-      !isStated && constants != nil && source.model.provenance.format == "keras"
-    return source
+    return try openForeign(path, options, progress)
+  }
+
+  /// Opens a file of another format. What it says itself counts; only files of Keras, which cannot hold the constants of a
+  /// normalisation layer, get those of this model.
+  private func openForeign(
+    _ path: String, _ options: OpenOptions, _ progress: (any ProgressMonitor)?
+  ) throws(FileError) -> OpenedModel {
+    let read: Result<OpenedModel, FileError>
+    do throws(FileError) {
+      read = .success(try OpenedModel(path, options: options, progress: progress))
+    } catch {
+      read = .failure(error)
+    }
+    let constants = options.importing.normalization == nil ? model.network.normalization : nil
+    let lacksConstants =
+      switch read {
+      case .success(let file):
+        file.model.network.normalization == nil && file.model.provenance.format == "keras"
+      case .failure(let error): error.kind == .unsupported && error.code.hasPrefix("keras.")
+      }
+    guard let constants, lacksConstants else { return try read.get() }
+    var options = options
+    options.importing.normalization = constants
+    var file = try OpenedModel(path, options: options, progress: progress)
+    file.assumesNormalization = true
+    return file
   }
 
   /// Opens a file that this model was exported to.
@@ -120,9 +140,6 @@ public struct OpenedModel: Sendable {
     _ path: String, options: OpenOptions = OpenOptions(), progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> OpenedModel {
     var options = options
-    if options.importing.normalization == nil {
-      options.importing.normalization = model.network.normalization
-    }
     // Caffe runs what the prototxt says, and one is written beside the weights.
     let prototxt = path.replacingExtension(by: ".prototxt")
     if options.prototxt == nil, let file = try? MappedFile(path: path), FileKind(of: file.bytes) == .unknown,
@@ -130,7 +147,7 @@ public struct OpenedModel: Sendable {
     {
       options.prototxt = prototxt
     }
-    return try OpenedModel(path, options: options, progress: progress)
+    return try openForeign(path, options, progress)
   }
 
   /// Whether a path names a native model.

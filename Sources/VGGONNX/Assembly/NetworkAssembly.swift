@@ -63,6 +63,9 @@ struct NetworkAssembly {
       } else {
         let (read, isNative) = try reading.dense(element, input: codes)
         layer = read
+        guard !isNative || found.dense.isEmpty && !chain.flattensChannelsLast else {
+          throw reading.rearranged(element)
+        }
         if found.dense.isEmpty { hasNativeOrder = isNative }
       }
       if let statistics = weighted.normalization?.statistics {

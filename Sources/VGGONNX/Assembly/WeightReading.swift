@@ -27,7 +27,7 @@ struct WeightReading {
     case []: return try layer(element, weight, .oihw, outputAxis: 0, input)
     case [.transpose([3, 2, 0, 1])] where weight.baseShape.count == 4:
       return try layer(element, weight, .hwio, outputAxis: weight.tensor.shape.count - 1, input)
-    default: throw rearranged(element, weight)
+    default: throw rearranged(element)
     }
   }
 
@@ -48,7 +48,7 @@ struct WeightReading {
       // A weight [rows, output] of a map in the native order, which our own exporter lets the graph rearrange.
       guard !element.hasOutputsFirst, weight.steps.count == 2, weight.steps[0] == .transpose([2, 0, 1, 3]),
         case .reshape(let shape) = weight.steps[1], shape.count == 2, weight.baseShape[3] == shape[1]
-      else { throw rearranged(element, weight) }
+      else { throw rearranged(element) }
       let native = ONNXConstant(weight, base: shape)
       return (try layer(element, native, .inOut, outputAxis: last, input), true)
     }
@@ -137,11 +137,14 @@ struct WeightReading {
       layout: layout, fileOffset: offset)
   }
 
-  private func rearranged(_ element: ChainElement, _ constant: ONNXConstant) -> FileError {
+  /// Refuses a weight that the graph rearranges otherwise than is known.
+  func rearranged(_ element: ChainElement, _ constant: ONNXConstant? = nil) -> FileError {
     file.unsupported(
       "tensor", "has a tensor that is rearranged in a way that is not supported", at: element.node.offset,
       place: element.node.place,
-      seen: "tensor \(constant.name) of shape \(constant.tensor.shape), as \(constant.shape)")
+      seen: (constant ?? element.weight).map {
+        "tensor \($0.name) of shape \($0.tensor.shape), as \($0.shape)"
+      })
   }
 
   // MARK: Codes
@@ -160,7 +163,11 @@ struct WeightReading {
     used.formUnion([scales.values.name] + (scales.zeroPoints.map { [$0.name] } ?? []))
     let (source, type, shift) = try codes(weight, layout)
     let numbers = try graph.values(of: scales.values)
-    guard numbers.allSatisfy(\.isFinite) else { throw refusal("a scale that is not finite") }
+    guard numbers.allSatisfy({ $0.isNormal && $0 > 0 }) else {
+      throw file.malformed(
+        "scales", "has codes with a scale that is not positive", place: "tensor \(weight.name)",
+        seen: "\(numbers.first { !($0.isNormal && $0 > 0) } ?? 0)", allowed: "positive numbers")
+    }
     let outputs = source.canonicalShape.last ?? 0
     let axis = scales.axis < 0 ? scales.axis + tensor.shape.count : scales.axis
     var grouping = Quantization.Grouping.tensor

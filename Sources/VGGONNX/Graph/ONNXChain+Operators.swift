@@ -16,14 +16,18 @@ extension ONNXChain {
     case "Softmax":
       // Before opset 13 an axis of 1 meant everything behind the pictures, and was the standard.
       let axis = node.integer("axis", otherwise: graph.model.operatorSet < 13 ? 1 : -1)
-      guard axis == 1 || axis == -1 else {
+      // Of a row -1 is the axis of the classes, of a map that of its columns.
+      let isRow = elements.contains { $0.neutral.operation == .flatten || $0.isDense }
+      guard axis == 1 || axis == -1 && isRow, !isChannelsLast || isRow else {
         throw structure(node, seen: "axis \(axis)", allowed: "the axis of the classes")
       }
       return ChainElement(node, .activation(.softmax))
     case "MaxPool", "AveragePool": return ChainElement(node, try pooling(node))
     case "GlobalMaxPool", "GlobalAveragePool", "ReduceMean", "ReduceMax":
       return ChainElement(node, try globalPooling(node))
-    case "LRN": return ChainElement(node, .localResponseNormalization)
+    case "LRN":
+      guard !isChannelsLast else { throw channelsLast(node) }
+      return ChainElement(node, .localResponseNormalization)
     case "Pad": return ChainElement(node, try padding(node))
     case "Flatten", "Reshape", "Squeeze": return ChainElement(node, try flattening(node))
     case "Identity": return ChainElement(node, .identity)
@@ -50,6 +54,11 @@ extension ONNXChain {
         : nil)
   }
 
+  /// Refuses what works along the channels, which it would take for another axis.
+  private func channelsLast(_ node: ONNXNode) -> FileError {
+    structure(node, seen: "a map whose channels come last", allowed: "[N, channels, rows, columns]")
+  }
+
   // MARK: Layers with weights
 
   private func constant(_ node: ONNXNode, _ index: Int) throws(FileError) -> ONNXConstant? {
@@ -64,9 +73,7 @@ extension ONNXChain {
     guard let weight = try constant(node, 1), weight.shape.count == 4 else {
       throw structure(node, seen: "no kernel of two dimensions", allowed: "[output, input, rows, columns]")
     }
-    guard !isChannelsLast else {
-      throw structure(node, seen: "a map whose channels come last", allowed: "[N, channels, rows, columns]")
-    }
+    guard !isChannelsLast else { throw channelsLast(node) }
     let kernel = Extent(height: weight.shape[2], width: weight.shape[3])
     var window = NeutralLayer.Window(kernel: kernel)
     window.stride = try extent(node, "strides", otherwise: 1)
@@ -97,6 +104,9 @@ extension ONNXChain {
     var element = ChainElement(node, .dense)
     element.hasOutputsFirst = node.type == "Gemm" && node.integer("transB", otherwise: 0) != 0
     (element.weight, element.bias) = (weight, try constant(node, 2))
+    if let bias = element.bias, bias.shape.dropLast().contains(where: { $0 != 1 }) {
+      throw structure(node, seen: "a summand of shape \(bias.shape)", allowed: "one for each output")
+    }
     return element
   }
 
@@ -155,7 +165,9 @@ extension ONNXChain {
     let named = try node.input(1).flatMap { (name) throws(FileError) in try graph.integers(name) }
     var value: Float? = node.float("value", otherwise: 0)
     if let number = try constant(node, 2) { value = try graph.value(of: number.tensor) }
-    guard mode == "constant", value == 0, let pads = named ?? node.integers("pads"), pads.count == 8 else {
+    guard mode == "constant", value == 0, node.input(3) == nil, let pads = named ?? node.integers("pads"),
+      pads.count == 8
+    else {
       throw structure(node, seen: "padding by \(mode)", allowed: "zeros around the map")
     }
     let axes = isChannelsLast ? [1, 2] : [2, 3]
@@ -186,7 +198,10 @@ extension ONNXChain {
   private func globalPooling(_ node: ONNXNode) throws(FileError) -> NeutralLayer.Operation {
     let method: Pooling.Method =
       node.type.hasSuffix("Max") || node.type == "GlobalMaxPool" ? .maximum : .average
-    guard node.type.hasPrefix("Reduce") else { return .pooling(Pooling(global: method)) }
+    guard node.type.hasPrefix("Reduce") else {
+      guard !isChannelsLast else { throw channelsLast(node) }
+      return .pooling(Pooling(global: method))
+    }
     let named = try node.input(1).flatMap { (name) throws(FileError) in try graph.integers(name) }
     let axes = (named ?? node.integers("axes") ?? []).map { $0 < 0 ? $0 + 4 : $0 }.sorted()
     guard axes == (isChannelsLast ? [1, 2] : [2, 3]) else {

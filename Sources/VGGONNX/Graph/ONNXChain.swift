@@ -74,6 +74,12 @@ struct ONNXChain {
         seen: "\(model.outputs[0]) is not what the last node of the chain gives, which is \(value)",
         allowed: "a chain from the input to the output")
     }
+    if pendingCodes != nil, let last = elements.last {
+      let error = file.unsupported(
+        "codes", "gives codes, not the numbers that they stand for", place: "the output \(model.outputs[0])",
+        allowed: "a DequantizeLinear at the end")
+      elements.append(ChainElement(last.node, .refused(error)))
+    }
     addClippingCodes()
   }
 
@@ -83,6 +89,11 @@ struct ONNXChain {
       $0.neutral.operation == .inputTransformation || $0.neutral.operation == .identity
     }
   }
+
+  /// The operators that give some of the codes that they read.
+  private static let leavesCodes: Set = [
+    "MaxPool", "GlobalMaxPool", "Flatten", "Reshape", "Squeeze", "Identity", "Dropout",
+  ]
 
   /// Takes the shape of the input, which is known to be of maps when the first convolution or their transposition comes.
   private mutating func setInputShape() {
@@ -108,7 +119,7 @@ struct ONNXChain {
       if try takeBias(node, besides: value) { return }
     default: break
     }
-    if isInFront, ONNXNode.isStandard(node.domain),
+    if isInFront, pendingCodes == nil, ONNXNode.isStandard(node.domain),
       try preparation.take(node, besides: value, graph, isChannelsLast: isChannelsLast)
     {
       operands.formUnion(node.inputs)
@@ -118,6 +129,10 @@ struct ONNXChain {
     if isInFront { setInputShape() }
     try refusingInTurn(node) { (chain) throws(FileError) in
       let element = try chain.element(node, reading: value)
+      guard chain.pendingCodes == nil || ONNXChain.leavesCodes.contains(node.type) else {
+        throw chain.structure(
+          node, seen: "\(node.type) of codes", allowed: "a DequantizeLinear in front of it")
+      }
       if element.neutral.operation == .flatten { chain.flattensChannelsLast = chain.isChannelsLast }
       chain.elements.append(element)
     }
@@ -154,11 +169,17 @@ struct ONNXChain {
     guard let last = elements.last, last.weight != nil, last.bias == nil, node.inputs.count == 2,
       let other = node.inputs.first(where: { $0 != value }), var bias = try graph.constant(other)
     else { return false }
-    bias.dropUnitAxes()
+    // Where there are several axes, the others must leave the channels of a map, or the outputs of a row, alone.
+    let others: [Int]
     switch last.neutral.operation {
-    case .convolution, .dense: break
+    case .convolution where bias.shape.count > 1:
+      others = Array(bias.shape.suffix(2) + bias.shape.dropLast(3))
+    case .convolution: others = []
+    case .dense: others = Array(bias.shape.dropLast())
     default: return false
     }
+    guard others.allSatisfy({ $0 == 1 }) else { return false }
+    bias.dropUnitAxes()
     elements[elements.count - 1].bias = bias
     return true
   }
@@ -173,6 +194,11 @@ struct ONNXChain {
       if let last = elements.last, last.hasWeights, codes.zeroPoint == .min {
         elements[elements.count - 1].isClippedByCodes = true
       }
+      guard pendingCodes == nil else {
+        throw file.unsupported(
+          "codes", "rounds codes to codes", at: node.offset, place: node.place,
+          allowed: "numbers, behind a DequantizeLinear")
+      }
       pendingCodes = codes
     } else {
       guard pendingCodes == codes else {
@@ -182,7 +208,13 @@ struct ONNXChain {
       }
       pendingCodes = nil
     }
-    if let layer { elements[layer].codes = codes } else { inputCodes = codes }
+    guard let known = layer.map({ elements[$0].codes }) ?? inputCodes, known != codes else {
+      if let layer { elements[layer].codes = codes } else { inputCodes = codes }
+      return
+    }
+    throw file.unsupported(
+      "codes", "rounds a map twice", at: node.offset, place: node.place,
+      seen: "steps of \(codes.scale) behind steps of \(known.scale)", allowed: "one rounding for each map")
   }
 
   /// Adds the ReLUs that other quantisers leave out where the least code stands for zero; ours does not.
@@ -203,9 +235,13 @@ struct ONNXChain {
         seen: seen,
         allowed: "a scale and a zero point of int8 or uint8, for the whole map")
     }
+    for name in ["output_dtype", "block_size", "precision"] where node.integer(name, otherwise: 0) != 0 {
+      throw refusal("\(name) \(node.integer(name, otherwise: 0))")
+    }
     guard ONNXNode.isStandard(node.domain) || node.domain == "com.microsoft", let name = node.input(1),
-      let scale = try graph.constant(name)?.tensor
+      let constant = try graph.constant(name), constant.scales == nil, constant.steps.isEmpty
     else { throw refusal("a scale that is computed") }
+    let scale = constant.tensor
     guard let number = try graph.value(of: scale), number.isNormal, number > 0 else {
       throw refusal("a scale of shape \(scale.shape), or one that is not positive")
     }

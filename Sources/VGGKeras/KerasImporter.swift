@@ -69,13 +69,12 @@ public enum KerasImporter {
   private static func preprocessing(
     _ network: Network, _ scaling: InputScaling?, _ options: ImportOptions
   ) -> FoundPreprocessing {
-    var rule = Preprocessing.released(for: network.inputExtent)
     if let scaling {
-      guard let scaled = scaling.preprocessing(rule, channels: network.inputChannels) else {
+      let released = Preprocessing.released(for: network.inputExtent)
+      guard var rule = scaling.preprocessing(released, channels: network.inputChannels) else {
         return FoundPreprocessing(
           unknownBecause: "\(scaling.names.joined(separator: ", ")) has numbers for 3 channels")
       }
-      rule = scaled
       let order = network.inputChannels == 1 ? .gray : options.channelOrder ?? .rgb
       rule.channelOrder = order
       var evidence = "as \(scaling.names.joined(separator: ", ")) in the model"
@@ -86,18 +85,6 @@ public enum KerasImporter {
       }
       return FoundPreprocessing(rule, .computed, because: evidence)
     }
-    guard network.inputChannels == 3 else {
-      return FoundPreprocessing(
-        unknownBecause: "a Keras file does not tell, and the released VGG models have 3 input channels, not "
-          + "\(network.inputChannels)")
-    }
-    if options.channelOrder == .rgb {
-      rule.channelOrder = .rgb
-      rule.mean.reverse()
-    }
-    return FoundPreprocessing(
-      rule, .assumed,
-      because: "the mean colour of ImageNet, as for the released weights; a Keras file does not tell"
-        + (options.channelOrder == nil ? "" : "; channel order asked for"))
+    return FoundPreprocessing(assumedFor: network, options, because: "a Keras file")
   }
 }

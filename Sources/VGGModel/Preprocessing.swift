@@ -44,4 +44,17 @@ public struct Preprocessing: Equatable, Sendable {
     return Preprocessing(
       channelOrder: .bgr, mean: imageNetMeanBGR, resize: .shorterSide((side * 256 + 223) / 224))
   }
+
+  /// What torchvision's models need: RGB of 0 to 1, less a mean and by a deviation; the size as for the released ones.
+  public static func torchvision(for input: Extent?) -> Preprocessing {
+    Preprocessing(
+      channelOrder: .rgb, mean: [0.485, 0.456, 0.406].map { $0 * 255 },
+      scale: [0.229, 0.224, 0.225].map { 1 / ($0 * 255) }, resize: released(for: input).resize)
+  }
+
+  /// The same for pictures whose channels are in another order.
+  public func inOrder(_ order: ChannelOrder) -> Preprocessing {
+    guard Set([order, channelOrder]) == [.bgr, .rgb] else { return self }
+    return Preprocessing(channelOrder: order, mean: mean.reversed(), scale: scale.reversed(), resize: resize)
+  }
 }

@@ -19,6 +19,8 @@ public struct ImportOptions: Equatable, Sendable {
   public var architecture: Architecture?
   /// The constants of the normalisation layer, where the source file cannot hold them.
   public var normalization: LocalResponseNormalization?
+  /// Those of a model that the source is compared with: they count only where the source cannot hold any and nobody states them.
+  public var assumedNormalization: LocalResponseNormalization?
   /// What of the preprocessing becomes part of the first convolution.
   public var inputFolding = InputFolding()
   /// What the statistics of batch normalisations are, where the source does not tell.

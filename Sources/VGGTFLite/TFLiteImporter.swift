@@ -62,19 +62,6 @@ public enum TFLiteImporter {
       }
       return FoundPreprocessing(rule, .configured, because: "the file's metadata says so")
     }
-    guard network.inputChannels == 3 else {
-      return FoundPreprocessing(
-        unknownBecause: "a TFLite file does not tell, and the released VGG models have 3 input channels, not "
-          + "\(network.inputChannels)")
-    }
-    var rule = Preprocessing.released(for: network.inputExtent)
-    if options.channelOrder == .rgb {
-      rule.channelOrder = .rgb
-      rule.mean.reverse()
-    }
-    return FoundPreprocessing(
-      rule, .assumed,
-      because: "the mean colour of ImageNet, as for the released weights; a TFLite file does not tell"
-        + (options.channelOrder == nil ? "" : "; channel order asked for"))
+    return FoundPreprocessing(assumedFor: network, options, because: "a TFLite file")
   }
 }

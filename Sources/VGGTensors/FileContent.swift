@@ -135,11 +135,8 @@ extension FileContent.Piece {
     _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(FileError) -> Void
   ) throws(FileError) {
     switch self {
-    case .bytes(let bytes):
-      try ByteRegion(copying: Array(bytes[range])).withBytes { bytes throws(FileError) in try body(bytes) }
-    case .zeros:
-      try ByteRegion(copying: Array(repeating: 0, count: range.count))
-        .withBytes { bytes throws(FileError) in try body(bytes) }
+    case .bytes(let bytes): try bytes.lend(range, body)
+    case .zeros: try [UInt8](repeating: 0, count: range.count).lend(nil, body)
     case .codes(let codes):
       try codes.withCodes(range) { codes throws(FileError) in try body(UnsafeRawBufferPointer(codes)) }
     case .nibbles(let codes):

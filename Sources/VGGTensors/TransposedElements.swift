@@ -52,6 +52,28 @@ public struct RowOrder: Sendable {
   }
 }
 
+extension RowOrder {
+  /// Reads some elements of a tensor whose output channels come first and whose rows are in this order.
+  ///
+  /// - Parameters:
+  ///   - range: Which elements.
+  ///   - destination: Room for them.
+  ///   - readTile: Reads a tile of all rows in the native order, row by row.
+  fileprivate func read<Element>(
+    _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Element>,
+    _ readTile: (Tile, UnsafeMutablePointer<Element>) throws(FileError) -> Void
+  ) throws(FileError) {
+    guard let target = destination.baseAddress, !range.isEmpty else { return }
+    let columns = range.lowerBound / count..<(range.upperBound + count - 1) / count
+    let tile = UnsafeMutablePointer<Element>.allocate(capacity: count * columns.count)
+    defer { tile.deallocate() }
+    try readTile(Tile(rows: 0..<count, columns: columns), tile)
+    let start = columns.lowerBound * count
+    transpose(
+      range.lowerBound - start..<range.upperBound - start, of: tile, columnCount: columns.count, into: target)
+  }
+}
+
 /// A tensor's values with the output channels first and the rows in some order: what most programs but TensorFlow store.
 public struct TransposedValues: TensorValues {
   private let values: any TensorValues
@@ -69,18 +91,12 @@ public struct TransposedValues: TensorValues {
   }
 
   /// Reads a tile of all rows, and turns it.
-  public func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError)
-  {
-    guard let target = destination.baseAddress, !range.isEmpty else { return }
-    let columns = range.lowerBound / rows.count..<(range.upperBound + rows.count - 1) / rows.count
-    let tile = UnsafeMutablePointer<Float>.allocate(capacity: rows.count * columns.count)
-    defer { tile.deallocate() }
-    try values.read(
-      Tile(rows: 0..<rows.count, columns: columns), rowLength: count / rows.count, into: tile,
-      rowStride: columns.count)
-    let start = columns.lowerBound * rows.count
-    rows.transpose(
-      range.lowerBound - start..<range.upperBound - start, of: tile, columnCount: columns.count, into: target)
+  public func read(
+    _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(FileError) {
+    try rows.read(range, into: destination) { tile, room throws(FileError) in
+      try values.read(tile, rowLength: count / rows.count, into: room, rowStride: tile.columns.count)
+    }
   }
 }
 
@@ -101,17 +117,11 @@ public struct TransposedCodes: TensorCodes {
   }
 
   /// Reads a tile of all rows, and turns it.
-  public func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>) throws(FileError)
-  {
-    guard let target = destination.baseAddress, !range.isEmpty else { return }
-    let columns = range.lowerBound / rows.count..<(range.upperBound + rows.count - 1) / rows.count
-    let tile = UnsafeMutablePointer<Int8>.allocate(capacity: rows.count * columns.count)
-    defer { tile.deallocate() }
-    try codes.read(
-      Tile(rows: 0..<rows.count, columns: columns), rowLength: count / rows.count, into: tile,
-      rowStride: columns.count)
-    let start = columns.lowerBound * rows.count
-    rows.transpose(
-      range.lowerBound - start..<range.upperBound - start, of: tile, columnCount: columns.count, into: target)
+  public func read(
+    _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Int8>
+  ) throws(FileError) {
+    try rows.read(range, into: destination) { tile, room throws(FileError) in
+      try codes.read(tile, rowLength: count / rows.count, into: room, rowStride: tile.columns.count)
+    }
   }
 }

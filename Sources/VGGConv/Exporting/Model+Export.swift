@@ -116,11 +116,9 @@ extension Model {
     let files = try written.map { file throws(FileError) in try file.file.mapped() }
     var importing = ImportOptions()
     importing.allowsNonFinite = true
-    if losses.contains(.layers) {
-      // Whoever reads such a file has to state these, too.
-      importing.normalization = network.normalization
-      importing.headActivation = network.head?.activation
-    }
+    importing.assumedNormalization = network.normalization
+    // Whoever reads weights alone has to state it, too.
+    if losses.contains(.layers) { importing.headActivation = network.head?.activation }
     let readBack: Model
     do throws(FileError) {
       readBack = try OpenedModel.content(of: files, importing).model

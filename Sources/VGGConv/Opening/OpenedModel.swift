@@ -103,29 +103,16 @@ public struct OpenedModel: Sendable {
     return try openForeign(path, options, progress)
   }
 
-  /// Opens a file of another format. What it says itself counts; only files of Keras, which cannot hold the constants of a
-  /// normalisation layer, get those of this model.
+  /// Opens a file of another format, which gets the constants of this model's normalisation layer where it cannot hold any.
   private func openForeign(
     _ path: String, _ options: OpenOptions, _ progress: (any ProgressMonitor)?
   ) throws(FileError) -> OpenedModel {
-    let read: Result<OpenedModel, FileError>
-    do throws(FileError) {
-      read = .success(try OpenedModel(path, options: options, progress: progress))
-    } catch {
-      read = .failure(error)
-    }
-    let constants = options.importing.normalization == nil ? model.network.normalization : nil
-    let lacksConstants =
-      switch read {
-      case .success(let file):
-        file.model.network.normalization == nil && file.model.provenance.format == "keras"
-      case .failure(let error): error.kind == .unsupported && error.code.hasPrefix("keras.")
-      }
-    guard let constants, lacksConstants else { return try read.get() }
     var options = options
-    options.importing.normalization = constants
+    options.importing.assumedNormalization = model.network.normalization
     var file = try OpenedModel(path, options: options, progress: progress)
-    file.assumesNormalization = true
+    file.assumesNormalization =
+      options.importing.normalization == nil && file.model.network.normalization != nil
+      && file.model.provenance.format == "keras"
     return file
   }
 

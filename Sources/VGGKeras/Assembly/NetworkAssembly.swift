@@ -261,7 +261,7 @@ struct NetworkAssembly {
 
   /// The normalisation of A-LRN, where a layer is one; its constants are the user's.
   private mutating func localNormalization(_ name: String?) throws(FileError) -> LocalResponseNormalization? {
-    guard let normalization = options.normalization else {
+    guard let normalization = options.normalizationOfKeras else {
       guard let name else { return nil }
       throw FileError(
         .unsupported, code: "keras.lrn", file: file,
@@ -271,8 +271,13 @@ struct NetworkAssembly {
     decisions.append(
       Provenance.Decision(
         .localResponseNormalization(.stated(normalization)),
-        because: "asked for"
+        because: (options.normalization == nil ? "those of the model that it is compared with" : "asked for")
           + (name.map { "; \($0) stands in its place" } ?? "; the file names no such layer")))
     return normalization
   }
+}
+
+extension ImportOptions {
+  /// The constants of the normalisation layer, which no file of Keras can hold.
+  var normalizationOfKeras: LocalResponseNormalization? { normalization ?? assumedNormalization }
 }

@@ -36,7 +36,7 @@ struct ConfigurationTranslation {
 
   init(_ configuration: ModelConfiguration, file: String, options: ImportOptions) {
     self.file = file
-    takesLambdaForNormalization = options.normalization != nil
+    takesLambdaForNormalization = options.normalizationOfKeras != nil
     for layer in configuration.layers {
       noteInput(layer)
       do throws(FileError) { try take(layer) } catch { append(layer, .refused(error)) }

@@ -263,7 +263,7 @@ struct WeightlessLayers {
         decisions.append(LayerName.passedOver(layer.name))
         continue
       }
-      guard isNamed || options.normalization != nil else {
+      guard isNamed || options.normalizationOfKeras != nil else {
         throw LayerName.unknownFunction(layer.name, file: file)
       }
       guard normalizationName == nil, weightedBefore == 1 || !weights.placesAreKnown else {

@@ -23,7 +23,7 @@ struct PictureRule {
     let preparation = chain.preparation
     guard !preparation.isIdentity else {
       if let stated { return FoundPreprocessing(stated, .configured, because: "the metadata say so") }
-      return assumed(channels: channels, resize, options)
+      return assumed(for: network, options)
     }
     guard let (mean, scale) = preparation.rule(channels: channels) else {
       throw chain.file.unsupported(
@@ -53,33 +53,24 @@ struct PictureRule {
   }
 
   /// What most files of a writer need.
-  private func assumed(
-    channels: Int, _ resize: Preprocessing.Resize, _ options: ImportOptions
-  ) -> FoundPreprocessing {
+  private func assumed(for network: Network, _ options: ImportOptions) -> FoundPreprocessing {
     let producer = chain.graph.model.producer
-    guard channels == 3 else {
+    guard network.inputChannels == 3 else {
       return FoundPreprocessing(
         unknownBecause:
-          "no node prepares pictures, and the released VGG models have 3 input channels, not \(channels)")
+          "no node prepares pictures, and the released VGG models have 3 input channels, not \(network.inputChannels)"
+      )
     }
     let isTorch = producer.hasPrefix("pytorch") || producer.hasPrefix("mxnet")
     if isTorch || producer.isEmpty {
-      let order = options.channelOrder ?? .rgb
-      func ordered(_ numbers: [Double]) -> [Double] { order == .bgr ? numbers.reversed() : numbers }
       return FoundPreprocessing(
-        Preprocessing(
-          channelOrder: order, mean: ordered([0.485, 0.456, 0.406].map { $0 * 255 }),
-          scale: ordered([0.229, 0.224, 0.225].map { 1 / ($0 * 255) }), resize: resize),
-        .assumed,
+        .torchvision(for: network.inputExtent).inOrder(options.channelOrder ?? .rgb), .assumed,
         because: "\(producer.isEmpty ? "nobody says who wrote it" : "written by \(producer)"); "
           + "torchvision's and MXNet's models are rgb of 0 to 1, less 0.485, 0.456, 0.406, by 0.229, 0.224, 0.225"
       )
     }
-    let order = options.channelOrder ?? .bgr
-    let mean = Preprocessing.imageNetMeanBGR
     return FoundPreprocessing(
-      Preprocessing(channelOrder: order, mean: order == .rgb ? mean.reversed() : mean, resize: resize),
-      .assumed,
+      .released(for: network.inputExtent).inOrder(options.channelOrder ?? .bgr), .assumed,
       because: "written by \(producer); released VGG models are bgr less 103.939, 116.779, 123.68")
   }
 }

@@ -35,6 +35,25 @@ public struct FoundPreprocessing: Equatable, Sendable {
     (preprocessing, basis) = (nil, .assumed)
     (self.evidence, saidInSource) = (evidence, nil)
   }
+
+  /// What the released weights need, for a source that does not tell.
+  ///
+  /// - Parameters:
+  ///   - network: The network.
+  ///   - options: What the user decided.
+  ///   - source: What does not tell, such as "a Keras file".
+  public init(assumedFor network: Network, _ options: ImportOptions, because source: String) {
+    guard network.inputChannels == 3 else {
+      self.init(
+        unknownBecause: "\(source) does not tell, and the released VGG models have 3 input channels, not "
+          + "\(network.inputChannels)")
+      return
+    }
+    self.init(
+      .released(for: network.inputExtent).inOrder(options.channelOrder ?? .bgr), .assumed,
+      because: "the mean colour of ImageNet, as for the released weights; \(source) does not tell"
+        + (options.channelOrder == nil ? "" : "; channel order asked for"))
+  }
 }
 
 extension Model {

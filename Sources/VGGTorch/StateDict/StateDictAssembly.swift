@@ -242,31 +242,13 @@ struct StateDictAssembly {
       }
         ?? FoundPreprocessing(unknownBecause: "the metadata say nothing of it")
     }
-    guard network.inputChannels == 3 else {
-      return FoundPreprocessing(
-        unknownBecause: "a state dict does not tell, and the released models have 3 input channels, not "
-          + "\(network.inputChannels)")
-    }
-    var rule = Preprocessing.released(for: network.inputExtent)
     let isOfTorch = modules.family == .torchvision || modules.family == .timm
-    let asked = options.channelOrder == nil ? "" : "; channel order asked for"
-    guard isOfTorch, options.channelOrder != .bgr else {
-      if options.channelOrder == .rgb {
-        rule.channelOrder = .rgb
-        rule.mean.reverse()
-      }
-      return FoundPreprocessing(
-        rule, .assumed,
-        because:
-          "the mean colour of ImageNet, as for the weights that were released for Caffe; the file does not tell"
-          + asked)
+    guard isOfTorch, options.channelOrder != .bgr, network.inputChannels == 3 else {
+      return FoundPreprocessing(assumedFor: network, options, because: "a state dict")
     }
-    // torchvision's mean and deviation are for values from 0 to 1.
-    rule.channelOrder = .rgb
-    rule.mean = [0.485, 0.456, 0.406].map { $0 * 255 }
-    rule.scale = [0.229, 0.224, 0.225].map { 1 / ($0 * 255) }
+    let asked = options.channelOrder == nil ? "" : "; channel order asked for"
     return FoundPreprocessing(
-      rule, .assumed,
+      .torchvision(for: network.inputExtent), .assumed,
       because:
         "as for the weights of torchvision and timm; a state dict does not tell, and weights that came from Caffe "
         + "under these names need --channel-order bgr" + asked)

@@ -121,7 +121,11 @@ public struct FlatBuffer: Sendable {
     /// A text of at most so many bytes; what is no UTF-8 is replaced. Empty where it is not there.
     public func string(_ slot: Int, limit: Int = 1 << 16, _ name: String) throws(FileError) -> String {
       let vector = try vector(slot, elementByteCount: 1, limit: limit, name)
-      return vector?.bytes.withBytes { String(decoding: $0, as: UTF8.self) } ?? ""
+      guard let bytes = vector?.bytes else { return "" }
+      guard !bytes.withBytes({ $0.contains(0) }) else {
+        throw buffer.damaged("has a text with a zero in it", at: offset, name)
+      }
+      return bytes.withBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Whole numbers; none where they are not there.

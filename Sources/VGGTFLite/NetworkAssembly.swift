@@ -58,9 +58,27 @@ struct NetworkAssembly {
         Provenance.Decision(
           .quantization("int8", layers: coded.map(\.name)),
           because:
-            "so weights and scales are stored; that runtimes may round maps to int8 as well is not imitated"))
+            "so weights and scales are stored"))
     }
+    try noteHybridLayers()
     return found
+  }
+
+  /// Layers whose maps runtimes round to codes, which is not imitated; our own files have none.
+  private mutating func noteHybridLayers() throws(FileError) {
+    let hybrid = chain.elements.filter(\.isHybrid)
+    guard let first = hybrid.first else { return }
+    guard metadata == nil else {
+      throw chain.refusal(
+        first.operation, "has its weights changed: vggconv turns codes into reals in front of each layer",
+        seen: "int8 weights beside maps of float32", allowed: "a DEQUANTIZE between them")
+    }
+    var names: [String] = []
+    for element in hybrid { names.append(try file.tensors[element.operation.output].name()) }
+    decisions.append(
+      Provenance.Decision(
+        .computesInFloat32(layers: names),
+        because: "runtimes round the maps that they read to int8, as well; that is not imitated"))
   }
 
   // MARK: Layers

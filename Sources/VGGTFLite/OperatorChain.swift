@@ -13,21 +13,25 @@ struct OperatorChain {
     /// The tensors of weight and bias.
     var weight: Int?
     var bias: Int?
+    /// Whether the runtime is handed codes of weights and maps of reals: it rounds the maps to codes, too.
+    var isHybrid = false
     /// The constants of a normalisation.
     var normalization: LocalResponseNormalization?
     /// The tensor that it gives, where that is the output of a layer.
     var output: Int?
   }
 
-  private let file: TFLiteFile
+  let file: TFLiteFile
   private let metadata: OwnMetadata?
   private(set) var elements: [Element] = []
   /// The tensor in which the picture is after the last element.
-  private var current: Int
+  private(set) var current: Int
   /// The constant that each converted tensor is made of.
   private var converted: [Int: Int] = [:]
   /// Tensors that are computed of the lengths of axes, to tell how a map is flattened.
   private var lengths: Set<Int> = []
+  /// The tensors that have their values by now: the input, and what operators gave.
+  private var given: Set<Int>
   /// Zeros that are added in front of the next windows.
   private var zeros: Extent?
   /// The constants that say how operators work.
@@ -38,6 +42,7 @@ struct OperatorChain {
   init(_ file: TFLiteFile, _ metadata: OwnMetadata?) throws(FileError) {
     (self.file, self.metadata) = (file, metadata)
     current = file.input
+    given = [file.input]
     if file.tensors[current].type == .int8 { integerInput = current }
     for operation in file.operators { try follow(operation) }
     guard current == file.output else {
@@ -54,8 +59,10 @@ struct OperatorChain {
   // MARK: Following
 
   private mutating func follow(_ operation: TFLiteOperator) throws(FileError) {
-    guard let kind = operation.operation else {
-      throw refusal(operation, "is no VGG", seen: operation.place, allowed: "the operators of a VGG")
+    let kind = operation.operation
+    guard given.insert(operation.output).inserted, try file.constant(operation.output) == nil else {
+      throw refusal(
+        operation, "gives a tensor its values a second time", seen: "tensor \(operation.output)")
     }
     let inputs = operation.inputs
     if kind == .dequantize, let input = inputs.first ?? nil, try file.constant(input) != nil {
@@ -102,6 +109,7 @@ struct OperatorChain {
       }
     case .shape, .stridedSlice, .pack: preconditionFailure("followed above")
     }
+    try requireOutputShape(operation)
     current = operation.output
   }
 
@@ -152,7 +160,10 @@ struct OperatorChain {
       throw refusal(
         operation, "has a convolution in groups", seen: "\(map.channels) channels, a kernel for \(shape[3])")
     }
-    switch try padding(options, TFLite.Convolution.padding, operation) {
+    let padding = try padding(options, TFLite.Convolution.padding, operation)
+    try requireWindows(
+      operation, over: map, kernel, window.stride, dilation: window.dilation, padding, channels: shape[0])
+    switch padding {
     case .valid: window.padding = zeros ?? Extent(side: 0)
     case .same:
       // On both sides as much where the kernel is odd and every pixel has a window; the grammar refuses others.
@@ -161,6 +172,7 @@ struct OperatorChain {
     }
     zeros = nil
     append(operation, .convolution(window), weight: weight, bias: bias, output: operation.output)
+    noteHybrid(operation)
     try appendActivation(operation, options, TFLite.Convolution.activation)
   }
 
@@ -176,7 +188,12 @@ struct OperatorChain {
         operation, "has a dense layer that does not read all of the map",
         seen: "\(inputs) inputs, a map of \(file.tensors[current].shape)")
     }
+    let outputs = file.tensors[weight].shape[0]
+    guard file.tensors[operation.output].shape.last == outputs, try pixels(operation.output) == outputs else {
+      throw wrongShape(operation, file.tensors[operation.output].shape, allowed: [1, outputs])
+    }
     append(operation, .dense, weight: weight, bias: bias, output: operation.output)
+    noteHybrid(operation)
     try appendActivation(operation, options, TFLite.Dense.activation)
   }
 
@@ -186,6 +203,12 @@ struct OperatorChain {
     else { throw refusal(operation, "has weights of an impossible shape", allowed: "\(rank) axes") }
     let bias = operation.inputs.count == 3 ? operation.inputs[2] : nil
     return (constant(of: weight), bias.map { constant(of: $0) })
+  }
+
+  private mutating func noteHybrid(_ operation: TFLiteOperator) {
+    elements[elements.count - 1].isHybrid =
+      file.tensors[current].type == .float32
+      && operation.inputs[1].map { file.tensors[$0].type == .int8 } ?? false
   }
 
   private mutating func appendActivation(
@@ -212,6 +235,8 @@ struct OperatorChain {
       throw refusal(operation, "has a pooling with an activation")
     }
     let padding = try padding(options, TFLite.Pooling.padding, operation)
+    try requireWindows(
+      operation, over: map, pooling.kernel, pooling.stride, padding, channels: map.channels)
     if padding == .valid, zeros == nil, pooling.stride == Extent(side: 1), pooling.kernel == map.extent {
       pooling = Pooling(global: method)
     } else {
@@ -240,16 +265,12 @@ struct OperatorChain {
     append(operation, .pooling(pooling), output: operation.output)
   }
 
-  /// The padding in front of a map that SAME asks for.
-  private func samePadding(_ input: Int, _ window: Int, _ stride: Int) -> Int {
-    let outputs = (input + stride - 1) / stride
-    return max(0, (outputs - 1) * stride + window - input) / 2
-  }
-
   private mutating func takeGlobalPooling(_ operation: TFLiteOperator, _ method: Pooling.Method)
     throws(FileError)
   {
-    _ = try map(operation, operation.inputs[0])
+    let channels = try map(operation, operation.inputs[0]).channels
+    guard file.tensors[operation.output].shape.last == channels, try pixels(operation.output) == channels
+    else { throw wrongShape(operation, file.tensors[operation.output].shape, allowed: [1, channels]) }
     guard operation.inputs.count == 2, let axes = operation.inputs[1], let numbers = try integers(axes),
       numbers.sorted() == [1, 2]
     else { throw refusal(operation, "takes a mean or maximum over something else than the pixels of a map") }
@@ -303,6 +324,13 @@ struct OperatorChain {
     else { throw refusal(operation, "has zeros added otherwise than around a map, as many at both ends") }
     try requireSameCodes(operation)
     settings.insert(amounts)
+    let map = try map(operation, operation.inputs[0])
+    let padded = [
+      1, map.extent.height + 2 * numbers[2], map.extent.width + 2 * numbers[4], map.channels,
+    ]
+    guard file.tensors[operation.output].shape == padded else {
+      throw wrongShape(operation, file.tensors[operation.output].shape, allowed: padded)
+    }
     zeros = Extent(height: numbers[2], width: numbers[4])
   }
 
@@ -315,76 +343,5 @@ struct OperatorChain {
         allowed: "float32 pictures turned into int8 in front of all layers")
     }
     integerInput = operation.output
-  }
-
-  // MARK: What operators say
-
-  /// Operators that move codes leave what they stand for as it is.
-  private func requireSameCodes(_ operation: TFLiteOperator) throws(FileError) {
-    let (before, after) = (file.tensors[current], file.tensors[operation.output])
-    let rules = (try before.quantization(), try after.quantization())
-    guard before.type == after.type, before.type != .int8 || rules.0 == rules.1
-    else { throw refusal(operation, "moves codes that stand for something else afterwards") }
-  }
-
-  private func extent(
-    _ options: FlatBuffer.Table?, _ height: Int, _ width: Int, standard: Int32
-  ) throws(FileError) -> Extent {
-    let sides = (
-      try options?.integer(height, standard: standard) ?? standard,
-      try options?.integer(width, standard: standard) ?? standard
-    )
-    guard sides.0 > 0, sides.1 > 0, sides.0 <= Network.largestInputSide, sides.1 <= Network.largestInputSide
-    else {
-      throw FileError(
-        .malformed, code: "tflite.operator", file: file.path, "has a window of an impossible size",
-        offset: options?.offset, seen: "\(sides.0)x\(sides.1)", allowed: "1 to \(Network.largestInputSide)")
-    }
-    return Extent(height: Int(sides.0), width: Int(sides.1))
-  }
-
-  private func padding(
-    _ options: FlatBuffer.Table?, _ slot: Int, _ operation: TFLiteOperator
-  ) throws(FileError) -> TFLite.Padding {
-    let number = try options?.integer(slot, standard: UInt8(0)) ?? 0
-    guard let padding = TFLite.Padding(rawValue: number) else {
-      throw refusal(operation, "has a padding that is not known", seen: "\(number)", allowed: "SAME or VALID")
-    }
-    return padding
-  }
-
-  /// The map in a tensor, of one picture; a vector is a map of one pixel.
-  private func map(_ operation: TFLiteOperator, _ tensor: Int?) throws(FileError) -> FeatureShape {
-    let shape = tensor.map { file.tensors[$0].shape } ?? []
-    guard let channels = shape.last, shape.first == 1, shape.count == 4 || shape.count == 2,
-      shape.allSatisfy({ 1...1 << 24 ~= $0 })
-    else { throw refusal(operation, "reads something else than a map of one picture", seen: "\(shape)") }
-    return FeatureShape(
-      extent: shape.count == 4 ? Extent(height: shape[1], width: shape[2]) : Extent(side: 1),
-      channels: channels)
-  }
-
-  /// The number of values of a tensor; nil: too many to be a map.
-  private func pixels(_ tensor: Int?) throws(FileError) -> Int? {
-    guard let shape = tensor.map({ file.tensors[$0].shape }) else { return nil }
-    var count = 1
-    for length in shape {
-      let (product, overflow) = count.multipliedReportingOverflow(by: length)
-      guard !overflow else { return nil }
-      count = product
-    }
-    return count
-  }
-
-  /// The numbers of a small constant.
-  private func integers(_ tensor: Int) throws(FileError) -> [Int]? {
-    guard let (bytes, _) = try file.constant(tensor), bytes.count <= 64 else { return nil }
-    switch file.tensors[tensor].type {
-    case .int32:
-      return (0..<bytes.count / 4).compactMap { bytes.integer(at: 4 * $0, as: Int32.self).map { Int($0) } }
-    case .int64:
-      return (0..<bytes.count / 8).compactMap { bytes.integer(at: 8 * $0, as: Int64.self).map { Int($0) } }
-    default: return nil
-    }
   }
 }

@@ -61,6 +61,31 @@ struct TFLiteFile {
     }
     input = try single(TFLite.Subgraph.inputs, "input")
     output = try single(TFLite.Subgraph.outputs, "output")
+    try requireSignatures()
+  }
+
+  /// Programs may run a file by a signature: each must name the input and the output of the network.
+  private func requireSignatures() throws(FileError) {
+    for signature in try model.tables(TFLite.Model.signatures, limit: 16, "signatures") {
+      func tensors(_ slot: Int, _ name: String) throws(FileError) -> [Int] {
+        var tensors: [Int] = []
+        for map in try signature.tables(slot, limit: 16, name) {
+          tensors.append(Int(try map.integer(TFLite.TensorMap.tensor, standard: UInt32(0))))
+        }
+        return tensors
+      }
+      let (read, given) = (
+        try tensors(TFLite.Signature.inputs, "the inputs of a signature"),
+        try tensors(TFLite.Signature.outputs, "the outputs of a signature")
+      )
+      let graph = try signature.integer(TFLite.Signature.subgraph, standard: UInt32(0))
+      guard read == [input], given == [output], graph == 0 else {
+        throw FileError(
+          .unsupported, code: "tflite.signature", file: path,
+          "has a signature of something else than its network",
+          offset: signature.offset, seen: "tensors \(read) to \(given)", allowed: "\([input]) to \([output])")
+      }
+    }
   }
 
   /// The bytes of a constant tensor, and where they are; nil: it is computed.
@@ -195,8 +220,7 @@ struct TFLiteQuantization: Equatable {
 struct TFLiteOperator {
   let table: FlatBuffer.Table
   let index: Int
-  /// nil: one that no VGG has.
-  let operation: TFLite.Operation?
+  let operation: TFLite.Operation
   /// What it is called in errors, such as `operator 3 (CONV_2D)`.
   let place: String
   /// Indices of tensors; nil: an input that is left out.
@@ -216,13 +240,19 @@ struct TFLiteOperator {
     }
     let old = Int32(try codes[code].integer(TFLite.OperatorCode.oldCode, standard: Int8(0)))
     let number = max(old, try codes[code].integer(TFLite.OperatorCode.code, standard: Int32(0)))
-    operation = TFLite.Operation(rawValue: number)
-    let name = operation?.name ?? TFLiteOperator.otherNames[number] ?? "number \(number)"
-    place = "operator \(index) (\(name))"
+    guard let operation = TFLite.Operation(rawValue: number) else {
+      let place = "operator \(index) (\(TFLiteOperator.otherNames[number] ?? "number \(number)"))"
+      throw FileError(
+        .unsupported, code: "tflite.operator", file: table.buffer.file, "is no VGG", offset: table.offset,
+        place: place, seen: place, allowed: "the operators of a VGG")
+    }
+    self.operation = operation
+    place = "operator \(index) (\(operation.name))"
+    // Tables may share these lists, so that a small file could have a great many of them.
     let inputs = try table.integers(
-      TFLite.Operator.inputs, as: Int32.self, limit: 4096, "the inputs of \(place)")
+      TFLite.Operator.inputs, as: Int32.self, limit: 16, "the inputs of \(place)")
     let outputs = try table.integers(
-      TFLite.Operator.outputs, as: Int32.self, limit: 4096, "the outputs of \(place)")
+      TFLite.Operator.outputs, as: Int32.self, limit: 16, "the outputs of \(place)")
     guard inputs.allSatisfy({ -1..<Int32(tensorCount) ~= $0 }),
       outputs.allSatisfy({ 0..<Int32(tensorCount) ~= $0 })
     else { throw damaged("has an operator whose tensors are not there", seen: "\(inputs), \(outputs)") }

@@ -218,6 +218,20 @@ def round_twice(model):
     node.input[0] = "coarse/values"
 
 
+def bias_for_columns(model):
+    """What stands for the channels in a Conv stands for the columns in an Add."""
+    graph = model.graph
+    index, node = next((i, n) for i, n in enumerate(graph.node) if n.op_type == "Conv")
+    bias, given = node.input.pop(), node.output[0]
+    node.output[0] = "sums"
+    graph.node.insert(index + 1, onnx.helper.make_node("Add", ["sums", bias], [given]))
+
+
+def attribute_twice(model):
+    node = next(n for n in model.graph.node if n.op_type == "MaxPool")
+    node.attribute.append(onnx.helper.make_attribute("strides", [2, 2]))
+
+
 def end_in_codes(model):
     graph = model.graph
     last = next(n for n in graph.node if graph.output[0].name in n.output)
@@ -269,7 +283,8 @@ def main():
     refuse_changes(models["A-LRN"], "A-LRN", {
         "normalised over rows": lrn_over_rows, "other strides": attribute("MaxPool", "strides", [1, 1]),
         "another factor": attribute("Gemm", "alpha", 0.5), "gaps in kernels": attribute("Conv", "dilations", [2, 2]),
-        "another axis": attribute("Softmax", "axis", 0), "another exponent": attribute("LRN", "beta", 0.5)})
+        "another axis": attribute("Softmax", "axis", 0), "another exponent": attribute("LRN", "beta", 0.5),
+        "a bias for columns": bias_for_columns, "an attribute twice": attribute_twice})
     refuse_changes(f"{models['A digits']}.channel", "A digits, integers", {
         "rounded twice": round_twice, "codes for an output": end_in_codes, "scales below zero": scales_below_zero,
         "codes of another type": attribute("QuantizeLinear", "output_dtype", int(onnx.TensorProto.INT8))})

@@ -98,6 +98,110 @@ import VGGTensors
     }
   }
 
+  // MARK: Files that compute something else than it seems
+
+  /// A file, its tables, and where their fields are.
+  private struct Patch {
+    var bytes: [UInt8]
+    let root: FlatBuffer.Table
+
+    init(_ bytes: [UInt8]) throws {
+      self.bytes = bytes
+      root = try FlatBuffer(ByteRegion(copying: bytes), file: "x").root()
+    }
+
+    func graph() throws -> FlatBuffer.Table {
+      try root.tables(TFLite.Model.subgraphs, limit: 1, "graphs")[0]
+    }
+
+    func number<Number: FixedWidthInteger>(_ place: Int, as type: Number.Type) -> Int {
+      bytes.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: place, as: Number.self)) }
+    }
+
+    /// Where the value of a field is, or the offset of what it refers to.
+    func place(_ slot: Int, of table: FlatBuffer.Table) -> Int {
+      let list = table.offset - number(table.offset, as: Int32.self)
+      return table.offset + number(list + 4 + 2 * slot, as: UInt16.self)
+    }
+
+    /// Where the number of elements of a vector is.
+    func vector(_ slot: Int, of table: FlatBuffer.Table) -> Int {
+      let place = place(slot, of: table)
+      return place + number(place, as: UInt32.self)
+    }
+
+    mutating func set(_ place: Int, to value: Int) {
+      withUnsafeBytes(of: UInt32(value)) { bytes.replaceSubrange(place..<place + 4, with: $0) }
+    }
+
+    /// The operators of a kind.
+    func operators(_ code: TFLite.Operation) throws -> [FlatBuffer.Table] {
+      let codes = try root.tables(TFLite.Model.operatorCodes, limit: 99, "codes").map {
+        try $0.integer(TFLite.OperatorCode.code, standard: Int32(0))
+      }
+      return try graph().tables(TFLite.Subgraph.operators, limit: 999, "operators").filter {
+        codes[Int(try $0.integer(TFLite.Operator.code, standard: UInt32(0)))] == code.rawValue
+      }
+    }
+
+    func tensors(_ slot: Int, _ table: FlatBuffer.Table) throws -> [Int] {
+      try table.integers(slot, as: Int32.self, limit: 99, "tensors").map { Int($0) }
+    }
+  }
+
+  @Test func signaturesMustNameTheNetwork() throws {
+    var patch = try Patch(exported(TestNetwork.all[0].model(.float32)))
+    let signature = try patch.root.tables(TFLite.Model.signatures, limit: 1, "signatures")[0]
+    let output = try signature.tables(TFLite.Signature.outputs, limit: 1, "outputs")[0]
+    let place = patch.place(TFLite.TensorMap.tensor, of: output)
+    patch.set(place, to: patch.number(place, as: UInt32.self) - 1)
+    #expect(try refusal(patch.bytes).code == "tflite.signature")
+  }
+
+  @Test func eachTensorGetsItsValuesOnce() throws {
+    var patch = try Patch(exported(TestNetwork.all[0].model(.float16)))
+    let map = try patch.tensors(TFLite.Operator.outputs, patch.operators(.convolution)[1])[0]
+    let other = try #require(try patch.operators(.dequantize).last)
+    patch.set(patch.vector(TFLite.Operator.outputs, of: other) + 4, to: map)
+    let error = try refusal(patch.bytes)
+    #expect(error.code == "tflite.operator" && error.problem.contains("a second time"), "\(error)")
+  }
+
+  /// Runtimes compute the shapes of maps themselves.
+  @Test func statedShapesAreNotBelieved() throws {
+    for name in ["A", "A, rounding up"] {
+      let network = try #require(TestNetwork.all.first { $0.testDescription == name })
+      for kind in [TFLite.Operation.maximumPooling, .convolution] {
+        var patch = try Patch(exported(network.model(.float32)))
+        let table = try #require(try patch.operators(kind).first)
+        let options = try #require(try table.table(TFLite.Operator.options, "options"))
+        // The stride of the columns, which is the same slot for both.
+        let place = patch.place(TFLite.Pooling.strideWidth, of: options)
+        patch.set(place, to: patch.number(place, as: UInt32.self) + 1)
+        let error = try refusal(patch.bytes)
+        #expect(error.code == "tflite.shape", "\(name), \(kind): \(error)")
+      }
+    }
+  }
+
+  @Test func ownFilesKeepTheirCodesApartFromMaps() throws {
+    var patch = try Patch(exported(TestNetwork.all[0].model(.int8)))
+    let layer = try patch.operators(.convolution)[0]
+    let weight = try patch.tensors(TFLite.Operator.inputs, layer)[1]
+    let source = try #require(
+      try patch.operators(.dequantize).first { try patch.tensors(TFLite.Operator.outputs, $0) == [weight] })
+    let codes = try patch.tensors(TFLite.Operator.inputs, source)[0]
+    patch.set(patch.vector(TFLite.Operator.inputs, of: layer) + 8, to: codes)
+    #expect(try refusal(patch.bytes).problem.contains("weights changed"))
+  }
+
+  @Test func operatorsHaveFewTensors() throws {
+    var patch = try Patch(exported(TestNetwork.all[0].model(.float32)))
+    let layer = try patch.operators(.convolution)[0]
+    patch.set(patch.vector(TFLite.Operator.inputs, of: layer), to: 17)
+    #expect(try refusal(patch.bytes).problem.contains("more of something than any VGG"))
+  }
+
   @Test("A damaged file is refused or gives a model, whatever byte is wrong")
   func damage() throws {
     let original = try exported(TestNetwork.all[0].integerModel(.litert))

@@ -55,7 +55,7 @@ public enum UncomparedPart: String, Sendable {
   /// Which codes the values were.
   case codes = "not compared: the file does not say which codes its values were"
   /// That another program computes in fewer bits.
-  case precision = "not compared: the file has layers compute in 16 bits, here they computed in float32"
+  case precision = "not compared: the file has layers compute in fewer bits, here they computed in float32"
 }
 
 extension Model {

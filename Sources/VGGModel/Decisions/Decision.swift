@@ -50,7 +50,7 @@ extension Provenance.Decision {
     case integerRounding(IntegerArithmetic.Rounding)
     /// How dense layers are quantised, such as `int8`.
     case quantization(String, layers: [String])
-    /// That layers which the source's program computes in 16 bits are computed in float32.
+    /// That layers which the source's program computes in fewer bits are computed in float32.
     case computesInFloat32(layers: [String])
     /// That the layers stand in the order of their names.
     case layerOrderByName

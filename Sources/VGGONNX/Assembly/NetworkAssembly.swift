@@ -63,7 +63,12 @@ struct NetworkAssembly {
       } else {
         let (read, isNative) = try reading.dense(element, input: codes)
         layer = read
-        guard !isNative || found.dense.isEmpty && !chain.flattensChannelsLast else {
+        let channels = found.convolutions.last?.weight.canonicalShape.last
+        guard
+          !isNative
+            || found.dense.isEmpty && !chain.flattensChannelsLast
+              && element.weight?.baseShape[2] == channels
+        else {
           throw reading.rearranged(element)
         }
         if found.dense.isEmpty { hasNativeOrder = isNative }

@@ -169,16 +169,17 @@ struct ONNXChain {
     guard let last = elements.last, last.weight != nil, last.bias == nil, node.inputs.count == 2,
       let other = node.inputs.first(where: { $0 != value }), var bias = try graph.constant(other)
     else { return false }
-    // Where there are several axes, the others must leave the channels of a map, or the outputs of a row, alone.
-    let others: [Int]
+    // Axes are counted from the last one: of a map that is the one of its columns, of a row that of its outputs.
+    let axesBehind: Int
     switch last.neutral.operation {
-    case .convolution where bias.shape.count > 1:
-      others = Array(bias.shape.suffix(2) + bias.shape.dropLast(3))
-    case .convolution: others = []
-    case .dense: others = Array(bias.shape.dropLast())
+    case .convolution: axesBehind = 2
+    case .dense: axesBehind = 0
     default: return false
     }
-    guard others.allSatisfy({ $0 == 1 }) else { return false }
+    let behind = bias.shape.suffix(axesBehind)
+    guard behind.count == axesBehind,
+      (behind + bias.shape.dropLast(axesBehind + 1)).allSatisfy({ $0 == 1 })
+    else { return false }
     bias.dropUnitAxes()
     elements[elements.count - 1].bias = bias
     return true

@@ -74,8 +74,13 @@ struct ONNXGraph {
         throw mismatch(node, constant)
       }
     case "Unsqueeze", "Squeeze":
-      // Axes of one element come and go; what reads the tensor knows how many it needs.
-      constant.dropUnitAxes()
+      let named = try node.input(1).flatMap { (name) throws(FileError) in
+        try integers(name, depth: depth + ONNXGraph.operandSteps)
+      }
+      let axes = named ?? node.integers("axes")
+      guard node.type == "Squeeze" ? constant.squeeze(axes) : constant.unsqueeze(axes ?? []) else {
+        throw mismatch(node, constant)
+      }
     case "DequantizeLinear":
       guard constant.steps.isEmpty, constant.scales == nil, let scales = node.input(1),
         let parameters = try self.constant(scales, depth: depth + ONNXGraph.operandSteps),
@@ -248,6 +253,34 @@ struct ONNXConstant {
     guard lengths.allSatisfy({ $0 > 0 }), product(lengths) == count else { return false }
     shape = lengths
     if steps.isEmpty { baseShape = lengths } else { steps.append(.reshape(lengths)) }
+    return true
+  }
+
+  /// Adds axes of one element, which have these numbers then; false where that is impossible.
+  mutating func unsqueeze(_ axes: [Int]) -> Bool {
+    let rank = shape.count + axes.count
+    let places = Set(axes.map { $0 < 0 ? $0 + rank : $0 })
+    guard steps.isEmpty, places.count == axes.count, !axes.isEmpty, rank <= ONNXTensor.mostAxes,
+      places.allSatisfy((0..<rank).contains)
+    else { return false }
+    var rest = shape[...]
+    shape = (0..<rank).map { places.contains($0) ? 1 : rest.removeFirst() }
+    baseShape = shape
+    return true
+  }
+
+  /// Leaves axes of one element out: these, or all where none are named; false where that is impossible.
+  mutating func squeeze(_ axes: [Int]?) -> Bool {
+    guard let axes else {
+      dropUnitAxes()
+      return steps.isEmpty
+    }
+    let places = Set(axes.map { $0 < 0 ? $0 + shape.count : $0 })
+    guard steps.isEmpty, places.allSatisfy({ shape.indices.contains($0) && shape[$0] == 1 }) else {
+      return false
+    }
+    shape = shape.indices.filter { !places.contains($0) }.map { shape[$0] }
+    baseShape = shape
     return true
   }
 

@@ -27,6 +27,9 @@ struct ONNXFile {
         seen: "\(range.count) bytes",
         allowed: "at most \(longest)")
     }
+    guard !part.withBytes({ $0.contains(0) }) else {
+      throw malformed("text", "has a text with a zero in it", at: range.lowerBound, place: place)
+    }
     return part.withBytes { String(decoding: $0, as: UTF8.self) }
   }
 

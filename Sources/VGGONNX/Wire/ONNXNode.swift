@@ -50,7 +50,11 @@ struct ONNXNode {
       case ONNXField.Node.domain: domain = try file.text(range, "a node's domain")
       case ONNXField.Node.attribute:
         let (name, attribute) = try ONNXNode.attribute(range, file)
-        attributes[name] = attribute
+        guard attributes.updateValue(attribute, forKey: name) == nil else {
+          throw file.malformed(
+            "attribute", "has a node with an attribute that is there twice", at: range.lowerBound,
+            place: "node \(self.name)", seen: name)
+        }
       default: continue
       }
     }

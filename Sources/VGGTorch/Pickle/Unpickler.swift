@@ -25,8 +25,9 @@ struct Unpickler {
 
   /// The longest pickle: a state dict has about 200 bytes for each tensor.
   static let mostBytes = 4 << 20
-  /// More marks, values on the stack, memoised ones and members of collections than any state dict has.
-  static let mostObjects = 1 << 20
+  /// More marks, values on the stack, memoised ones and members of collections together than any state dict has: one of a VGG has
+  /// a few thousand.
+  static let mostObjects = 9 << 16
 
   /// Creates an interpreter.
   ///
@@ -46,9 +47,9 @@ struct Unpickler {
       let code = try byte()
       guard code != UInt8(ascii: ".") else { break }
       try execute(code)
-      guard stack.count <= Unpickler.mostObjects, marks.count <= Unpickler.mostObjects,
-        memo.count <= Unpickler.mostObjects, memberCount <= Unpickler.mostObjects
-      else { throw failure("count", "builds more objects than any state dict has") }
+      guard stack.count + marks.count + memo.count + memberCount <= Unpickler.mostObjects else {
+        throw failure("count", "builds more objects than any state dict has")
+      }
     }
     return try pop()
   }
@@ -291,6 +292,7 @@ struct Unpickler {
 
   private mutating func text(_ count: Int) throws(FileError) -> PickleValue {
     guard let slice = bytes.slice(at: position, count: count) else { throw cutOff }
+    guard !slice.withBytes({ $0.contains(0) }) else { throw failure("text", "has a text with a zero in it") }
     position += count
     return .text(slice.withBytes { String(decoding: $0, as: UTF8.self) })
   }

@@ -58,6 +58,21 @@ extension Model {
       decisions: decisions, dropped: assembly.dropped)
     try self.init(
       found, file: dict.file, preprocessing: nil, labels: labels, provenance: provenance, options: options)
+    if let stated = dict.metadata?.network { try requireLayers(stated.layers, options, dict.file) }
     try setPreprocessing(assembly.preprocessing(of: network), options: options, file: dict.file)
+  }
+
+  /// Requires the layers that our own metadata list: what tensors alone do not tell was taken from them.
+  private func requireLayers(
+    _ stated: [Layer], _ options: ImportOptions, _ file: String
+  ) throws(FileError) {
+    guard options.headActivation == nil, options.normalization == nil else { return }
+    let pairs = zip(network.layers, stated)
+    let differing = pairs.first { $0 != $1 }?.0.name
+    guard differing != nil || network.layers.count != stated.count else { return }
+    throw FileError(
+      .malformed, code: "metadata.layers", file: file, "has other layers than its metadata say",
+      place: "layer \(differing ?? stated.last?.name ?? "")", seen: "\(network.layers.count) layers",
+      allowed: "the \(stated.count) layers of the metadata")
   }
 }

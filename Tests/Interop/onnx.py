@@ -227,6 +227,23 @@ def bias_for_columns(model):
     graph.node.insert(index + 1, onnx.helper.make_node("Add", ["sums", bias], [given]))
 
 
+def attribute_without_value(operator, name, kind):
+    """Protobuf leaves out a number that is 0."""
+    def change(model):
+        node = next(n for n in model.graph.node if n.op_type == operator)
+        for attribute in [a for a in node.attribute if a.name == name]: node.attribute.remove(attribute)
+        node.attribute.append(onnx.AttributeProto(name=name, type=kind))
+    return change
+
+
+def logits_reshaped(model):
+    node = next(n for n in model.graph.node if n.op_type == "Softmax")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1, 2], np.int64), "rows"))
+    index = list(model.graph.node).index(node)
+    model.graph.node.insert(index, onnx.helper.make_node("Reshape", [node.input[0], "rows"], ["reshaped"]))
+    model.graph.node[index + 1].input[0] = "reshaped"
+
+
 def attribute_twice(model):
     node = next(n for n in model.graph.node if n.op_type == "MaxPool")
     node.attribute.append(onnx.helper.make_attribute("strides", [2, 2]))
@@ -284,7 +301,9 @@ def main():
         "normalised over rows": lrn_over_rows, "other strides": attribute("MaxPool", "strides", [1, 1]),
         "another factor": attribute("Gemm", "alpha", 0.5), "gaps in kernels": attribute("Conv", "dilations", [2, 2]),
         "another axis": attribute("Softmax", "axis", 0), "another exponent": attribute("LRN", "beta", 0.5),
-        "a bias for columns": bias_for_columns, "an attribute twice": attribute_twice})
+        "a bias for columns": bias_for_columns, "an attribute twice": attribute_twice,
+        "a factor of 0": attribute_without_value("Gemm", "alpha", onnx.AttributeProto.FLOAT),
+        "an axis of 0": attribute_without_value("Softmax", "axis", onnx.AttributeProto.INT), "logits in rows": logits_reshaped})
     refuse_changes(f"{models['A digits']}.channel", "A digits, integers", {
         "rounded twice": round_twice, "codes for an output": end_in_codes, "scales below zero": scales_below_zero,
         "codes of another type": attribute("QuantizeLinear", "output_dtype", int(onnx.TensorProto.INT8))})

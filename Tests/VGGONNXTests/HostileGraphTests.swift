@@ -43,14 +43,16 @@ struct HostileGraphTests {
       message.append(field: ONNXField.Tensor.raw, bytes: FileContent([.zeros(tensor.bytes)]))
       graph.append(field: ONNXField.Graph.initializer, message: message)
     }
-    for input in inputs {
-      var value = MessageContent()
-      value.append(field: ONNXField.Value.name, text: input)
-      graph.append(field: ONNXField.Graph.input, message: value)
+    func value(_ name: String) -> MessageContent {
+      var (tensor, type, value) = (MessageContent(), MessageContent(), MessageContent())
+      tensor.append(field: ONNXField.TensorType.element, integer: ONNXElement.float32.rawValue)
+      type.append(field: ONNXField.TensorType.tensor, message: tensor)
+      value.append(field: ONNXField.Value.name, text: name)
+      value.append(field: ONNXField.Value.type, message: type)
+      return value
     }
-    var output = MessageContent()
-    output.append(field: ONNXField.Value.name, text: "y")
-    graph.append(field: ONNXField.Graph.output, message: output)
+    for input in inputs { graph.append(field: ONNXField.Graph.input, message: value(input)) }
+    graph.append(field: ONNXField.Graph.output, message: value("y"))
     var operators = MessageContent()
     operators.append(field: ONNXField.OperatorSet.version, integer: operatorSet)
     var model = MessageContent()
@@ -125,7 +127,7 @@ struct HostileGraphTests {
     ]
     expectRefusal(try file(relu, [Numbers(name: "w", shape: [2, 3, 1, 1], bytes: 20)]), "onnx.length")
     expectRefusal(
-      try file(relu, [Numbers(name: "w", shape: [2, 3, 1, 1], type: .int64, bytes: 48)]), "onnx.type")
+      try file(relu, [Numbers(name: "w", shape: [2, 3, 1, 1], type: .int64, bytes: 48)]), "onnx.structure")
   }
 
   @Test("Other versions, domains and inputs")

@@ -64,9 +64,22 @@ import VGGBytes
   @Test func nonsenseIsRefused() throws {
     let storage = text("(X\u{07}\0\0\0storagectorch\nFloatStorage\nX\u{01}\0\0\00X\u{03}\0\0\0cpuK\u{04}tQ")
     let good =
-      text("ctorch._utils\n_rebuild_tensor_v2\n(") + storage + text("K\0K\u{02}K\u{02}") + [0x86]
+      text("ctorch._utils\n_rebuild_tensor\n(") + storage + text("K\0K\u{02}K\u{02}") + [0x86]
       + text("K\u{02}K\u{01}") + [0x86] + text("tR.")
     #expect(try read(good).1.tensors.count == 1)
+    // The second form says besides what is done to the numbers, which must be nothing.
+    func second(_ rest: [UInt8]) -> [UInt8] {
+      Array("ctorch._utils\n_rebuild_tensor_v2\n(".utf8) + storage + text("K\0K\u{02}K\u{02}") + [0x86]
+        + text("K\u{02}K\u{01}") + [0x86] + rest + text("tR.")
+    }
+    let hooks = text("ccollections\nOrderedDict\n)R")
+    #expect(try read(second([0x89] + hooks)).1.tensors.count == 1)
+    #expect(try read(second([0x88] + hooks + text("}"))).1.tensors.count == 1)
+    let negative = text("}X\u{03}\0\0\0neg") + [0x88] + text("s")
+    for rest in [[], [0x89], [0x89] + hooks + negative, text("N") + hooks, [0x89] + text("K\u{01}")] {
+      let error = #expect(throws: FileError.self) { try read(second(rest)) }
+      #expect(error?.code == "pickle.tensor")
+    }
     let cases: [(program: [UInt8], code: String)] = [
       ([], "pickle.end"), (text("."), "pickle.stack"), (text("t."), "pickle.stack"),
       ([0x85, 0x2E], "pickle.stack"),
@@ -78,18 +91,18 @@ import VGGBytes
       (text("ccollections\nOrderedDict\n(NtR."), "pickle.misuse"),
       // Outside of the storage: 2x2 numbers from the second of four on; and 5 of 4.
       (
-        text("ctorch._utils\n_rebuild_tensor_v2\n(") + storage + text("K\u{01}K\u{02}K\u{02}") + [0x86]
+        text("ctorch._utils\n_rebuild_tensor\n(") + storage + text("K\u{01}K\u{02}K\u{02}") + [0x86]
           + text("K\u{02}K\u{01}") + [0x86] + text("tR."), "pickle.tensor"
       ),
       (
-        text("ctorch._utils\n_rebuild_tensor_v2\n(") + storage + text("K\0K\u{05}") + [0x85] + text("K\0") + [
+        text("ctorch._utils\n_rebuild_tensor\n(") + storage + text("K\0K\u{05}") + [0x85] + text("K\0") + [
           0x85
         ]
           + text("tR."), "pickle.tensor"
       ),
       // A product that overflows.
       (
-        text("ctorch._utils\n_rebuild_tensor_v2\n(") + storage + text("K\0") + [0x8A, 8]
+        text("ctorch._utils\n_rebuild_tensor\n(") + storage + text("K\0") + [0x8A, 8]
           + Array(repeating: 0x7F, count: 8) + [0x8A, 8] + Array(repeating: 0x7F, count: 8) + [0x86]
           + text("K\u{02}K\u{01}") + [0x86] + text("tR."), "pickle.tensor"
       ),

@@ -115,6 +115,13 @@ struct ONNXLayers {
         allowed: "no padding, and no stride longer than the kernel",
         advice: "export to another format")
     }
+    // Our integers leave out what is padded; our reals count it.
+    guard pooling.method == .maximum || padding == Extent(side: 0) || model.integerArithmetic == nil else {
+      throw FileError(
+        .unsupported, code: "onnx.pooling", file: ONNXExporter.fileName,
+        "cannot hold a mean of codes over what of a window is on the map", place: layer,
+        seen: "padding \(padding)", allowed: "no padding", advice: "export to another format")
+    }
     let pads = [padding.height, padding.width]
     var attributes: [(String, ONNXGraph.Attribute)] = [
       ("ceil_mode", .integer(pooling.rounding == .ceiling ? 1 : 0)),
@@ -122,7 +129,10 @@ struct ONNXLayers {
       ("pads", .integers(pads + pads)),
       ("strides", .integers([stride.height, stride.width])),
     ]
-    if pooling.method == .average { attributes.insert(("count_include_pad", .integer(0)), at: 1) }
+    // As in Caffe, what is padded counts.
+    if pooling.method == .average {
+      attributes.insert(("count_include_pad", .integer(padding == Extent(side: 0) ? 0 : 1)), at: 1)
+    }
     current = graph.add(method, [current], to: name, named: layer, attributes: attributes)
   }
 

@@ -15,6 +15,8 @@ struct ChainElement {
   var statistics: (mean: ONNXConstant, variance: ONNXConstant)?
   /// Whether a dense weight is [output, input].
   var hasOutputsFirst = false
+  /// How many values there are for each picture behind it, where the node states that.
+  var rowLength: Int?
   /// The last rounding to codes behind it.
   var codes: ActivationQuantization?
 
@@ -25,6 +27,9 @@ struct ChainElement {
     self.node = node
     neutral = NeutralLayer(name: node.name, operation: operation)
   }
+
+  /// The outputs of a dense layer.
+  var denseOutputCount: Int? { isDense ? weight?.shape[hasOutputsFirst ? 0 : 1] : nil }
 
   /// Whether it is a dense layer.
   var isDense: Bool { neutral.operation == .dense }

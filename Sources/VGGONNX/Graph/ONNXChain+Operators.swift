@@ -1,4 +1,5 @@
 internal import VGGBytes
+internal import VGGInterchange
 internal import VGGModel
 internal import VGGSources
 internal import VGGTensors
@@ -29,7 +30,11 @@ extension ONNXChain {
       guard !isChannelsLast else { throw channelsLast(node) }
       return ChainElement(node, .localResponseNormalization)
     case "Pad": return ChainElement(node, try padding(node))
-    case "Flatten", "Reshape", "Squeeze": return ChainElement(node, try flattening(node))
+    case "Flatten", "Squeeze": return ChainElement(node, try flattening(node))
+    case "Reshape":
+      var element = ChainElement(node, try flattening(node))
+      element.rowLength = try rowShape(node)?.last.flatMap { $0 }.flatMap { $0 > 0 ? $0 : nil }
+      return element
     case "Identity": return ChainElement(node, .identity)
     case "Dropout":
       guard node.input(2) == nil else {
@@ -69,6 +74,14 @@ extension ONNXChain {
     return constant
   }
 
+  /// Requires a weight of the type that maps have: no operator mixes them.
+  private func requireType(of weight: ONNXConstant, _ node: ONNXNode) throws(FileError) {
+    let type = weight.isWidened || weight.scales != nil ? .float32 : try weight.tensor.element(file)
+    guard type == mapType else {
+      throw structure(node, seen: "weights of \(type), maps of \(mapType)", allowed: "the same type")
+    }
+  }
+
   private func convolution(_ node: ONNXNode) throws(FileError) -> ChainElement {
     guard let weight = try constant(node, 1), weight.shape.count == 4 else {
       throw structure(node, seen: "no kernel of two dimensions", allowed: "[output, input, rows, columns]")
@@ -85,6 +98,7 @@ extension ONNXChain {
         seen: "\(weight.shape)", allowed: "\(named)")
     }
     window.padding = try pads(node, kernel: kernel, stride: window.stride)
+    try requireType(of: weight, node)
     var element = ChainElement(node, .convolution(window))
     (element.weight, element.bias) = (weight, try constant(node, 2))
     return element
@@ -102,9 +116,18 @@ extension ONNXChain {
       throw structure(node, seen: "transA", allowed: "values [N, input]")
     }
     var element = ChainElement(node, .dense)
-    element.hasOutputsFirst = node.type == "Gemm" && node.integer("transB", otherwise: 0) != 0
+    element.hasOutputsFirst = node.integer("transB", otherwise: 0) != 0
+    let inputCount = weight.shape[element.hasOutputsFirst ? 1 : 0]
+    if let length = elements.last(where: { $0.isLayer || $0.rowLength != nil })?.rowLength,
+      length != inputCount
+    {
+      throw structure(
+        node, seen: "\(inputCount) inputs behind a row of \(length) values", allowed: "as many as the row has"
+      )
+    }
+    try requireType(of: weight, node)
     (element.weight, element.bias) = (weight, try constant(node, 2))
-    if let bias = element.bias, bias.shape.dropLast().contains(where: { $0 != 1 }) {
+    if let bias = element.bias, bias.shape.count > 2 || bias.shape.dropLast().contains(where: { $0 != 1 }) {
       throw structure(node, seen: "a summand of shape \(bias.shape)", allowed: "one for each output")
     }
     return element
@@ -183,15 +206,27 @@ extension ONNXChain {
     }
     var pooling = Pooling(rounding: node.integer("ceil_mode", otherwise: 0) == 0 ? .floor : .ceiling)
     pooling.method = node.type == "MaxPool" ? .maximum : .average
+    guard node.integers("kernel_shape") != nil else {
+      throw structure(node, seen: "no kernel_shape", allowed: "the extent of the window")
+    }
     pooling.kernel = try extent(node, "kernel_shape", otherwise: 1)
     pooling.stride = try extent(node, "strides", otherwise: 1)
     pooling.padding = try pads(node, kernel: pooling.kernel, stride: pooling.stride)
     // torch writes an adaptive pooling that has nothing to do like this.
-    if pooling.kernel == Extent(side: 1), pooling.stride == Extent(side: 1) { return .identity }
+    if pooling.kernel == Extent(side: 1), pooling.stride == Extent(side: 1),
+      pooling.padding == Extent(side: 0)
+    {
+      return .identity
+    }
+    // As in Caffe, what is padded counts.
     guard
       pooling.method == .maximum || pooling.padding == Extent(side: 0)
-        || node.integer("count_include_pad", otherwise: 0) == 0
-    else { throw structure(node, seen: "a mean over padding", allowed: "means over pixels of the map") }
+        || node.integer("count_include_pad", otherwise: 0) == 1
+    else {
+      throw structure(
+        node, seen: "means over what of a window is on the map",
+        allowed: "means over all of a window (count_include_pad 1), or no padding")
+    }
     return .pooling(pooling)
   }
 
@@ -210,6 +245,23 @@ extension ONNXChain {
     return .pooling(Pooling(global: method))
   }
 
+  /// What a node is to reshape its input to; nil for lengths that depend on the input.
+  private func rowShape(_ node: ONNXNode) throws(FileError) -> [Int?]? {
+    let named = try node.input(1).flatMap { (name) throws(FileError) in try graph.lengths(name) }
+    return named ?? node.integers("shape")
+  }
+
+  /// Whether a shape has a row for each picture, as far as that is known yet.
+  private func isRow(_ lengths: [Int?]) -> Bool {
+    guard lengths.count == 2 else { return false }
+    // 0 leaves the number of pictures as it is; -1 makes it of what is left.
+    let pictures = [nil, -1, 0, 1, graph.model.inputs[0].shape.first ?? nil]
+    guard pictures.contains(lengths[0]), lengths[0] != lengths[1] || lengths[0] == 1 else { return false }
+    guard let count = lengths[1] else { return false }
+    guard let outputs = elements.last(where: \.hasWeights)?.denseOutputCount else { return true }
+    return count == outputs || count == -1
+  }
+
   /// What leaves the numbers in their order, and makes one row of them.
   private func flattening(_ node: ONNXNode) throws(FileError) -> NeutralLayer.Operation {
     switch node.type {
@@ -218,9 +270,12 @@ extension ONNXChain {
         throw structure(node, seen: "axis \(node.integer("axis", otherwise: 1))", allowed: "1")
       }
     case "Reshape":
-      let named = try node.input(1).flatMap { (name) throws(FileError) in try graph.lengths(name) }
-      guard let lengths = named ?? node.integers("shape"), lengths.count == 2 else {
-        throw structure(node, seen: "a shape that is no row", allowed: "[N, values]")
+      let lengths = try rowShape(node)
+      guard let lengths, isRow(lengths) else {
+        let shape = (lengths ?? []).map { $0.map { "\($0)" } ?? "?" }
+        throw structure(
+          node, seen: "the shape [\(shape.joined(separator: ", "))]",
+          allowed: "[N, values], a row for each picture")
       }
     default:
       // One pixel is left, whose axes go.

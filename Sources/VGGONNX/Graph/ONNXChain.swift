@@ -27,6 +27,8 @@ struct ONNXChain {
   let metadata: ModelMetadata?
   /// Whether maps are [N, rows, columns, channels] at the node that is looked at.
   var isChannelsLast = false
+  /// The type of the numbers of maps at the node that is looked at.
+  private(set) var mapType = ONNXElement.float32
   /// What is known of the rounding that a DequantizeLinear must undo.
   private var pendingCodes: ActivationQuantization?
 
@@ -45,7 +47,9 @@ struct ONNXChain {
         "inputs", "is not built like a VGG", place: "the graph",
         seen: "\(model.inputs.count) inputs and \(model.outputs.count) outputs", allowed: "one of each")
     }
+    mapType = try elementType(of: model.inputs[0])
     var value = model.inputs[0].name
+    isChannelsLast = graph.isTransposed(value)
     for _ in model.nodes {
       let readers = graph.readers(of: value)
       if readers.isEmpty { break }
@@ -67,19 +71,36 @@ struct ONNXChain {
       }
       value = output
     }
-    guard value == model.outputs[0] else {
+    guard value == model.outputs[0].name else {
       throw file.unsupported(
         "chain", "is not built like a VGG", place: "the graph",
-        seen: "\(model.outputs[0]) is not what the last node of the chain gives, which is \(value)",
+        seen: "\(model.outputs[0].name) is not what the last node of the chain gives, which is \(value)",
         allowed: "a chain from the input to the output")
     }
     if pendingCodes != nil, let last = elements.last {
       let error = file.unsupported(
-        "codes", "gives codes, not the numbers that they stand for", place: "the output \(model.outputs[0])",
+        "codes", "gives codes, not the numbers that they stand for",
+        place: "the output \(model.outputs[0].name)",
         allowed: "a DequantizeLinear at the end")
       elements.append(ChainElement(last.node, .refused(error)))
     }
+    guard try elementType(of: model.outputs[0]) == mapType else {
+      throw file.malformed(
+        "type", "gives numbers of another type than it says", place: "the output \(value)",
+        allowed: "\(mapType)")
+    }
     addClippingCodes()
+  }
+
+  /// The type of the numbers of what a network reads or gives.
+  private func elementType(of value: ONNXModel.Value) throws(FileError) -> ONNXElement {
+    guard let type = ONNXElement(rawValue: value.type), ![.uint4, .int4].contains(type) else {
+      throw file.unsupported(
+        "type", "has a network of numbers of another type", place: value.name,
+        seen: "elem_type \(value.type)",
+        allowed: "float, float16, bfloat16, double, or bytes of pictures")
+    }
+    return type
   }
 
   /// Whether nothing has come but what prepares pictures.
@@ -121,6 +142,14 @@ struct ONNXChain {
     if isInFront, pendingCodes == nil, ONNXNode.isStandard(node.domain),
       try preparation.take(node, besides: value, graph, isChannelsLast: isChannelsLast)
     {
+      if node.type == "Cast" {
+        guard [.uint8, .float32].contains(mapType) else {
+          throw file.unsupported(
+            "type", "reads pictures of a type that they do not have", at: node.offset, place: node.place,
+            seen: "\(mapType)", allowed: "bytes without a sign, or float32")
+        }
+        mapType = .float32
+      }
       operands.formUnion(node.inputs)
       elements.append(ChainElement(node, .inputTransformation))
       return
@@ -150,8 +179,7 @@ struct ONNXChain {
   private mutating func takeTransposition(_ node: ONNXNode) throws(FileError) {
     let order = node.integers("perm") ?? []
     switch order {
-    case [0, 3, 1, 2] where isChannelsLast || elements.allSatisfy({ !$0.isLayer }):
-      isChannelsLast = true
+    case [0, 3, 1, 2] where isChannelsLast:
       setInputShape()
       isChannelsLast = false
     case [0, 2, 3, 1] where !isChannelsLast: isChannelsLast = true
@@ -176,7 +204,8 @@ struct ONNXChain {
     default: return false
     }
     let behind = bias.shape.suffix(axesBehind)
-    guard behind.count == axesBehind,
+    // More axes than there are would be axes of the sum.
+    guard behind.count == axesBehind, bias.shape.count <= 2 + axesBehind,
       (behind + bias.shape.dropLast(axesBehind + 1)).allSatisfy({ $0 == 1 })
     else { return false }
     bias.dropUnitAxes()

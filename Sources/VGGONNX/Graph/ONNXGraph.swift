@@ -43,6 +43,21 @@ struct ONNXGraph {
     (consumers[value] ?? []).filter { model.nodes[$0].type != "Shape" }
   }
 
+  /// Whether the channels of pictures come last: the first transposition on their way brings them to the front.
+  func isTransposed(_ input: String) -> Bool {
+    var value = input
+    for _ in model.nodes {
+      guard let index = readers(of: value).first else { return false }
+      let node = model.nodes[index]
+      if node.type == "Transpose" { return node.integers("perm") == [0, 3, 1, 2] }
+      guard !["Conv", "Gemm", "MatMul"].contains(node.type), let output = node.outputs.first else {
+        return false
+      }
+      value = output
+    }
+    return false
+  }
+
   /// A tensor of the file, or what operations make of one that need nothing else; nil: it depends on the input.
   func constant(_ name: String) throws(FileError) -> ONNXConstant? { try constant(name, depth: 0) }
 
@@ -62,6 +77,7 @@ struct ONNXGraph {
     // Numbers are read as float32, whatever they are widened from; what is narrowed is another number.
     case "Cast":
       guard node.integer("to", otherwise: 0) == 1 else { return nil }
+      constant.isWidened = true
     case "Transpose":
       let axes = node.integers("perm") ?? Array(constant.shape.indices.reversed())
       guard axes.sorted() == Array(constant.shape.indices) else { throw mismatch(node, constant) }
@@ -215,6 +231,8 @@ struct ONNXConstant {
   private(set) var steps: [Step] = []
   /// What the numbers stand for, where they are codes.
   var scales: Scales?
+  /// Whether the layer sees float32, whatever the tensor has.
+  var isWidened = false
 
   init(_ tensor: ONNXTensor, named name: String? = nil) {
     self.tensor = tensor
@@ -225,6 +243,7 @@ struct ONNXConstant {
   /// The same numbers as they stand, under another shape of as many elements.
   init(_ constant: ONNXConstant, base shape: [Int]) {
     (tensor, name, scales) = (constant.tensor, constant.name, constant.scales)
+    isWidened = constant.isWidened
     (baseShape, self.shape) = (shape, shape)
   }
 

@@ -8,6 +8,7 @@ struct ONNXModel {
   private(set) var producer = ""
   /// The version of the operators.
   private(set) var operatorSet = 1
+  private var statesOperatorSet = false
   /// The metadata in their order.
   private(set) var metadata: [(key: String, value: String)] = []
   /// The operations in the order of the file.
@@ -15,9 +16,18 @@ struct ONNXModel {
   /// The tensors in the order of the file.
   private(set) var tensors: [ONNXTensor] = []
   /// What the graph is given, initialisers left out, with the lengths of the axes that are known.
-  private(set) var inputs: [(name: String, shape: [Int?])] = []
-  /// The names of what it gives.
-  private(set) var outputs: [String] = []
+  private(set) var inputs: [Value] = []
+  /// What it gives.
+  private(set) var outputs: [Value] = []
+
+  /// What a graph reads or gives.
+  struct Value {
+    var name = ""
+    /// The number of the type of its elements.
+    var type = 0
+    /// The lengths of the axes that are known.
+    var shape: [Int?] = []
+  }
 
   /// The most nodes, and the most tensors: tens of times what any VGG has.
   private static let mostParts = 1 << 12
@@ -66,7 +76,13 @@ struct ONNXModel {
       }
       if field.number == ONNXField.OperatorSet.version, let number = field.integer { version = number }
     }
-    if ONNXNode.isStandard(domain) { operatorSet = version }
+    guard ONNXNode.isStandard(domain) else { return }
+    guard !statesOperatorSet else {
+      throw file.malformed(
+        "opset", "states two versions of its operators", at: range.lowerBound, place: "the model",
+        seen: "\(operatorSet) and \(version)")
+    }
+    (operatorSet, statesOperatorSet) = (version, true)
   }
 
   /// A pair of texts.
@@ -87,7 +103,7 @@ struct ONNXModel {
 
   private mutating func addGraph(_ range: Range<Int>, _ file: ONNXFile) throws(FileError) {
     var reader = file.reader(range, "the graph")
-    var given: [(name: String, shape: [Int?])] = []
+    var given: [Value] = []
     while let field = try reader.next() {
       guard let range = field.range else { continue }
       switch field.number {
@@ -105,7 +121,7 @@ struct ONNXModel {
         given.append(try ONNXModel.value(range, file))
       case ONNXField.Graph.output:
         guard outputs.count < ONNXModel.mostParts else { throw tooMany("outputs", file) }
-        outputs.append(try ONNXModel.value(range, file).name)
+        outputs.append(try ONNXModel.value(range, file))
       default: continue
       }
     }
@@ -117,28 +133,26 @@ struct ONNXModel {
     inputs = given.filter { !names.contains($0.name) }
   }
 
-  /// The name of a value, and the lengths of its axes.
-  private static func value(
-    _ range: Range<Int>, _ file: ONNXFile
-  ) throws(FileError) -> (name: String, shape: [Int?]) {
-    var name = ""
-    var shape: [Int?] = []
+  private static func value(_ range: Range<Int>, _ file: ONNXFile) throws(FileError) -> Value {
+    var value = Value()
+    var name: String { value.name }
     var reader = file.reader(range, "a value")
     while let field = try reader.next() {
       guard let range = field.range else { continue }
-      if field.number == ONNXField.Value.name { name = try file.text(range, "a value's name") }
+      if field.number == ONNXField.Value.name { value.name = try file.text(range, "a value's name") }
       guard field.number == ONNXField.Value.type else { continue }
       var type = file.reader(range, "the type of \(name)")
       while let field = try type.next() {
         guard field.number == ONNXField.TensorType.tensor, let range = field.range else { continue }
         var tensor = file.reader(range, "the type of \(name)")
         while let field = try tensor.next() {
+          if field.number == ONNXField.TensorType.element, let number = field.integer { value.type = number }
           guard field.number == ONNXField.TensorType.shape, let range = field.range else { continue }
-          shape = try lengths(range, of: name, file)
+          value.shape = try lengths(range, of: name, file)
         }
       }
     }
-    return (name, shape)
+    return value
   }
 
   private static func lengths(

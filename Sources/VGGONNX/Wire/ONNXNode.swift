@@ -4,8 +4,20 @@ internal import VGGProtobuf
 
 /// An operation.
 struct ONNXNode {
+  /// The types of attributes that a VGG has, by their numbers in `onnx.proto`.
+  enum AttributeType: Int {
+    case float = 1
+    case integer = 2
+    case string = 3
+    case tensor = 4
+    case floats = 6
+    case integers = 7
+  }
+
   /// An attribute as it stands in the file.
   struct Attribute {
+    /// The type that it states; 0: none, as in files of 2017.
+    var type: Int?
     var float: Float?
     var integer: Int?
     var string: String?
@@ -59,6 +71,31 @@ struct ONNXNode {
       }
     }
     if name.isEmpty { name = outputs.first ?? "" }
+    try requireDefined(file)
+  }
+
+  /// Refuses what the operator's definition does not have.
+  private func requireDefined(_ file: ONNXFile) throws(FileError) {
+    guard ONNXNode.isStandard(domain), let definition = ONNXOperator(named: type) else { return }
+    func refusal(_ seen: String, _ allowed: String) -> FileError {
+      file.malformed(
+        "attribute", "has a node that is not as its operator is defined", at: offset, place: place,
+        seen: seen, allowed: allowed)
+    }
+    for (name, attribute) in attributes.sorted(by: { $0.key < $1.key }) {
+      guard let type = definition.attributes[name] else {
+        throw refusal(
+          "the attribute \(name)", definition.attributes.keys.sorted().joined(separator: ", "))
+      }
+      guard attribute.fits(type) else {
+        throw refusal("the attribute \(name) of another type", "\(type)")
+      }
+    }
+    guard inputs.count <= definition.inputCount, outputs.count <= definition.outputCount else {
+      throw refusal(
+        "\(inputs.count) inputs and \(outputs.count) outputs",
+        "at most \(definition.inputCount) and \(definition.outputCount)")
+    }
   }
 
   private static func attribute(
@@ -70,6 +107,13 @@ struct ONNXNode {
     while let field = try reader.next() {
       switch (field.number, field.value) {
       case (ONNXField.Attribute.name, .bytes(let range)): name = try file.text(range, "an attribute's name")
+      case (ONNXField.Attribute.type, .varint):
+        guard attribute.type == nil else {
+          throw file.malformed(
+            "attribute", "has an attribute of two types", at: range.lowerBound, place: "the attribute \(name)"
+          )
+        }
+        attribute.type = field.integer
       case (ONNXField.Attribute.float, .fixed32(let offset)): attribute.float = file.float(at: offset)
       case (ONNXField.Attribute.integer, .varint): attribute.integer = field.integer
       case (ONNXField.Attribute.string, .bytes(let range)):
@@ -96,6 +140,7 @@ struct ONNXNode {
           place: "the attribute \(name)", allowed: "at most \(mostParts)")
       }
     }
+    attribute.addZero()
     return (name, attribute)
   }
 
@@ -118,6 +163,30 @@ struct ONNXNode {
 
   /// The numbers of an attribute; nil where it is left out.
   func integers(_ name: String) -> [Int]? { attributes[name]?.integers }
+}
+
+extension ONNXNode.Attribute {
+  /// Writers leave out numbers that are 0 and texts that are empty.
+  fileprivate mutating func addZero() {
+    switch type.flatMap(ONNXNode.AttributeType.init) {
+    case .float: float = float ?? 0
+    case .integer: integer = integer ?? 0
+    case .string: string = string ?? ""
+    case .tensor, .floats, .integers, nil: break
+    }
+  }
+
+  /// Whether it has a value of a type, and of no other.
+  fileprivate func fits(_ type: ONNXNode.AttributeType) -> Bool {
+    guard self.type == nil || self.type == type.rawValue else { return false }
+    let values: [ONNXNode.AttributeType: Bool] = [
+      .float: float != nil, .integer: integer != nil, .string: string != nil, .tensor: tensor != nil,
+      .floats: !floats.isEmpty, .integers: !integers.isEmpty,
+    ]
+    // Lists may be empty, where the type is stated.
+    let isThere = values[type] == true || self.type != nil && (type == .integers || type == .floats)
+    return isThere && !values.contains { $0.key != type && $0.value }
+  }
 }
 
 extension ONNXFile {

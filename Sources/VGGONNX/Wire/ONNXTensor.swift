@@ -28,6 +28,8 @@ struct ONNXTensor {
   private var type = 0
   private var data = Data.none
   private var isExternal = false
+  /// The types that the field may hold in which the numbers stand; nil: all.
+  private var fieldTypes: Set<ONNXElement>?
 
   /// The number of its numbers.
   var count: Int { shape.reduce(1, *) }
@@ -50,14 +52,21 @@ struct ONNXTensor {
       case (ONNXField.Tensor.name, .bytes(let range)): name = try file.text(range, "a tensor's name")
       case (ONNXField.Tensor.raw, .bytes(let range)):
         add(.plain(start: range.lowerBound, count: range.count, stride: 1))
-      case (ONNXField.Tensor.floats, .bytes(let range)), (ONNXField.Tensor.doubles, .bytes(let range)):
+      case (ONNXField.Tensor.floats, .bytes(let range)):
+        fieldTypes = [.float32]
+        add(.plain(start: range.lowerBound, count: range.count, stride: 1))
+      case (ONNXField.Tensor.doubles, .bytes(let range)):
+        fieldTypes = [.float64]
         add(.plain(start: range.lowerBound, count: range.count, stride: 1))
       case (ONNXField.Tensor.floats, .fixed32(let start)):
+        fieldTypes = [.float32]
         let more = start - field.offset == 1 ? reader.skipFixed32Run(tag: 4 << 3 | 5) : 0
         add(.plain(start: start, count: 4 * (1 + more), stride: more > 0 ? 5 : 4))
       case (ONNXField.Tensor.integers, .bytes(let range)), (ONNXField.Tensor.longs, .bytes(let range)):
+        fieldTypes = ONNXTensor.types(ofField: field.number)
         addVarints(range)
       case (ONNXField.Tensor.integers, .varint), (ONNXField.Tensor.longs, .varint):
+        fieldTypes = ONNXTensor.types(ofField: field.number)
         // Without the tag, which has one byte for these fields.
         addVarints(field.offset + 1..<reader.offset)
       case (ONNXField.Tensor.external, .bytes(let range)):
@@ -65,7 +74,12 @@ struct ONNXTensor {
           throw file.malformed("external", "has too much to say of where numbers are", place: place)
         }
         entries.append(try ONNXModel.entry(range, file, longest: 1 << 12))
-      case (ONNXField.Tensor.location, .varint(let number)): isExternal = number == 1
+      case (ONNXField.Tensor.location, .varint(let number)):
+        guard number < 2 else {
+          throw file.malformed(
+            "location", "has numbers in an unknown place", at: field.offset, place: place, seen: "\(number)")
+        }
+        isExternal = number == 1
       case (ONNXField.Tensor.segment, _): data = .pieces
       default: continue
       }
@@ -80,6 +94,12 @@ struct ONNXTensor {
       }
       count = product
     }
+  }
+
+  /// The types whose numbers stand one by one in a field.
+  private static func types(ofField field: Int) -> Set<ONNXElement> {
+    field == ONNXField.Tensor.longs
+      ? [.int64] : [.int32, .int8, .uint8, .int4, .uint4, .float16, .bfloat16]
   }
 
   private mutating func addAxis(_ length: UInt64, _ file: ONNXFile) throws(FileError) {
@@ -127,6 +147,10 @@ extension ONNXTensor {
     let width = max(1, element.bitCount / 8)
     let count = self.count
     let needed = element.bitCount < 8 ? (count + 1) / 2 : count * width
+    if let fieldTypes, !fieldTypes.contains(element) {
+      throw file.malformed(
+        "field", "has numbers in the field of another type", at: offset, place: place, seen: "\(element)")
+    }
     func require(_ seen: Int, at offset: Int?) throws(FileError) {
       guard seen == needed else {
         throw file.malformed(

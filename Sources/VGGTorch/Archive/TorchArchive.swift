@@ -44,13 +44,20 @@ struct TorchArchive {
     var unpickler = Unpickler(bytes, file: file.path, start: offset(of: bytes) ?? 0)
     let root = try unpickler.next()
     var found: [String: (bytes: ByteRegion, fileOffset: Int?)] = [:]
-    let members = Dictionary(archive.members.map { ($0.name, $0) }) { first, _ in first }
+    // PyTorch looks for members without regard to case.
+    let members = Dictionary(archive.members.map { ($0.name.lowercased(), $0) }) { first, _ in first }
+    guard members.count == archive.members.count else {
+      throw FileError(
+        .malformed, code: "torch.duplicate", file: file.path,
+        "has two members whose names differ in case only",
+        place: "archive")
+    }
     return try StateDict(
       root, unpickler.heap, file: file.path, isBigEndian: order == "big", scratchFolder: scratchFolder,
       mostCopiedBytes: file.bytes.count
     ) { (storage) throws(FileError) in
       if let known = found[storage.key] { return known }
-      guard let member = members["\(folder)data/\(storage.key)"] else {
+      guard let member = members["\(folder)data/\(storage.key)".lowercased()] else {
         throw FileError(
           .malformed, code: "torch.storage", file: file.path, "lacks a storage that its pickle names",
           place: "member \(folder)data/\(storage.key.prefix(40))")

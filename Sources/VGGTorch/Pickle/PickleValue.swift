@@ -25,13 +25,15 @@ enum PickleValue: Hashable {
 enum PickleGlobal: Hashable {
   case orderedDictionary
   case rebuildTensor
+  case rebuildTensor2
   case rebuildParameter
   case storage(SafetensorsType)
 
   init?(module: String, name: String) {
     switch (module, name) {
     case ("collections", "OrderedDict"): self = .orderedDictionary
-    case ("torch._utils", "_rebuild_tensor"), ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor
+    case ("torch._utils", "_rebuild_tensor"): self = .rebuildTensor
+    case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor2
     case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
     case ("torch", _), ("torch.storage", _):
       guard let type = PickleGlobal.storages[name] else { return nil }
@@ -92,6 +94,11 @@ struct PickleHeap {
     case .list(let index): lists[index]
     default: nil
     }
+  }
+
+  /// Whether a value is nothing, or a collection of nothing.
+  func isEmpty(_ value: PickleValue) -> Bool {
+    value == .none || sequence(value)?.isEmpty == true || dictionary(value)?.isEmpty == true
   }
 
   /// The members of a dictionary; nil for other values.

@@ -149,7 +149,8 @@ struct Unpickler {
         items.append((pair[0], pair[1]))
       }
       push(dictionary: items)
-    case .rebuildTensor: try pushTensor(arguments)
+    case .rebuildTensor: try pushTensor(arguments, isSecond: false)
+    case .rebuildTensor2: try pushTensor(arguments, isSecond: true)
     case .rebuildParameter:
       guard case .tensor? = arguments.first else { throw misuse("_rebuild_parameter") }
       stack.append(arguments[0])
@@ -172,9 +173,26 @@ struct Unpickler {
     heap.storages.append(PickledStorage(key: key, type: type, count: count))
   }
 
-  /// The arguments are the storage, the offset of the first number, the shape and the strides.
-  private mutating func pushTensor(_ arguments: [PickleValue]) throws(FileError) {
-    guard arguments.count >= 4, case .storage(let index) = arguments[0], let offset = arguments[1].integer,
+  /// The arguments are the storage, the offset of the first number, the shape and the strides; whether it is trained, what is called
+  /// when it is, which is nothing; and perhaps what else is done to the numbers, which is nothing either.
+  private mutating func pushTensor(_ arguments: [PickleValue], isSecond: Bool) throws(FileError) {
+    let counts = isSecond ? 6...7 : 4...4
+    guard counts.contains(arguments.count) else {
+      throw failure(
+        "tensor", "has a tensor that PyTorch does not build", seen: "\(arguments.count) arguments",
+        allowed: "\(counts)")
+    }
+    if isSecond {
+      guard case .bool = arguments[4], heap.isEmpty(arguments[5]),
+        arguments.count == 6 || heap.isEmpty(arguments[6])
+      else {
+        throw failure(
+          "tensor", "has a tensor whose numbers are not what is stored, such as a conjugate or negative view",
+          allowed: "tensors without hooks and without settings",
+          advice: "save {name: tensor.clone() for each tensor of the state dict}")
+      }
+    }
+    guard case .storage(let index) = arguments[0], let offset = arguments[1].integer,
       offset >= 0
     else { throw misuse("_rebuild_tensor_v2") }
     let storage = heap.storages[index]

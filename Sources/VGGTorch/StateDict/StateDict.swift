@@ -66,11 +66,24 @@ extension StateDict {
     func hasTensors(_ value: PickleValue) -> Bool {
       heap.dictionary(value)?.contains { if case .tensor = $0.value { true } else { false } } == true
     }
+    /// The members of a dictionary; of a name that is there twice Python would take the second one.
+    func members(of value: PickleValue) throws(FileError) -> [(key: PickleValue, value: PickleValue)] {
+      let members = heap.dictionary(value) ?? []
+      var names: Set<PickleValue> = []
+      for member in members {
+        guard names.insert(member.key).inserted else {
+          throw FileError(
+            .malformed, code: "pickle.duplicate", file: file, "has a name twice", place: "state dict",
+            seen: member.key.text.map { String($0.prefix(80)) })
+        }
+      }
+      return members
+    }
     var copiedByteCount = 0
-    var members = heap.dictionary(root) ?? []
+    var found = try members(of: root)
     if !hasTensors(root) {
       let wrapped = StateDict.wrapperKeys.lazy.compactMap { key in
-        members.first { $0.key == .text(key) && hasTensors($0.value) }
+        found.first { $0.key == .text(key) && hasTensors($0.value) }
       }.first
       guard let wrapped else {
         throw FileError(
@@ -79,14 +92,14 @@ extension StateDict {
             ?? "something else than a dictionary",
           allowed: "names and tensors, or these under \(StateDict.wrapperKeys.joined(separator: ", "))")
       }
-      for member in members where member.key != wrapped.key {
+      for member in found where member.key != wrapped.key {
         dropped.append(
           Provenance.DroppedTensor(
             member.key.text ?? "a member", because: "stands beside the weights in a checkpoint"))
       }
-      members = heap.dictionary(wrapped.value) ?? []
+      found = try members(of: wrapped.value)
     }
-    for (key, value) in members {
+    for (key, value) in found {
       guard let name = key.text else {
         throw FileError(
           .malformed, code: "pickle.name", file: file, "has a tensor whose name is no text",

@@ -53,6 +53,8 @@ let package = Package(
       "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
+    module(
+      "VGGBoards", "VGGEngine", "VGGExport", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRuntime", "CVGGRules"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
@@ -88,6 +90,8 @@ let package = Package(
     // C: kernels, rules, generated code, and shims of C libraries.
     .target(
       name: "CVGGKernels", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "CVGGRuntime", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CVGGRules", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CMemoryFaults", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),

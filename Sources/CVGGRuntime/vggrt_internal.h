@@ -1,0 +1,58 @@
+/**
+ * What the parts of vggrt know of each other.
+ *
+ *   vggrt.c             a model: preparing, checking, running groups and strips, reading weights
+ *   vggrt_elements.c    pooling, softmax, normalisation, lookup
+ *   vggrt_products.c    convolutions and dense layers, chosen for the processor when it is compiled
+ *   vggrt_digest.c      CRC-32 and SHA-256
+ */
+#ifndef VGGRT_INTERNAL_H
+#define VGGRT_INTERNAL_H
+
+#include "vggrt.h"
+
+/** The weights of some neighbouring output channels of a layer, in memory. */
+typedef struct {
+  /** The first of them, and how many. */
+  uint32_t first, count;
+  const vggrt_channel *channels;
+  const uint8_t *weights;
+} vggrt_panel;
+
+/** The bytes of a row of weights of an output channel, where all have as many: of all encodings but VGGRT_SPARSE. */
+uint32_t vggrt_row_size(const vggrt_layer *layer);
+
+/** The scratch of `vggrt_convolution`, at most. */
+uint32_t vggrt_convolution_scratch(const vggrt_layer *layer);
+
+/** How many rows of output `vggrt_convolution` computes best at a time: 2 for VGGRT_WINOGRAD, otherwise 1. */
+uint32_t vggrt_rows_at_once(const vggrt_layer *layer);
+
+/**
+ * Computes the channels of a panel in one or two neighbouring rows of a convolution's output.
+ *
+ * @param rows the input rows from the first one of the first output row's window on, NULL where it is beside the map:
+ *   (outputCount - 1) * stride + (kernel_height - 1) * dilation + 1 of them
+ * @param outputs the output rows, of all channels
+ */
+void vggrt_convolution(
+  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_panel *panel, const int8_t *const *rows,
+  int8_t *const *outputs, uint32_t output_count, void *scratch);
+
+/** A part of the sum of an output of a dense layer: of `count` inputs with their weights, which are VGGRT_PLAIN. */
+uint32_t vggrt_dense_sum(const int8_t *weights, const int8_t *input, uint32_t count);
+
+/** The outputs of a panel of a dense layer. */
+void vggrt_dense(
+  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_panel *panel, const int8_t *input, int8_t *output);
+
+/** The code of a sum without the bias. */
+int8_t vggrt_code(const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_channel *channel, uint32_t sum);
+
+/** One row of a pooling's output; `rows` as for `vggrt_convolution`. */
+void vggrt_pooling(const vggrt_layer *layer, const int8_t *const *rows, int8_t *output);
+
+/** One row of a softmax, a normalisation or a lookup; `output` may be `input`, but of a normalisation. */
+void vggrt_elements(const vggrt_layer *layer, vggrt_rounding rounding, const int8_t *input, int8_t *output);
+
+#endif

@@ -44,8 +44,8 @@ let package = Package(
     .executableTarget(
       name: "vggconv", dependencies: ["VGGCommands", "CMemoryFaults"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGExport", "VGGVerify", "VGGCompress",
-      "VGGEngine",
+      "VGGCommands", "CommandLineKit", "VGGConv", "VGGBoards", "VGGZoo", "VGGExport", "VGGVerify",
+      "VGGCompress", "VGGEngine",
       "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
@@ -159,6 +159,7 @@ let package = Package(
       "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     tests("VGGCompressTests", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
+    tests("VGGBoardsTests", "VGGBoards", "VGGModel", "VGGTensors"),
     tests(
       "UserCaseTests", "CaffeTestSupport", "VGGConv", "VGGEngine", "VGGCaffe", "VGGNative", "VGGSources",
       "VGGInterchange", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),

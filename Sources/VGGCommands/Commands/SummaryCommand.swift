@@ -7,7 +7,7 @@ internal import VGGTensors
 
 private let netArgument = Positional(
   "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file",
-  .fileOr(Architecture.allCases.map(\.rawValue) + ["vgg11", "vgg13", "vgg16", "vgg19"]))
+  .fileOr(Architecture.names))
 
 /// Prints what each layer costs.
 let summaryCommand = Command(
@@ -29,7 +29,7 @@ let summaryCommand = Command(
   let network: Network
   var weights: StoredWeights?
   var elementByteCount = MemoryLayout<Float>.size
-  if let named = architecture(named: name) {
+  if let named = Architecture.named(name) {
     network = try fitting(input ?? Extent(side: 224)) { (extent) throws(ShapeError) in
       try Network(named, inputExtent: extent)
     }
@@ -61,27 +61,6 @@ private struct Memory {
   let plan: MemoryPlan
   /// The bytes of transformed weights; nil where a model computes in integers.
   let transformedByteCount: Int?
-}
-
-/// An input that the user chose and that does not fit is a mistake in the command line.
-private func fitting<Result>(
-  _ extent: Extent, _ body: (Extent) throws(ShapeError) -> Result
-) throws(UsageError) -> Result {
-  do throws(ShapeError) {
-    return try body(extent)
-  } catch {
-    throw UsageError("an input of \(extent) does not fit: \(error)")
-  }
-}
-
-/// A network by the paper's letter or by its number of layers.
-private func architecture(named name: String) -> Architecture? {
-  let numbers: [String: Architecture] = ["VGG11": .a, "VGG13": .b, "VGG16": .d, "VGG19": .e]
-  let upper = name.uppercased().replacing("-", with: "")
-  return numbers[upper]
-    ?? Architecture.allCases.first {
-      $0.rawValue == name.uppercased() || $0.rawValue.replacing("-", with: "") == upper
-    }
 }
 
 private func text(

@@ -165,7 +165,7 @@ extension Model {
 
 extension String {
   /// A file's path with something else for its extension.
-  func replacingExtension(by suffix: String) -> String {
+  package func replacingExtension(by suffix: String) -> String {
     let name = split(separator: "/", omittingEmptySubsequences: false).last ?? ""
     guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return self + suffix }
     return String(self[..<dot]) + suffix

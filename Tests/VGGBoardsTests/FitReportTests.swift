@@ -1,0 +1,122 @@
+import Testing
+import VGGBoards
+import VGGModel
+import VGGTensors
+
+@Suite struct FitReportTests {
+  @Test func boardsAreSortedAndSane() {
+    let names = Board.known.map(\.name)
+    #expect(names == names.sorted() && Set(names).count == names.count)
+    for board in Board.known {
+      #expect(board.name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || "-.".contains($0)) })
+      #expect(!board.ram.isEmpty && (board.flash + board.ram).allSatisfy { $0.byteCount % 1024 == 0 })
+      #expect(Board.named(board.name.uppercased()) == board)
+    }
+    #expect(Board.named("abacus") == nil)
+  }
+
+  // MARK: Places
+
+  private func needs(_ weights: Int, _ rest: Int, _ arena: Int, _ stack: Int) -> BoardNeeds {
+    BoardNeeds(
+      weightByteCount: weights, tableByteCount: rest, codeByteCount: 0, arenaByteCount: arena,
+      stackByteCount: stack)
+  }
+
+  @Test func weightsAndArenaLieInOnePiece() {
+    var limits = BoardLimits()
+    limits.flash = [Board.Memory("small", byteCount: 100), Board.Memory("large", byteCount: 1000)]
+    limits.ram = [Board.Memory("fast", byteCount: 60), Board.Memory("slow", byteCount: 64)]
+    let placed = BoardPlacement(of: needs(1000, 100, 64, 60), in: limits)
+    #expect(placed.flash == .memory("large") && placed.ram == .memory("slow") && placed.fits)
+    // As many bytes altogether, but not in one piece; nor is there room twice in the same one.
+    let split = BoardPlacement(of: needs(1001, 99, 65, 59), in: limits)
+    #expect(split.flash == .none(missing: 1) && split.ram == .none(missing: 1) && !split.fits)
+    #expect(BoardPlacement(of: needs(950, 101, 1, 1), in: limits).flash == .none(missing: 1))
+  }
+
+  @Test func whatIsNotKnownIsNotRefused() {
+    let placed = BoardPlacement(of: needs(1000, 100, 64, 60), in: BoardLimits(flash: 1100))
+    #expect(placed.flash == .memory("flash") && placed.ram == .unknown && placed.fits)
+  }
+
+  @Test func withoutFlashEverythingIsInRAM() throws {
+    let board = try #require(Board.known.first { $0.flash.isEmpty })
+    #expect(BoardPlacement(of: needs(1000, 100, 64, 60), in: BoardLimits(board: board)).fits)
+    let limits = BoardLimits(board: board, ram: 1200)
+    #expect(BoardPlacement(of: needs(1000, 100, 64, 36), in: limits).fits)
+    #expect(BoardPlacement(of: needs(1000, 100, 64, 37), in: limits).ram.isMissing)
+  }
+
+  @Test func weightsThatAreReadTakeNoFlash() {
+    var needs = needs(1000, 100, 64, 60)
+    #expect(needs.flashByteCount == 1100 && needs.ramByteCount == 124)
+    needs.readsWeights = true
+    #expect(needs.flashByteCount == 100)
+    #expect(BoardPlacement(of: needs, in: BoardLimits(flash: 100, ram: 124)).fits)
+  }
+
+  // MARK: Networks
+
+  private let vgg16: Network
+
+  init() throws { vgg16 = try Network(.d) }
+
+  @Test func workIsWhatThePaperCounts() throws {
+    let work = try vgg16.boardWork(for: Extent(side: 224))
+    #expect(work.map(\.kernel) == BoardWork.Kernel.allCases)
+    #expect(work.map(\.operationCount) == [15_346_630_656, 123_633_664, 6_121_472, 1000])
+  }
+
+  @Test func cyclesAreARangeAndGrowWithWork() throws {
+    let board = try #require(Board.named("stm32f4-discovery"))
+    let work = [BoardWork(kernel: .convolution, operationCount: 1_000_000)]
+    let small = CycleEstimate(of: work, with: .dsp)
+    let seconds = small.seconds(on: board)
+    #expect(seconds.lowerBound < seconds.upperBound && seconds.lowerBound > 0)
+    #expect(
+      small.cycleCount(on: board.processor).lowerBound
+        == small.instructionCount * board.processor.cyclesPerInstruction.lowerBound)
+    // Wider kernels take fewer instructions for the same.
+    let counts = [KernelSet.portable, .dsp, .helium].map {
+      CycleEstimate(of: work, with: $0).instructionCount
+    }
+    #expect(counts == counts.sorted(by: >))
+  }
+
+  @Test func remediesSaveWhatIsMissing() throws {
+    func report(_ flash: Int, _ ram: Int) throws -> FitReport {
+      try FitReport(
+        of: vgg16, for: Extent(side: 224), as: BoardBuild(kernels: .dsp),
+        in: BoardLimits(flash: flash, ram: ram))
+    }
+    let enough = try report(200 << 20, 200 << 20)
+    #expect(enough.fits && enough.remedies.isEmpty)
+    // Less flash than the weights take, but more than those of the convolutions.
+    let flash = try report(100 << 20, 200 << 20)
+    #expect(!flash.fits && flash.placement.flash.isMissing && !flash.placement.ram.isMissing)
+    #expect(
+      flash.remedies.map(\.step) == [.readWeights(window: 4096), .pruneDense(fraction: 0.5), .dropDense])
+    #expect(flash.remedies.allSatisfy { $0.placement.fits })
+    #expect(flash.remedies[0].needs.ramByteCount == flash.needs.ramByteCount + 4096)
+    // Half of the dense weights, and a bit for each.
+    let saved = flash.needs.weightByteCount - flash.remedies[1].needs.weightByteCount
+    #expect((0.36...0.39).contains(Double(saved) / 123_633_664), "\(saved)")
+    // Less RAM than the arena: only smaller pictures help, and those that are proposed are the largest that fit.
+    let memory = try report(200 << 20, flash.needs.ramByteCount / 3)
+    guard case .shrinkInput(let extent, nil)? = memory.remedies.last?.step else {
+      Issue.record("no smaller picture: \(memory.remedies)")
+      return
+    }
+    #expect(memory.remedies.last?.placement.fits == true)
+    let next = try BoardNeeds(
+      of: vgg16.withoutDense, for: Extent(side: extent.height + 32), as: BoardBuild(kernels: .dsp))
+    #expect(next.ramByteCount > flash.needs.ramByteCount / 3)
+  }
+
+  @Test func impossibleMemoryHasNoRemedy() throws {
+    let report = try FitReport(
+      of: vgg16, for: Extent(side: 224), as: BoardBuild(kernels: .dsp), in: BoardLimits(flash: 0, ram: 0))
+    #expect(!report.fits && report.remedies.allSatisfy { !$0.placement.fits })
+  }
+}

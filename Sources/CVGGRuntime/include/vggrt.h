@@ -254,6 +254,14 @@ void vggrt_sha256_begin(vggrt_sha256 *sha);
 void vggrt_sha256_add(vggrt_sha256 *sha, const void *bytes, size_t count);
 void vggrt_sha256_end(vggrt_sha256 *sha, uint8_t digest[32]);
 
+/**
+ * Runs the input that came with the model, and compares the output of each layer with what it was where the model was made. It is part of
+ * an exported package (`selftest.c`).
+ *
+ * @param wrong_layer gets the first one, where the status is VGGRT_WRONG_OUTPUT
+ */
+vggrt_status vggrt_selftest(vggrt *runtime, uint32_t *wrong_layer);
+
 /** One line about a status, in English. */
 const char *vggrt_status_text(vggrt_status status);
 

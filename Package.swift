@@ -91,7 +91,7 @@ let package = Package(
     .target(
       name: "CVGGKernels", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "CVGGRuntime", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
+      name: "CVGGRuntime", dependencies: ["CVGGRules"], exclude: ["package"], cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CVGGRules", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CMemoryFaults", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),

@@ -1,7 +1,8 @@
 /**
  * What the parts of vggrt know of each other.
  *
- *   vggrt.c             a model: preparing, checking, running groups and strips, reading weights
+ *   vggrt.c             running groups and strips, reading weights
+ *   vggrt_check.c       preparing and checking a model
  *   vggrt_elements.c    pooling, softmax, normalisation, lookup
  *   vggrt_products.c    convolutions and dense layers, chosen for the processor when it is compiled
  *   vggrt_digest.c      CRC-32 and SHA-256
@@ -11,6 +12,18 @@
 
 #include "vggrt.h"
 
+/* What a model does not need can be left out: `vggrt_config.h` beside the sources, or the compiler's options, may define VGGRT_NO_LITERT,
+   VGGRT_NO_NORMALIZATION and VGGRT_NO_SHA256. A model that needs it all the same is refused (VGGRT_PLAN_DAMAGED). */
+#if defined(__has_include)
+#if __has_include("vggrt_config.h")
+#include "vggrt_config.h"
+#endif
+#endif
+
+/* All that is used of a library; there may be no <string.h>. */
+void *memcpy(void *restrict destination, const void *restrict source, size_t count);
+void *memset(void *destination, int value, size_t count);
+
 /** The weights of some neighbouring output channels of a layer, in memory. */
 typedef struct {
   /** The first of them, and how many. */
@@ -19,10 +32,16 @@ typedef struct {
   const uint8_t *weights;
 } vggrt_panel;
 
+/** The row of a map. */
+int8_t *vggrt_row(const vggrt *runtime, uint32_t map, uint32_t y);
+
+/** Copies a part of the weight image, if it is within it. */
+vggrt_status vggrt_read(const vggrt *runtime, uint32_t offset, void *destination, uint32_t count);
+
 /** The bytes of a row of weights of an output channel, where all have as many: of all encodings but VGGRT_SPARSE. */
 uint32_t vggrt_row_size(const vggrt_layer *layer);
 
-/** The scratch of `vggrt_convolution`, at most. */
+/** The scratch of `vggrt_convolution`, at most: the same on all machines. */
 uint32_t vggrt_convolution_scratch(const vggrt_layer *layer);
 
 /** How many rows of output `vggrt_convolution` computes best at a time: 2 for VGGRT_WINOGRAD, otherwise 1. */
@@ -42,7 +61,14 @@ void vggrt_convolution(
 /** A part of the sum of an output of a dense layer: of `count` inputs with their weights, which are VGGRT_PLAIN. */
 uint32_t vggrt_dense_sum(const int8_t *weights, const int8_t *input, uint32_t count);
 
-/** The outputs of a panel of a dense layer. */
+/**
+ * A part of the sum of an output of a dense layer whose weights are VGGRT_SPARSE.
+ *
+ * @param block a bitmap of (count + 7) / 8 bytes and the codes of its ones
+ */
+uint32_t vggrt_sparse_sum(const uint8_t *block, const int8_t *input, uint32_t count);
+
+/** The outputs of a panel of a dense layer whose weights are VGGRT_PLAIN. */
 void vggrt_dense(
   const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_panel *panel, const int8_t *input, int8_t *output);
 

@@ -36,7 +36,7 @@ typedef enum {
   VGGRT_MISALIGNED = 2,
   /** The layers, maps or groups are not those that the model was made with. */
   VGGRT_PLAN_DAMAGED = 3,
-  /** The image is of another model, or of another version of vggrt, or too short. */
+  /** The image is of another model, or of another version of vggrt, or too short, or there is none. */
   VGGRT_OTHER_WEIGHTS = 4,
   /** The image's digest is another one. */
   VGGRT_WEIGHTS_DAMAGED = 5,
@@ -80,8 +80,8 @@ typedef enum {
   /** int8_t, [output][row][column][input]; a row ends with zeros up to a multiple of four bytes. */
   VGGRT_PLAIN = 0,
   /** Dense layers with many zeros: for each output, blocks of 256 inputs (the last one of the rest): a bitmap of a bit for each
-      input, the lowest bit of a byte first, 32 bytes or what the rest needs; then the codes that are not zero. A row is padded
-      to a multiple of four bytes, and begins with its length, without these four bytes, as uint32_t. */
+      input, the lowest bit of a byte first, 32 bytes or what the rest needs; then the codes that are not zero. A row begins with
+      the length of its blocks as uint32_t, and ends with zeros up to a multiple of four bytes. */
   VGGRT_SPARSE = 1,
   /** 3x3, stride 1, no dilation: the weights in the form of Winograd's F(2x2, 3x3), int16_t, [output][position][input], of 16 positions. An odd
       number of inputs is padded with a zero. See `vggrt_winograd.h`. */
@@ -189,7 +189,7 @@ typedef struct {
   uint32_t length;
 } vggrt_weights;
 
-/** Is told each row of each layer's output as soon as it is there, from the first to the last; `count` is width * channels. */
+/** Is told each row of a layer's output that is computed, from the first one on; `count` is width * channels. */
 typedef void (*vggrt_observer)(void *context, uint32_t layer, const int8_t *row, uint32_t count);
 
 /** A model in an arena. Its members are vggrt's own. */
@@ -199,6 +199,8 @@ typedef struct {
   vggrt_weights weights;
   vggrt_observer observer;
   void *observer_context;
+  /** Whether the last run succeeded. */
+  uint8_t has_output;
 } vggrt;
 
 /**
@@ -211,16 +213,16 @@ vggrt_status vggrt_init(
   vggrt *runtime, const vggrt_model *model, void *arena, size_t arena_size, const vggrt_weights *weights,
   int checks_weights);
 
-/** Compares the digests of the plan and of the weights. */
-vggrt_status vggrt_check(const vggrt *runtime);
+/** Checks all again that `vggrt_init` can check, the digest of the weights too. Overwrites the input and the output. */
+vggrt_status vggrt_check(vggrt *runtime);
 
-/** Where the input's codes go before each run: [row][column][channel]. A run overwrites them. NULL where nothing was prepared. */
+/** Where the input's codes go before each run: [row][column][channel]. A run overwrites them. NULL if nothing is prepared. */
 int8_t *vggrt_input(const vggrt *runtime);
 
 /** Computes the output of the input. */
 vggrt_status vggrt_run(vggrt *runtime);
 
-/** The codes of the last layer's output, after a run that was VGGRT_OK and before the next input. */
+/** The codes of the last layer's output, before the next input is written; NULL unless the last run was VGGRT_OK. */
 const int8_t *vggrt_output(const vggrt *runtime);
 
 /** Sets who is told of layers' outputs; NULL: nobody. */
@@ -232,7 +234,10 @@ uint32_t vggrt_scratch_size(const vggrt_layer *layer);
 /** The fewest bytes of a window that the layer's weights can be read to. */
 uint32_t vggrt_least_window(const vggrt_layer *layer);
 
-/** The CRC-32 of the plan: of each number of layers, maps and groups as four bytes, in the order of declaration, tables left out. */
+/**
+ * The CRC-32 of the plan: of each number of the model up to `weights_length`, of layers with the bytes of their tables, of maps and of
+ * groups, in the order of declaration; each number as four bytes.
+ */
 uint32_t vggrt_plan_crc32(const vggrt_model *model);
 
 /** A CRC-32 (ISO-HDLC, as of zip); 0 is that of no bytes, which others continue. */
@@ -248,6 +253,14 @@ typedef struct {
 void vggrt_sha256_begin(vggrt_sha256 *sha);
 void vggrt_sha256_add(vggrt_sha256 *sha, const void *bytes, size_t count);
 void vggrt_sha256_end(vggrt_sha256 *sha, uint8_t digest[32]);
+
+/**
+ * Runs the input that came with the model, and compares the output of each layer with what it was where the model was made. It is part of
+ * an exported package (`selftest.c`).
+ *
+ * @param wrong_layer gets the first one, where the status is VGGRT_WRONG_OUTPUT
+ */
+vggrt_status vggrt_selftest(vggrt *runtime, uint32_t *wrong_layer);
 
 /** One line about a status, in English. */
 const char *vggrt_status_text(vggrt_status status);

@@ -1,0 +1,101 @@
+/* Convolutions and dense layers. */
+#include "vggrt_kernels.h"
+
+/** The scratch is the same for all processors: four columns of int8_t or two of int16_t. */
+#define COLUMN_BYTES 4u
+
+uint32_t vggrt_convolution_scratch(const vggrt_layer *layer) {
+  if (layer->encoding == VGGRT_WINOGRAD) return 88 * layer->input.channels;
+  return COLUMN_BYTES * (((uint32_t)layer->kernel_height * layer->kernel_width * layer->input.channels + 15) & ~15u);
+}
+
+uint32_t vggrt_rows_at_once(const vggrt_layer *layer) { return layer->encoding == VGGRT_WINOGRAD ? 2 : 1; }
+
+int8_t vggrt_code(const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_channel *channel, uint32_t sum) {
+  int8_t code;
+  vggrt_put_codes(layer, rounding, channel, &sum, 1, &code, 1);
+  return code;
+}
+
+uint32_t vggrt_dense_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
+  return vggrt_sum(weights, input, count);
+}
+
+uint32_t vggrt_sparse_sum(const uint8_t *block, const int8_t *input, uint32_t count) {
+  const int8_t *weight = (const int8_t *)block + (count + 7) / 8;
+  uint32_t sum = 0;
+  for (; count > 0; count -= count < 8 ? count : 8, input += 8) {
+    const int8_t *value = input;
+    for (uint32_t bits = *block++; bits; bits >>= 1, value++)
+      if (bits & 1) sum += (uint32_t)(*weight++ * *value);
+  }
+  return sum;
+}
+
+void vggrt_dense(
+  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_panel *panel, const int8_t *input, int8_t *output) {
+  const uint32_t count = (uint32_t)layer->input.height * layer->input.width * layer->input.channels;
+  const int8_t *weights = (const int8_t *)panel->weights;
+  for (uint32_t i = 0; i < panel->count; i++, weights += vggrt_row_size(layer))
+    output[panel->first + i] =
+      vggrt_code(layer, rounding, &panel->channels[i], vggrt_dense_sum(weights, input, count));
+}
+
+int8_t *vggrt_copy_pixels(
+  const vggrt_layer *layer, const int8_t *row, uint32_t column, uint32_t count, int8_t *destination) {
+  const uint32_t channels = layer->input.channels, width = layer->input.width;
+  if (row && column < width && count <= width - column) {
+    memcpy(destination, row + column * channels, count * channels);
+    return destination + count * channels;
+  }
+  for (const uint32_t end = column + count; column != end; column++, destination += channels) {
+    if (row && column < width) memcpy(destination, row + column * channels, channels);
+    else memset(destination, layer->input_zero_point, channels);
+  }
+  return destination;
+}
+
+/** Makes a column of the window of the output at `x`. */
+static void take_column(
+  const vggrt_layer *layer, const int8_t *const *rows, uint32_t x, uint32_t size, int8_t *column) {
+  const uint32_t dilation = layer->dilation_width, width = layer->kernel_width;
+  /* Neighbours are copied together. */
+  const uint32_t together = dilation == 1 ? width : 1;
+  int8_t *codes = column + (VGGRT_CELL - 1) * size, *to = codes;
+  for (uint32_t i = 0; i < layer->kernel_height; i++)
+    for (uint32_t j = 0; j < width; j += together)
+      to = vggrt_copy_pixels(
+        layer, rows[i * layer->dilation_height], x * layer->stride_width + j * dilation - layer->padding_left, together,
+        to);
+  while (to != codes + size) *to++ = 0;
+  vggrt_widen(column, size);
+}
+
+void vggrt_convolution(
+  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_panel *panel, const int8_t *const *rows,
+  int8_t *const *outputs, uint32_t output_count, void *scratch) {
+#ifndef VGGRT_NO_WINOGRAD
+  if (layer->encoding == VGGRT_WINOGRAD) {
+    vggrt_winograd(layer, rounding, panel, rows, outputs, output_count, scratch);
+    return;
+  }
+#endif
+  const uint32_t size = vggrt_row_size(layer), channels = layer->output.channels, width = layer->output.width;
+  for (uint32_t y = 0; y < output_count; y++)
+    for (uint32_t x = 0; x < width; x += VGGRT_COLUMNS) {
+      const uint32_t columns = width - x < VGGRT_COLUMNS ? width - x : VGGRT_COLUMNS;
+      for (uint32_t i = 0; i < columns; i++)
+        take_column(
+          layer, rows + y * layer->stride_height, x + i, size, (int8_t *)scratch + i * size * VGGRT_CELL);
+      const int8_t *weights = (const int8_t *)panel->weights;
+      int8_t *output = outputs[y] + x * channels + panel->first;
+      for (uint32_t i = 0; i < panel->count; i += 2, weights += 2 * size) {
+        const uint32_t taken = panel->count - i < 2 ? 1 : 2;
+        uint32_t sums[2 * VGGRT_COLUMNS];
+        vggrt_sums(weights, taken == 2 ? size : 0, scratch, size, sums);
+        for (uint32_t k = 0; k < taken; k++)
+          vggrt_put_codes(
+            layer, rounding, &panel->channels[i + k], sums + k * VGGRT_COLUMNS, columns, output + i + k, channels);
+      }
+    }
+}

@@ -91,7 +91,8 @@ let package = Package(
     .target(
       name: "CVGGKernels", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "CVGGRuntime", dependencies: ["CVGGRules"], exclude: ["package"], cSettings: [.treatAllWarnings(as: .error)]),
+      name: "CVGGRuntime", dependencies: ["CVGGRules"], exclude: ["package"],
+      cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CVGGRules", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CMemoryFaults", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),
@@ -115,6 +116,9 @@ let package = Package(
     .target(
       name: "ModelTestSupport", dependencies: ["TestSupport", "VGGModel", "VGGTensors", "VGGBytes"],
       path: "Tests/ModelTestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "RandomModels", dependencies: ["CVGGRuntime", "CVGGKernels", "CVGGRules"],
+      path: "Tests/Boards/RandomModels", cSettings: [.treatAllWarnings(as: .error)]),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
       "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGNative",
@@ -124,6 +128,7 @@ let package = Package(
       "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
+    tests("CVGGRuntimeTests", "RandomModels", "CVGGRuntime"),
     tests("VGGBytesTests", "VGGBytes"),
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
     tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),

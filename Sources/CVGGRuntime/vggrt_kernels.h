@@ -3,12 +3,14 @@
  * `vggrt_neon.h` or `vggrt_portable.h`. Each defines
  *
  *   VGGRT_COLUMNS       how many windows of neighbouring outputs are multiplied at a time
- *   VGGRT_CELL          the bytes of a code in a column
- *   vggrt_widen         makes a column of the codes of a window
- *   vggrt_sums          the sums of two output channels with VGGRT_COLUMNS columns
+ *   vggrt_put           puts codes of a window, `step` 1, or one code, of which four are given, many times, `step` 0, into a column; columns have `size` places
+ *   vggrt_sums          the sums of two output channels, whose weights are `next` bytes apart, with all columns:
+ *                       sums[channel * VGGRT_COLUMNS + column]
  *   vggrt_sum           the sum of a dense layer's output
- *   vggrt_wide_sums     the sums of Winograd's products, 2 output channels with 2 tiles
- *   vggrt_transform     Winograd's transform of a tile of input
+ *   vggrt_transform     Winograd's transform of a tile of 4 x 4 pixels, the first one or the second one of two; from a row of pixels
+ *                       to the next are `row` bytes
+ *   vggrt_wide_sums     the sums of Winograd's products at each position, of two output channels, whose weights are `next` apart, with
+ *                       two tiles: sums[position][channel * 2 + tile]
  *
  * All sums are modulo 2^32, so their order does not matter. Weights are any int8_t, -128 included.
  */
@@ -19,12 +21,16 @@
 
 #include "vgr_requantize.h"
 
-/** A number that lies at any address, or at a multiple of four. */
+/** A number that lies at any address. */
 static inline uint32_t vggrt_word(const void *bytes) {
   uint32_t word;
   memcpy(&word, bytes, sizeof word);
   return word;
 }
+
+/* The rows of pixels that are combined for row i of a transformed tile: 0 - 2, 1 + 2, 2 - 1, 1 - 3. */
+static inline uint32_t vggrt_first_row(uint32_t i) { return i == 3 ? 1 : i; }
+static inline uint32_t vggrt_second_row(uint32_t i) { return i == 3 ? 3 : i == 2 ? 1 : 2; }
 
 #if defined(__ARM_FEATURE_MVE) && __ARM_FEATURE_MVE & 1 && !defined(VGGRT_PORTABLE)
 #include "vggrt_helium.h"
@@ -55,16 +61,6 @@ static inline void vggrt_put_codes(
   for (uint32_t i = 0; i < count; i++)
     output[i * stride] = (int8_t)vgr_requantize_tflm((int32_t)(sums[i] + bias), factor, zero_point, low, high);
 }
-
-/**
- * Copies neighbouring pixels of a row.
- *
- * @param row NULL: beside the map
- * @param column beside the map where it is not less than the width, also to the left (modulo 2^32)
- * @return behind the copies
- */
-int8_t *vggrt_copy_pixels(
-  const vggrt_layer *layer, const int8_t *row, uint32_t column, uint32_t count, int8_t *destination);
 
 /** `vggrt_convolution` for weights that are VGGRT_WINOGRAD. */
 void vggrt_winograd(

@@ -1,11 +1,7 @@
 /* Sums of products in plain C. */
 #define VGGRT_COLUMNS 2u
-#define VGGRT_CELL 1u
 
-static inline void vggrt_widen(int8_t *column, uint32_t count) {
-  (void)column;
-  (void)count;
-}
+#include "vggrt_bytes.h"
 
 static inline void vggrt_sums(
   const int8_t *weights, uint32_t next, const void *columns, uint32_t count, uint32_t sums[2 * VGGRT_COLUMNS]) {

@@ -4,6 +4,8 @@
 /** The scratch is the same for all processors: four columns of int8_t or two of int16_t. */
 #define COLUMN_BYTES 4u
 
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
 uint32_t vggrt_convolution_scratch(const vggrt_layer *layer) {
   if (layer->encoding == VGGRT_WINOGRAD) return 88 * layer->input.channels;
   return COLUMN_BYTES * (((uint32_t)layer->kernel_height * layer->kernel_width * layer->input.channels + 15) & ~15u);
@@ -41,34 +43,31 @@ void vggrt_dense(
       vggrt_code(layer, rounding, &panel->channels[i], vggrt_dense_sum(weights, input, count));
 }
 
-int8_t *vggrt_copy_pixels(
-  const vggrt_layer *layer, const int8_t *row, uint32_t column, uint32_t count, int8_t *destination) {
-  const uint32_t channels = layer->input.channels, width = layer->input.width;
-  if (row && column < width && count <= width - column) {
-    memcpy(destination, row + column * channels, count * channels);
-    return destination + count * channels;
-  }
-  for (const uint32_t end = column + count; column != end; column++, destination += channels) {
-    if (row && column < width) memcpy(destination, row + column * channels, channels);
-    else memset(destination, layer->input_zero_point, channels);
-  }
-  return destination;
-}
-
 /** Makes a column of the window of the output at `x`. */
 static void take_column(
-  const vggrt_layer *layer, const int8_t *const *rows, uint32_t x, uint32_t size, int8_t *column) {
-  const uint32_t dilation = layer->dilation_width, width = layer->kernel_width;
-  /* Neighbours are copied together. */
-  const uint32_t together = dilation == 1 ? width : 1;
-  int8_t *codes = column + (VGGRT_CELL - 1) * size, *to = codes;
-  for (uint32_t i = 0; i < layer->kernel_height; i++)
-    for (uint32_t j = 0; j < width; j += together)
-      to = vggrt_copy_pixels(
-        layer, rows[i * layer->dilation_height], x * layer->stride_width + j * dilation - layer->padding_left, together,
-        to);
-  while (to != codes + size) *to++ = 0;
-  vggrt_widen(column, size);
+  const vggrt_layer *layer, const int8_t *const *rows, uint32_t x, void *columns, uint32_t size, uint32_t column) {
+  static const int8_t zeros[4] = {0};
+  const int8_t beside[4] = {
+    layer->input_zero_point, layer->input_zero_point, layer->input_zero_point, layer->input_zero_point};
+  const uint32_t channels = layer->input.channels, width = layer->input.width, dilation = layer->dilation_width;
+  const uint32_t left = x * layer->stride_width - layer->padding_left;
+  uint32_t place = 0;
+  for (uint32_t i = 0; i < layer->kernel_height; i++) {
+    const int8_t *row = rows[i * layer->dilation_height];
+    uint32_t taken;
+    for (uint32_t j = 0; j < layer->kernel_width; j += taken) {
+      const uint32_t from = left + j * dilation;
+      const int is_inside = row && from < width;
+      taken = 1;
+      /* Neighbours are taken together. */
+      if (is_inside && dilation == 1) taken = least(layer->kernel_width - j, width - from);
+      vggrt_put(
+        columns, size, column, place, is_inside ? row + from * channels : beside,
+        is_inside ? 1 : 0, taken * channels);
+      place += taken * channels;
+    }
+  }
+  vggrt_put(columns, size, column, place, zeros, 0, size - place);
 }
 
 void vggrt_convolution(
@@ -83,10 +82,9 @@ void vggrt_convolution(
   const uint32_t size = vggrt_row_size(layer), channels = layer->output.channels, width = layer->output.width;
   for (uint32_t y = 0; y < output_count; y++)
     for (uint32_t x = 0; x < width; x += VGGRT_COLUMNS) {
-      const uint32_t columns = width - x < VGGRT_COLUMNS ? width - x : VGGRT_COLUMNS;
+      const uint32_t columns = least(width - x, VGGRT_COLUMNS);
       for (uint32_t i = 0; i < columns; i++)
-        take_column(
-          layer, rows + y * layer->stride_height, x + i, size, (int8_t *)scratch + i * size * VGGRT_CELL);
+        take_column(layer, rows + y * layer->stride_height, x + i, scratch, size, i);
       const int8_t *weights = (const int8_t *)panel->weights;
       int8_t *output = outputs[y] + x * channels + panel->first;
       for (uint32_t i = 0; i < panel->count; i += 2, weights += 2 * size) {

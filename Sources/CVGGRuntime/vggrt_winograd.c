@@ -11,23 +11,30 @@
 
 #ifndef VGGRT_NO_WINOGRAD
 
+/** Copies six pixels of a row from a column on, which may be left of the map. */
+static void copy_pixels(const vggrt_layer *layer, const int8_t *row, uint32_t column, int8_t *to) {
+  const uint32_t channels = layer->input.channels, width = layer->input.width;
+  if (row && column < width && width - column >= 6) {
+    memcpy(to, row + column * channels, 6 * channels);
+    return;
+  }
+  for (const uint32_t end = column + 6; column != end; column++, to += channels) {
+    if (row && column < width) memcpy(to, row + column * channels, channels);
+    else memset(to, layer->input_zero_point, channels);
+  }
+}
+
 /** Transforms the sums of 16 positions, which are 4 numbers apart, to those of 2 x 2 outputs. */
 static void transform_back(const uint32_t *sums, uint32_t *upper, uint32_t *lower) {
-  for (uint32_t j = 0; j < 4; j++) {
-    const uint32_t b = sums[4 * (4 + j)], c = sums[4 * (8 + j)];
-    const uint32_t high = sums[4 * j] + b + c, low = b - c - sums[4 * (12 + j)];
-    if (j < 3) {
-      upper[0] += high;
-      lower[0] += low;
-    }
-    if (j == 1) {
-      upper[1] += high;
-      lower[1] += low;
-    } else if (j > 1) {
-      upper[1] -= high;
-      lower[1] -= low;
-    }
+  uint32_t high[4], low[4];
+  for (uint32_t j = 0; j < 4; j++, sums += 4) {
+    high[j] = sums[0] + sums[16] + sums[32];
+    low[j] = sums[16] - sums[32] - sums[48];
   }
+  upper[0] = high[0] + high[1] + high[2];
+  upper[1] = high[1] - high[2] - high[3];
+  lower[0] = low[0] + low[1] + low[2];
+  lower[1] = low[1] - low[2] - low[3];
 }
 
 void vggrt_winograd(
@@ -39,20 +46,17 @@ void vggrt_winograd(
   /* Two tiles have six columns of pixels, and give four columns of output. */
   for (uint32_t x = 0; x < width; x += 4) {
     const uint32_t columns = width - x < 4 ? width - x : 4;
-    int8_t *to = pixels;
     for (uint32_t i = 0; i < 4; i++)
-      to = vggrt_copy_pixels(layer, i < output_count + 2 ? rows[i] : NULL, x - layer->padding_left, 6, to);
-    for (uint32_t i = 0; i < 2; i++)
-      vggrt_transform(pixels + 2 * i * inputs, 6 * inputs, inputs, tiles + 16 * i * inputs);
+      copy_pixels(
+        layer, i < output_count + 2 ? rows[i] : NULL, x - layer->padding_left, pixels + 6 * i * inputs);
+    for (uint32_t i = 0; i < 2; i++) vggrt_transform(pixels + 2 * i * inputs, 6 * inputs, inputs, tiles, i);
     for (uint32_t i = 0; i < panel->count; i += 2) {
       const uint32_t taken = panel->count - i < 2 ? 1 : 2;
       const int16_t *weights = (const int16_t *)(const void *)panel->weights + 16 * i * inputs;
       uint32_t sums[16][4];
-      for (uint32_t j = 0; j < 16; j++)
-        vggrt_wide_sums(
-          weights + j * inputs, taken == 2 ? 16 * inputs : 0, tiles + j * inputs, 16 * inputs, inputs, sums[j]);
+      vggrt_wide_sums(weights, taken == 2 ? 16 * inputs : 0, tiles, inputs, sums);
       for (uint32_t k = 0; k < taken; k++) {
-        uint32_t results[2][4] = {{0}};
+        uint32_t results[2][4];
         for (uint32_t j = 0; j < 2; j++)
           transform_back(&sums[0][2 * k + j], &results[0][2 * j], &results[1][2 * j]);
         for (uint32_t y = 0; y < output_count; y++) {

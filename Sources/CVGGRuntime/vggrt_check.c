@@ -53,20 +53,23 @@ static int is_within(uint32_t offset, uint32_t count, uint32_t length) {
   return offset <= length && count <= length - offset;
 }
 
-/** Whether this program has all that the model needs. */
+/** Whether this program has all that the model needs of what can be left out. */
 static int is_built(const vggrt_model *model) {
+  int needs = 0;
 #ifdef VGGRT_NO_LITERT
-  if (model->rounding == VGGRT_LITERT) return 0;
+  needs |= model->rounding == VGGRT_LITERT;
 #endif
 #ifdef VGGRT_NO_SHA256
-  if (model->has_sha256) return 0;
+  needs |= model->has_sha256;
 #endif
 #ifdef VGGRT_NO_NORMALIZATION
-  for (uint32_t i = 0; i < model->layer_count; i++)
-    if (model->layers[i].kind == VGGRT_NORMALIZATION) return 0;
+  for (uint32_t i = 0; i < model->layer_count; i++) needs |= model->layers[i].kind == VGGRT_NORMALIZATION;
+#endif
+#ifdef VGGRT_NO_WINOGRAD
+  for (uint32_t i = 0; i < model->layer_count; i++) needs |= model->layers[i].encoding == VGGRT_WINOGRAD;
 #endif
   (void)model;
-  return 1;
+  return !needs;
 }
 
 /** Whether the plan is the one that was made, and all that it reads is within the image. */

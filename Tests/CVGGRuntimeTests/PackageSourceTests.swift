@@ -34,6 +34,6 @@ import Testing
       }
     }
     #expect(Set(embedded.keys) == Set(expected.keys))
-    for (name, bytes) in expected { #expect(embedded[name] == bytes, "\(name)") }
+    #expect(expected.filter { embedded[$0.key] != $0.value }.keys.sorted() == [])
   }
 }

@@ -1,4 +1,4 @@
-/* Random models on a bare board. */
+/* Random models on any machine. */
 #include "board.h"
 #include "random_models.h"
 

@@ -1,5 +1,5 @@
 /*
- * An exported package on a bare board: its self-test, and the stack that it takes. With BOARD_READS, weights are read to the window; with
+ * An exported package on any machine: its self-test, and the stack that it takes. With BOARD_READS, weights are read to the window; with
  * BOARD_DAMAGE, a bit of them is wrong, which must be noticed.
  */
 #include <string.h>

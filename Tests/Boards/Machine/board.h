@@ -1,4 +1,4 @@
-/** What a bare board of qemu can do for a test: write a line, and end with a status. */
+/** What a machine can do for a test: write a line, and end with a status. */
 #ifndef BOARD_H
 #define BOARD_H
 

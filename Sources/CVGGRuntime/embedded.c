@@ -21,11 +21,17 @@ static const uint8_t vggrt_c[] = {
 static const uint8_t vggrt_h[] = {
 #embed "include/vggrt.h"
 };
+static const uint8_t vggrt_bytes_h[] = {
+#embed "vggrt_bytes.h"
+};
 static const uint8_t vggrt_check_c[] = {
 #embed "vggrt_check.c"
 };
 static const uint8_t vggrt_digest_c[] = {
 #embed "vggrt_digest.c"
+};
+static const uint8_t vggrt_dsp_h[] = {
+#embed "vggrt_dsp.h"
 };
 static const uint8_t vggrt_elements_c[] = {
 #embed "vggrt_elements.c"
@@ -33,11 +39,23 @@ static const uint8_t vggrt_elements_c[] = {
 static const uint8_t vggrt_internal_h[] = {
 #embed "vggrt_internal.h"
 };
+static const uint8_t vggrt_kernels_h[] = {
+#embed "vggrt_kernels.h"
+};
+static const uint8_t vggrt_portable_h[] = {
+#embed "vggrt_portable.h"
+};
 static const uint8_t vggrt_products_c[] = {
 #embed "vggrt_products.c"
 };
 static const uint8_t vggrt_status_c[] = {
 #embed "vggrt_status.c"
+};
+static const uint8_t vggrt_wide_h[] = {
+#embed "vggrt_wide.h"
+};
+static const uint8_t vggrt_winograd_c[] = {
+#embed "vggrt_winograd.c"
 };
 static const uint8_t vgr_code_h[] = {
 #embed "../CVGGRules/include/vgr_code.h"
@@ -64,12 +82,18 @@ static const vggrt_source sources[] = {
   SOURCE("selftest.c", selftest_c),
   SOURCE("vggrt.c", vggrt_c),
   SOURCE("vggrt.h", vggrt_h),
+  SOURCE("vggrt_bytes.h", vggrt_bytes_h),
   SOURCE("vggrt_check.c", vggrt_check_c),
   SOURCE("vggrt_digest.c", vggrt_digest_c),
+  SOURCE("vggrt_dsp.h", vggrt_dsp_h),
   SOURCE("vggrt_elements.c", vggrt_elements_c),
   SOURCE("vggrt_internal.h", vggrt_internal_h),
+  SOURCE("vggrt_kernels.h", vggrt_kernels_h),
+  SOURCE("vggrt_portable.h", vggrt_portable_h),
   SOURCE("vggrt_products.c", vggrt_products_c),
   SOURCE("vggrt_status.c", vggrt_status_c),
+  SOURCE("vggrt_wide.h", vggrt_wide_h),
+  SOURCE("vggrt_winograd.c", vggrt_winograd_c),
   SOURCE("vgr_code.h", vgr_code_h),
   SOURCE("vgr_float.h", vgr_float_h),
   SOURCE("vgr_normalization.h", vgr_normalization_h),

@@ -13,7 +13,7 @@
 #include "vggrt.h"
 
 /* What a model does not need can be left out: `vggrt_config.h` beside the sources, or the compiler's options, may define VGGRT_NO_LITERT,
-   VGGRT_NO_NORMALIZATION and VGGRT_NO_SHA256. A model that needs it all the same is refused (VGGRT_PLAN_DAMAGED). */
+   VGGRT_NO_NORMALIZATION, VGGRT_NO_WINOGRAD and VGGRT_NO_SHA256. A model that needs it all the same is refused (VGGRT_PLAN_DAMAGED). */
 #if defined(__has_include)
 #if __has_include("vggrt_config.h")
 #include "vggrt_config.h"

@@ -1,8 +1,9 @@
 import RandomModels
 import Testing
 
-/// The runtime of boards on this machine; `make test-boards` runs the same models on emulated ones.
-@Suite struct RandomModelTests {
+/// The runtime of boards on this machine; `make test-boards` runs the same models on emulated ones. Models have one place each, so one is
+/// tested after the other.
+@Suite(.serialized) struct RandomModelTests {
   @Test(arguments: 0..<4) func modelsGiveTheCodesOfTheReference(part: UInt32) {
     var problem: UnsafePointer<CChar>?
     let count = random_models_check(part * 1000, 250, &problem)

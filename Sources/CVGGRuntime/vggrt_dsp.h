@@ -1,0 +1,159 @@
+/* Sums of products for Cortex-M4, M7, M33 and others with SMLAD, which multiplies and adds two pairs of int16_t.
+
+   SXTB16 takes the bytes 0 and 2 of a word, or 1 and 3, apart: so int16_t are in that order. Both columns, and both tiles, take turns after
+   four inputs: so one instruction loads all that four codes of weights are multiplied with. The loops are in assembly, as they need
+   every register. */
+#include <arm_acle.h>
+
+#define VGGRT_COLUMNS 2u
+
+/** The bytes 0 and 2 of a word as int16_t. */
+static inline uint32_t vggrt_even(uint32_t word) { return (uint32_t)__sxtb16((int8x4_t)word); }
+
+/** The bytes 1 and 3 of a word as int16_t. */
+static inline uint32_t vggrt_odd(uint32_t word) { return (uint32_t)__sxtb16((int8x4_t)(word >> 8 | word << 24)); }
+
+static inline void vggrt_put(
+  void *columns, uint32_t size, uint32_t column, uint32_t place, const int8_t *codes, uint32_t step, uint32_t count) {
+  (void)size;
+  while (count > 0) {
+    uint32_t *to = (uint32_t *)columns + (place & ~3u) + 2 * column;
+    if (place % 4 > 0 || count < 4) {
+      ((int16_t *)(void *)to)[(place & 1) << 1 | (place >> 1 & 1)] = *codes;
+      count--, place++, codes += step;
+    } else {
+      for (; count >= 4; count -= 4, place += 4, codes += 4 * step, to += 4) {
+        const uint32_t word = vggrt_word(codes);
+        to[0] = vggrt_even(word);
+        to[1] = vggrt_odd(word);
+      }
+    }
+  }
+}
+
+#define VGGRT_UNUSED __attribute__((unused))
+
+/* r0, r1: weights; r2: columns; r3: where the weights of r0 end; r4 to r7: sums. */
+__attribute__((naked, noinline, unused)) static void vggrt_sums(
+  VGGRT_UNUSED const int8_t *weights, VGGRT_UNUSED uint32_t next, VGGRT_UNUSED const void *columns,
+  VGGRT_UNUSED uint32_t count, VGGRT_UNUSED uint32_t *sums) {
+  __asm__ volatile(
+    "push {r4-r11, lr}\n"
+    "add r1, r0\n"
+    "add r3, r0\n"
+    "movs r4, #0\n"
+    "movs r5, #0\n"
+    "movs r6, #0\n"
+    "movs r7, #0\n"
+    "1:\n"
+    "ldr r12, [r0], #4\n"
+    "ldmia r2!, {r8-r11}\n"
+    "sxtb16 lr, r12\n"
+    "sxtb16 r12, r12, ror #8\n"
+    "smlad r4, lr, r8, r4\n"
+    "smlad r5, lr, r10, r5\n"
+    "smlad r4, r12, r9, r4\n"
+    "smlad r5, r12, r11, r5\n"
+    "ldr r12, [r1], #4\n"
+    "sxtb16 lr, r12\n"
+    "sxtb16 r12, r12, ror #8\n"
+    "smlad r6, lr, r8, r6\n"
+    "smlad r7, lr, r10, r7\n"
+    "smlad r6, r12, r9, r6\n"
+    "smlad r7, r12, r11, r7\n"
+    "cmp r0, r3\n"
+    "bne 1b\n"
+    "ldr r8, [sp, #36]\n"
+    "stmia r8!, {r4-r7}\n"
+    "pop {r4-r11, pc}\n");
+}
+
+static inline uint32_t vggrt_smlad(uint32_t a, uint32_t b, uint32_t sum) {
+  return (uint32_t)__smlad((int16x2_t)a, (int16x2_t)b, (int32_t)sum);
+}
+
+static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
+  uint32_t sum = 0;
+  for (; count >= 4; count -= 4, weights += 4, input += 4) {
+    const uint32_t v = vggrt_word(weights), x = vggrt_word(input);
+    sum = vggrt_smlad(vggrt_odd(v), vggrt_odd(x), vggrt_smlad(vggrt_even(v), vggrt_even(x), sum));
+  }
+  while (count-- > 0) sum += (uint32_t)(*weights++ * *input++);
+  return sum;
+}
+
+#ifndef VGGRT_NO_WINOGRAD
+
+/* r0, r1: weights; r2: tiles; r3: where the weights of r0 of a position end; r4 to r7: sums. On the stack: the bytes of a position, where
+   the next sums go, and where they end. */
+__attribute__((naked, noinline, unused)) static void vggrt_wide_sums(
+  VGGRT_UNUSED const int16_t *weights, VGGRT_UNUSED uint32_t next, VGGRT_UNUSED const int16_t *tiles,
+  VGGRT_UNUSED uint32_t count, VGGRT_UNUSED uint32_t sums[16][4]) {
+  __asm__ volatile(
+    "push {r4-r11, lr}\n"
+    "ldr r4, [sp, #36]\n"
+    "add r5, r4, #256\n"
+    "lsls r3, r3, #1\n"
+    "push {r3-r5}\n"
+    "add r1, r0, r1, lsl #1\n"
+    "1:\n"
+    "ldr r3, [sp]\n"
+    "add r3, r0\n"
+    "movs r4, #0\n"
+    "movs r5, #0\n"
+    "movs r6, #0\n"
+    "movs r7, #0\n"
+    "2:\n"
+    "ldmia r2!, {r8-r11}\n"
+    "ldrd r12, lr, [r0], #8\n"
+    "smlad r4, r12, r8, r4\n"
+    "smlad r5, r12, r10, r5\n"
+    "smlad r4, lr, r9, r4\n"
+    "smlad r5, lr, r11, r5\n"
+    "ldrd r12, lr, [r1], #8\n"
+    "smlad r6, r12, r8, r6\n"
+    "smlad r7, r12, r10, r7\n"
+    "smlad r6, lr, r9, r6\n"
+    "smlad r7, lr, r11, r7\n"
+    "cmp r0, r3\n"
+    "bne 2b\n"
+    "ldrd r8, r9, [sp, #4]\n"
+    "stmia r8!, {r4-r7}\n"
+    "str r8, [sp, #4]\n"
+    "cmp r8, r9\n"
+    "bne 1b\n"
+    "add sp, #12\n"
+    "pop {r4-r11, pc}\n");
+}
+
+static inline uint32_t vggrt_plus(uint32_t a, uint32_t b) { return (uint32_t)__sadd16((int16x2_t)a, (int16x2_t)b); }
+
+static inline uint32_t vggrt_minus(uint32_t a, uint32_t b) { return (uint32_t)__ssub16((int16x2_t)a, (int16x2_t)b); }
+
+/** A row of a transformed tile, of two channels; `a` to `d` are a row of four pixels, combined with another row. */
+static inline void vggrt_put_row(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t *to, uint32_t position) {
+  to[0] = vggrt_minus(a, c);
+  to[position] = vggrt_plus(b, c);
+  to[2 * position] = vggrt_minus(c, b);
+  to[3 * position] = vggrt_minus(b, d);
+}
+
+static inline void vggrt_transform(
+  const int8_t *pixels, uint32_t row, uint32_t channels, int16_t *tiles, uint32_t index) {
+  uint32_t *to = (uint32_t *)(void *)tiles + 2 * index;
+  for (uint32_t i = 0; i < 4; i++, to += 3 * channels) {
+    const int8_t *first = pixels + vggrt_first_row(i) * row, *second = pixels + vggrt_second_row(i) * row;
+    for (const int8_t *const end = first + channels; first != end; first += 4, second += 4, to += 4) {
+      uint32_t even[4], odd[4];
+      for (uint32_t j = 0; j < 4; j++) {
+        const uint32_t a = vggrt_word(first + j * channels), b = vggrt_word(second + j * channels);
+        even[j] = i == 1 ? vggrt_plus(vggrt_even(a), vggrt_even(b)) : vggrt_minus(vggrt_even(a), vggrt_even(b));
+        odd[j] = i == 1 ? vggrt_plus(vggrt_odd(a), vggrt_odd(b)) : vggrt_minus(vggrt_odd(a), vggrt_odd(b));
+      }
+      vggrt_put_row(even[0], even[1], even[2], even[3], to, channels);
+      vggrt_put_row(odd[0], odd[1], odd[2], odd[3], to + 1, channels);
+    }
+  }
+}
+
+#endif

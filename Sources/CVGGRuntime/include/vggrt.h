@@ -236,7 +236,7 @@ uint32_t vggrt_least_window(const vggrt_layer *layer);
 
 /**
  * The CRC-32 of the plan: of each number of the model up to `weights_length`, of layers with the bytes of their tables, of maps and of
- * groups, in the order of declaration; each number as four bytes.
+ * groups, in the order of declaration, little-endian and without what is between them.
  */
 uint32_t vggrt_plan_crc32(const vggrt_model *model);
 

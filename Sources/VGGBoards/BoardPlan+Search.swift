@@ -9,10 +9,23 @@ extension BoardPlan {
   ///   - layers: The layers of a network.
   ///   - windowByteCount: The bytes that weights are read to at a time, at least `leastWindowByteCount` of each layer; 0: they lie in memory.
   public static func front(of layers: [BoardLayer], windowByteCount: Int = 0) -> [BoardPlan] {
+    plans(of: layers, windowByteCount, onlySmallest: false)
+  }
+
+  /// The first plan of the front, found in a fraction of the time; nil where there are no layers.
+  public static func smallest(of layers: [BoardLayer], windowByteCount: Int = 0) -> BoardPlan? {
+    plans(of: layers, windowByteCount, onlySmallest: true).first
+  }
+
+  private static func plans(
+    of layers: [BoardLayer], _ windowByteCount: Int, onlySmallest: Bool
+  ) -> [BoardPlan] {
     let schedules = StripSchedule.all(of: layers, windowByteCount: windowByteCount)
     var plans: [BoardPlan] = []
     var fewestRead = Int.max
     for limit in Set(schedules.map(\.byteCount)).sorted() {
+      // What is new at a limit has a group that needs as much, so no plan from here on is smaller.
+      if onlySmallest, let smallest = plans.first?.arenaByteCount, smallest <= limit { break }
       guard let partition = Partition(layers.count, schedules, limit: limit),
         partition.weightBytesRead < fewestRead
       else { continue }

@@ -1,67 +1,54 @@
-internal import VGGEngine
+internal import CVGGRuntime
 public import VGGModel
 public import VGGTensors
 
 extension BoardNeeds {
-  /// What a network needs that computes in integers, whatever its weights are.
-  ///
-  /// - Parameters:
-  ///   - network: The network.
-  ///   - extent: The extent of the pictures.
-  ///   - build: How it is made.
-  /// - Throws: Where the picture does not fit the network, or a number does not fit.
-  public init(of network: Network, for extent: Extent, as build: BoardBuild) throws(ShapeError) {
-    let plan = try MemoryPlan(of: network, for: extent, elementByteCount: 1)
+  /// What layers need that are carried out by a plan.
+  init(of layers: [BoardLayer], by plan: BoardPlan, on processor: Processor) {
     self.init(
-      weightByteCount: network.layers.reduce(16) {
-        $0 + $1.imageByteCount(keptFraction: build.keptDenseFraction)
-      },
-      tableByteCount: 64 + network.layers.reduce(0) { $0 + $1.tableByteCount },
-      codeByteCount: build.kernels.codeByteCount,
-      arenaByteCount: plan.peakByteCount + (build.windowByteCount ?? 0),
-      stackByteCount: 1024)
-    readsWeights = build.windowByteCount != nil
+      weightByteCount: layers.reduce(MemoryLayout<vggrt_image_header>.size) { $0 + $1.storedByteCount },
+      tableByteCount: 64 + layers.count * 64 + plan.groups.count * 12
+        + layers.reduce(0) { $0 + $1.tableByteCount },
+      codeByteCount: processor.codeByteCount, arenaByteCount: plan.arenaByteCount, stackByteCount: 512)
+    readsWeights = plan.windowByteCount > 0
   }
 }
 
-extension Layer {
-  /// The bytes of the layer's numbers and weights in the image.
-  fileprivate func imageByteCount(keptFraction: Double?) -> Int {
-    switch operation {
-    case .convolution(let convolution):
-      return convolution.outputChannels * (12 + multipleOfFour(reductionLength))
-    case .dense(let dense):
-      guard let keptFraction else { return dense.outputs * (12 + multipleOfFour(dense.inputs)) }
-      let kept = Int((Double(dense.inputs) * keptFraction).rounded(.up))
-      return dense.outputs * (12 + multipleOfFour(4 + (dense.inputs + 7) / 8 + kept))
-    case .pooling, .normalization, .softmax, .sigmoid:
-      return 0
+extension BoardBuild {
+  /// What a network needs, with the plan of the smallest arena.
+  ///
+  /// - Throws: Where the picture does not fit the network, a layer is none that boards compute, or the window is too small for one.
+  public func needs(of network: Network, for extent: Extent) throws(ShapeError) -> (BoardNeeds, BoardPlan) {
+    let layers = try layers(of: network, for: extent)
+    guard let plan = BoardPlan.smallest(of: layers, windowByteCount: windowByteCount ?? 0) else {
+      throw ShapeError(layer: "network", problem: "has no layers")
+    }
+    return (BoardNeeds(of: layers, by: plan, on: processor), plan)
+  }
+}
+
+extension BoardLayer {
+  /// The bytes of the table that a layer computes with.
+  fileprivate var tableByteCount: Int {
+    switch kind {
+    case .softmax: 256 * 4
+    case .lookup: 256
+    case .normalization: 32
+    case .convolution, .maximumPooling, .averagePooling, .dense: 0
     }
   }
-
-  /// The bytes of the layer's constants: of itself, its map and its group, and its table.
-  fileprivate var tableByteCount: Int {
-    let table =
-      switch operation {
-      case .softmax: 256 * 4
-      case .sigmoid: 256
-      case .normalization: 32
-      case .convolution, .dense, .pooling: 0
-      }
-    return 52 + 8 + 12 + table
-  }
 }
 
-private func multipleOfFour(_ count: Int) -> Int { (count + 3) / 4 * 4 }
-
-extension KernelSet {
-  /// The runtime's instructions and constants, compiled for size.
+extension Processor {
+  /// The runtime's instructions and constants, compiled for size with Debian's GCC 12 for the rounding `tflm`, with SHA-256 and expanded
+  /// weights; a little less without these. 5 kB more for `litert` where there is no floating-point unit.
   var codeByteCount: Int {
     switch self {
-    case .portable: 8000
-    case .dsp: 8000
-    case .helium: 9000
-    case .neon: 16000
+    case .cortexM0Plus: 8000
+    case .cortexM4, .cortexM7, .cortexM33: 7400
+    case .cortexM55: 8000
+    case .cortexA53: 12000
+    case .riscV32, .xtensaLX7: 8400
     }
   }
 }

@@ -19,10 +19,12 @@ public struct BoardWork: Equatable, Sendable {
   public let kernel: Kernel
   /// How many operations there are.
   public let operationCount: Int
+  /// How many codes come of them.
+  public let outputCount: Int
 
   /// Creates some work.
-  public init(kernel: Kernel, operationCount: Int) {
-    (self.kernel, self.operationCount) = (kernel, operationCount)
+  public init(kernel: Kernel, operationCount: Int, outputCount: Int) {
+    (self.kernel, self.operationCount, self.outputCount) = (kernel, operationCount, outputCount)
   }
 }
 
@@ -31,21 +33,26 @@ extension Network {
   ///
   /// - Throws: Where the picture does not fit the network, or a number does not fit 64 bits.
   public func boardWork(for extent: Extent) throws(ShapeError) -> [BoardWork] {
-    var counts: [BoardWork.Kernel: Int] = [:]
+    var counts: [BoardWork.Kernel: (operations: Int, outputs: Int)] = [:]
+    func add(_ operations: Int, _ outputs: Int, to kernel: BoardWork.Kernel) {
+      let (before, outputsBefore) = counts[kernel] ?? (0, 0)
+      counts[kernel] = (before + operations, outputsBefore + outputs)
+    }
     var input = FeatureShape(extent: extent, channels: inputChannels)
     for cost in try costs(for: extent, elementByteCount: 1).layers {
+      let outputs = cost.output.count
       switch cost.layer.operation {
-      case .convolution: counts[.convolution, default: 0] += cost.multiplyAccumulateCount
-      case .dense: counts[.dense, default: 0] += cost.multiplyAccumulateCount
+      case .convolution: add(cost.multiplyAccumulateCount, outputs, to: .convolution)
+      case .dense: add(cost.multiplyAccumulateCount, outputs, to: .dense)
       case .pooling(let pooling):
         let window = pooling.isGlobal ? input.extent : pooling.kernel
-        counts[.pooling, default: 0] += cost.output.count * window.height * window.width
-      case .softmax, .sigmoid, .normalization: counts[.elements, default: 0] += cost.output.count
+        add(outputs * window.height * window.width, outputs, to: .pooling)
+      case .softmax, .sigmoid, .normalization: add(outputs, outputs, to: .elements)
       }
       input = cost.output
     }
     return BoardWork.Kernel.allCases.compactMap { kernel in
-      counts[kernel].map { BoardWork(kernel: kernel, operationCount: $0) }
+      counts[kernel].map { BoardWork(kernel: kernel, operationCount: $0, outputCount: $1) }
     }
   }
 }

@@ -7,6 +7,8 @@ public struct FitReport: Equatable, Sendable {
   public let extent: Extent
   /// What it needs.
   public let needs: BoardNeeds
+  /// How its memory is used: the plan of the smallest arena.
+  public let plan: BoardPlan
   /// Where it lies.
   public let placement: BoardPlacement
   /// What it computes for one picture.
@@ -24,19 +26,20 @@ public struct FitReport: Equatable, Sendable {
   ///   - extent: The extent of the pictures.
   ///   - build: How it is made.
   ///   - limits: The memory that there is.
-  /// - Throws: Where the picture does not fit the network, or a number does not fit.
+  /// - Throws: Where the picture does not fit the network, a layer is none that boards compute, or the window is too small for one.
   public init(
     of network: Network, for extent: Extent, as build: BoardBuild, in limits: BoardLimits
   ) throws(ShapeError) {
     self.extent = extent
-    needs = try BoardNeeds(of: network, for: extent, as: build)
+    (needs, plan) = try build.needs(of: network, for: extent)
     placement = BoardPlacement(of: needs, in: limits)
     work = try network.boardWork(for: extent)
     remedies =
       placement.fits
       ? []
       : try RemedySearch(
-        network: network, extent: extent, build: build, limits: limits, needs: needs, placement: placement
+        network: network, extent: extent, build: build, limits: limits, needs: needs, plan: plan,
+        placement: placement
       ).remedies()
   }
 }

@@ -9,10 +9,9 @@ struct RemedySearch {
   let limits: BoardLimits
   /// What it needs as it is, and where that lies.
   let needs: BoardNeeds
+  let plan: BoardPlan
   let placement: BoardPlacement
 
-  /// The window that is proposed: a page of most flash chips.
-  private static let window = 4096
   /// The parts of the dense weights that are tried: the smallest one that is enough is proposed, or the last.
   private static let prunedFractions = [0.5, 0.6, 0.7, 0.8, 0.9]
 
@@ -20,9 +19,10 @@ struct RemedySearch {
   func remedies() throws(ShapeError) -> [Remedy] {
     var found: [Remedy] = []
     if placement.flash.isMissing, build.windowByteCount == nil {
+      let window = try window()
       var build = build
-      build.windowByteCount = Self.window
-      found.append(try remedy(.readWeights(window: Self.window), network, build))
+      build.windowByteCount = window
+      found.append(try remedy(.readWeights(window: window), network, build))
     }
     if network.layers.contains(where: \.isDense) {
       if placement.flash.isMissing, let remedy = try pruning() { found.append(remedy) }
@@ -30,6 +30,14 @@ struct RemedySearch {
     }
     if placement.ram.isMissing, let remedy = try shrinking() { found.append(remedy) }
     return found.filter(savesWhatIsMissing)
+  }
+
+  /// A window that every layer can be read through: 4 KiB, a page of most flash chips, or what the longest row needs.
+  private func window() throws(ShapeError) -> Int {
+    var build = build
+    build.windowByteCount = nil
+    let least = try build.layers(of: network, for: extent).map(\.leastWindowByteCount).max() ?? 0
+    return max(4096, least.roundedUp(to: 1024))
   }
 
   private func savesWhatIsMissing(_ remedy: Remedy) -> Bool {
@@ -43,7 +51,10 @@ struct RemedySearch {
     for fraction in Self.prunedFractions where 1 - fraction < build.keptDenseFraction ?? 1 {
       var build = build
       build.keptDenseFraction = 1 - fraction
-      let remedy = try remedy(.pruneDense(fraction: fraction), network, build)
+      // Where maps lie does not depend on the weights.
+      let needs = BoardNeeds(of: try build.layers(of: network, for: extent), by: plan, on: build.processor)
+      let remedy = Remedy(
+        step: .pruneDense(fraction: fraction), needs: needs, placement: BoardPlacement(of: needs, in: limits))
       if !remedy.placement.flash.isMissing { return remedy }
       last = remedy
     }
@@ -54,21 +65,31 @@ struct RemedySearch {
   private func shrinking() throws(ShapeError) -> Remedy? {
     var build = build
     let features = try remedy(.dropDense, network.withoutDense, build)
-    if features.placement.flash.isMissing { build.windowByteCount = build.windowByteCount ?? Self.window }
+    if features.placement.flash.isMissing, build.windowByteCount == nil {
+      build.windowByteCount = try window()
+    }
     let steps = extent.height / 32
-    for step in stride(from: steps - 1, through: 1, by: -1) {
+    var found: Remedy?
+    // Larger pictures need more: the steps up to `fitting` fit, those from `tooLarge` on do not.
+    var (fitting, tooLarge) = (0, max(1, steps))
+    while fitting + 1 < tooLarge {
+      let step = (fitting + tooLarge) / 2
       let smaller = Extent(height: step * 32, width: max(1, extent.width * step / steps / 32) * 32)
       let remedy = try remedy(
         .shrinkInput(smaller, window: build.windowByteCount), network.withoutDense, build, extent: smaller)
-      if !remedy.placement.ram.isMissing { return remedy }
+      if remedy.placement.ram.isMissing {
+        tooLarge = step
+      } else {
+        (fitting, found) = (step, remedy)
+      }
     }
-    return nil
+    return found
   }
 
   private func remedy(
     _ step: Remedy.Step, _ network: Network, _ build: BoardBuild, extent: Extent? = nil
   ) throws(ShapeError) -> Remedy {
-    let needs = try BoardNeeds(of: network, for: extent ?? self.extent, as: build)
+    let needs = try build.needs(of: network, for: extent ?? self.extent).0
     return Remedy(step: step, needs: needs, placement: BoardPlacement(of: needs, in: limits))
   }
 }

@@ -61,13 +61,13 @@ let fitCommand = Command(
   let limits = BoardLimits(board: board, flash: arguments[flashOption], ram: arguments[ramOption])
   let subject = try FitSubject(name, arguments, console)
   let build = BoardBuild(
-    kernels: board?.processor.kernels ?? .dsp, keptDenseFraction: subject.keptDenseFraction,
+    processor: board?.processor ?? .cortexM4, keptDenseFraction: subject.keptDenseFraction,
     windowByteCount: arguments[windowOption])
   let extent = arguments[ModelOptions.inputExtent] ?? subject.network.inputExtent ?? Extent(side: 224)
   let report = try fitting(extent) { (extent) throws(ShapeError) in
     try FitReport(of: subject.network, for: extent, as: build, in: limits)
   }
-  let view = FitView(report: report, subject: subject, board: board, kernels: build.kernels)
+  let view = FitView(report: report, subject: subject, board: board, processor: build.processor)
   console.print(console.isJSON ? view.json.pretty : view.text(console))
   return report.fits ? .success : .checkSaidNo
 }

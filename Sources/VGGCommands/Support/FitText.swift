@@ -9,9 +9,9 @@ struct FitView {
   let subject: FitSubject
   let board: Board?
 
-  /// The kernels that were assumed.
-  let kernels: KernelSet
-  var estimate: CycleEstimate { CycleEstimate(of: report.work, with: kernels) }
+  /// The board's processor, or the one that was assumed.
+  let processor: Processor
+  var estimate: CycleEstimate { CycleEstimate(of: report.work, on: processor) }
 
   /// The report for people.
   func text(_ console: Console) -> String {
@@ -54,7 +54,19 @@ struct FitView {
     table.add(["arena", Format.grouped(needs.arenaByteCount), report.placement.ram.name])
     table.add(["stack, about", Format.grouped(needs.stackByteCount)])
     table.add(["RAM", Format.grouped(needs.ramByteCount)], style: .bold)
-    return table.rendered(for: console)
+    return table.rendered(for: console) + "\n\n"
+      + Format.wrapped(planText, indent: 0, width: console.width).joined(separator: "\n")
+  }
+
+  /// In which strips the layers are computed, and what that costs.
+  private var planText: String {
+    let names = subject.network.layers.map(\.name)
+    let strips = report.plan.groups.filter { $0.layers.count > 1 }.map { group in
+      "\(names[group.layers.lowerBound]) to \(names[group.layers.upperBound - 1]) "
+        + "\(group.stripRows) row\(group.stripRows == 1 ? "" : "s") at a time"
+    }
+    return (strips.isEmpty ? "Layer by layer" : strips.joined(separator: ", "))
+      + "; a picture goes through \(Format.bytes(report.plan.weightBytesRead)) of weights."
   }
 
   private func workTable(_ console: Console) -> String {
@@ -69,15 +81,15 @@ struct FitView {
       ])
     }
     table.addRule()
-    table.add(["all, \(kernels.text)", "", "", millions(estimate.instructionCount)])
+    table.add(["all, on a \(processor.rawValue)", "", "", millions(estimate.instructionCount)])
     return table.rendered(for: console)
   }
 
   /// What a picture takes, where the processor is known.
   private func timeText(_ console: Console) -> String? {
     guard let board else { return nil }
-    let cycles = estimate.cycleCount(on: board.processor)
-    let seconds = estimate.seconds(on: board)
+    let cycles = estimate.cycleCount
+    let seconds = estimate.seconds(atHertz: board.clockHertz)
     let each = board.processor.cyclesPerInstruction
     return Format.wrapped(
       "An estimate, not measured: \(millions(cycles.lowerBound)) to \(millions(cycles.upperBound)) cycles, "
@@ -131,17 +143,6 @@ extension BoardWork.Kernel {
     case .dense: "dense layers, MACs"
     case .pooling: "poolings, codes read"
     case .elements: "others, codes written"
-    }
-  }
-}
-
-extension KernelSet {
-  fileprivate var text: String {
-    switch self {
-    case .portable: "portable kernels"
-    case .dsp: "DSP kernels"
-    case .helium: "Helium kernels"
-    case .neon: "NEON kernels"
     }
   }
 }

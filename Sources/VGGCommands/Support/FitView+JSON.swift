@@ -23,7 +23,17 @@ extension FitView {
       "ram": place(
         needs.ramByteCount, report.placement.ram,
         [("arenaBytes", needs.arenaByteCount), ("stackBytes", needs.stackByteCount)]),
-      "kernels": .string(kernels.rawValue),
+      "plan": [
+        "groups": .array(
+          report.plan.groups.map { group in
+            [
+              "layers": .array(subject.network.layers[group.layers].map { .string($0.name) }),
+              "stripRows": number(group.stripRows),
+            ]
+          }),
+        "weightBytesRead": number(report.plan.weightBytesRead),
+      ],
+      "processor": .string(processor.rawValue),
       "work": .array(
         estimate.parts.map { part in
           [
@@ -42,8 +52,8 @@ extension FitView {
       "method": "instructions per operation, counted under qemu, times assumed cycles per instruction",
       "clockHertz": number(board.clockHertz),
       "cyclesPerInstruction": range(board.processor.cyclesPerInstruction),
-      "cycleCount": range(estimate.cycleCount(on: board.processor)),
-      "seconds": range(estimate.seconds(on: board)),
+      "cycleCount": range(estimate.cycleCount),
+      "seconds": range(estimate.seconds(atHertz: board.clockHertz)),
     ]
   }
 

@@ -69,7 +69,8 @@ let package = Package(
     module(
       "VGGCaffe", "VGGSources", "VGGProtobuf", "VGGHDF5", "VGGModel", "VGGTensors", "VGGBytes", "CCaffe"),
     module(
-      "VGGTFLite", "VGGSources", "VGGFlatBuffers", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
+      "VGGTFLite", "VGGSources", "VGGInterchange", "VGGFlatBuffers", "JSONKit", "VGGModel", "VGGTensors",
+      "VGGBytes"),
     module(
       "VGGTorch", "VGGSources", "VGGInterchange", "VGGArchive", "VGGModel", "VGGTensors", "VGGBytes"),
     module(

@@ -62,6 +62,8 @@ public enum ExportLoss: Hashable, Sendable {
   case labels
   /// Where the model came from, and the passes that made it.
   case provenance
+  /// What was decided about the source, and what the passes measured.
+  case decisions
   /// How products of integers are rounded: the program that runs the file decides.
   case rounding(IntegerArithmetic.Rounding)
   /// How layers compute: tensors are all that there is.
@@ -85,6 +87,7 @@ extension ExportLoss {
     case .preprocessing: "does not say how pictures are prepared"
     case .labels: "does not hold the names of the classes"
     case .provenance: "does not say where the model came from"
+    case .decisions: "names the source and the passes, but not what was decided and measured on the way"
     case .rounding(let rounding):
       "does not say how integers are rounded; the model follows \(rounding.rawValue)"
     case .layers:

@@ -87,11 +87,11 @@ public enum ONNXImporter {
     let metadata = assembly.chain.metadata
     var model = try Model(
       found, file: file.path, preprocessing: nil, provenance: provenance, options: options)
-    let labels = metadata.labels
+    let labels = metadata?.labels ?? []
     if !labels.isEmpty {
       guard labels.count == model.network.classCount else {
         throw file.malformed(
-          "labels", "has metadata that do not fit its output", place: "vggconv.labels",
+          "labels", "has metadata that do not fit its output", place: "metadata labels",
           seen: "\(labels.count) names", allowed: "\(model.network.classCount ?? 0)")
       }
       model.labels = labels

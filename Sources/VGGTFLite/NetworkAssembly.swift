@@ -1,5 +1,6 @@
 internal import VGGBytes
 internal import VGGFlatBuffers
+internal import VGGInterchange
 internal import VGGModel
 internal import VGGSources
 internal import VGGTensors
@@ -7,14 +8,14 @@ internal import VGGTensors
 /// Makes of a chain of operators what the canonical model is built of.
 struct NetworkAssembly {
   private let file: TFLiteFile
-  private let metadata: OwnMetadata?
+  private let metadata: ModelMetadata?
   private let chain: OperatorChain
   private let parsed: ParsedNetwork
   private(set) var decisions: [Provenance.Decision] = []
   /// The constants that weights and biases are.
   private var used: Set<Int> = []
 
-  init(_ file: TFLiteFile, _ metadata: OwnMetadata?) throws(FileError) {
+  init(_ file: TFLiteFile, _ metadata: ModelMetadata?) throws(FileError) {
     (self.file, self.metadata) = (file, metadata)
     chain = try OperatorChain(file, metadata)
     var grammar = VGGGrammar()

@@ -1,5 +1,6 @@
 internal import VGGBytes
 internal import VGGFlatBuffers
+internal import VGGInterchange
 internal import VGGModel
 internal import VGGSources
 internal import VGGTensors
@@ -22,7 +23,7 @@ struct OperatorChain {
   }
 
   let file: TFLiteFile
-  private let metadata: OwnMetadata?
+  private let metadata: ModelMetadata?
   private(set) var elements: [Element] = []
   /// The tensor in which the picture is after the last element.
   private(set) var current: Int
@@ -39,7 +40,7 @@ struct OperatorChain {
   /// The first map of codes, where the file computes in integers.
   private(set) var integerInput: Int?
 
-  init(_ file: TFLiteFile, _ metadata: OwnMetadata?) throws(FileError) {
+  init(_ file: TFLiteFile, _ metadata: ModelMetadata?) throws(FileError) {
     (self.file, self.metadata) = (file, metadata)
     current = file.input
     given = [file.input]

@@ -1,5 +1,7 @@
+internal import JSONKit
 internal import VGGBytes
 internal import VGGFlatBuffers
+internal import VGGInterchange
 internal import VGGTensors
 
 /// The tensors and operators of a TFLite file, each checked as far as it stands alone.
@@ -132,6 +134,30 @@ struct TFLiteFile {
     }
     return nil
   }
+
+  /// What `vggconv export` says besides; nil: the file is another program's.
+  func ownMetadata() throws(FileError) -> ModelMetadata? {
+    guard let bytes = try metadata(TFLite.ownMetadata) else { return nil }
+    func damaged(_ problem: String, seen: String? = nil) -> FileError {
+      FileError(
+        .malformed, code: "tflite.metadata", file: path, problem,
+        place: "metadata '\(TFLite.ownMetadata)'", seen: seen)
+    }
+    guard bytes.count <= TFLiteFile.longestMetadata else {
+      throw damaged("has metadata that is too long", seen: "\(bytes.count) bytes")
+    }
+    let json: JSONValue
+    do throws(JSONError) { json = try JSONValue(parsing: bytes.withBytes { Array($0) }) } catch {
+      throw damaged("has metadata that is no JSON: \(error.problem)")
+    }
+    guard let metadata = try ModelMetadata(json, file: path) else {
+      throw damaged("has metadata without a version")
+    }
+    return metadata
+  }
+
+  /// More than the names of all classes that there are need.
+  private static let longestMetadata = 1 << 24
 
   /// What made the file, as it says.
   func description() throws(FileError) -> String {

@@ -1,5 +1,6 @@
 public import VGGBytes
 internal import VGGFlatBuffers
+internal import VGGInterchange
 public import VGGModel
 public import VGGSources
 internal import VGGTensors
@@ -31,7 +32,7 @@ public enum TFLiteImporter {
     of bytes: ByteRegion, path: String, name: String, options: ImportOptions = ImportOptions()
   ) throws(FileError) -> Model {
     let file = try TFLiteFile(bytes, path: path)
-    let metadata = try OwnMetadata(file)
+    let metadata = try file.ownMetadata()
     var options = options
     options.architecture = options.architecture ?? metadata?.architecture
     var assembly = try NetworkAssembly(file, metadata)
@@ -54,7 +55,7 @@ public enum TFLiteImporter {
 
   /// What is done to pictures is in our own metadata; otherwise released weights need what the Caffe models need.
   private static func preprocessing(
-    _ network: Network, _ metadata: OwnMetadata?, _ options: ImportOptions
+    _ network: Network, _ metadata: ModelMetadata?, _ options: ImportOptions
   ) -> FoundPreprocessing {
     if let metadata {
       guard let rule = metadata.preprocessing, rule.mean.count == network.inputChannels else {

@@ -47,7 +47,7 @@ extension Model {
     var assembly = try StateDictAssembly(dict, options: options)
     let found = try assembly.network()
     var options = options
-    options.architecture = options.architecture ?? dict.metadata?.network.architecture
+    options.architecture = options.architecture ?? dict.metadata?.architecture
     var decisions = assembly.decisions
     let labels = dict.metadata?.labels ?? []
     if !labels.isEmpty {

@@ -94,7 +94,7 @@ struct ImportTests {
     arguments: [
       ("Relu", "Selu", "onnx.structure"), ("Softmax", "Hardmax", "onnx.structure"),
       ("Flatten", "Flattex", "onnx.structure"),
-      ("conv1_1/bias", "conv1_2/bias", "onnx.structure"), ("\"mean\"", "\"meam\"", "onnx.metadata"),
+      ("conv1_1/bias", "conv1_2/bias", "onnx.structure"), ("resize", "resixe", "metadata"),
     ])
   func changes(from: String, to: String, code: String) throws {
     let model = try randomModel(smallNetwork(.a), .float32)

@@ -62,7 +62,7 @@ import VGGTensors
       ].enumerated() {
         let path = "\(folder)/\(index)"
         let result = try export(model, path, naming)
-        #expect(result.losses.contains(.provenance))
+        #expect(result.losses.contains(.decisions))
         // Only deviations from the program's own networks are said: Caffe's poolings round up, those of others down.
         let deviates = naming != .canonical && (index == 1) != (naming == .caffe)
         #expect(result.losses.count == (deviates ? 2 : 1))

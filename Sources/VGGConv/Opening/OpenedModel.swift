@@ -156,12 +156,3 @@ extension OpenedModel {
     return try VGGWFile.weightsDigest(of: model, scratchFolder: options.scratchFolder)
   }
 }
-
-extension Network {
-  /// The normalisation layer's constants, where there is such a layer.
-  var normalization: LocalResponseNormalization? {
-    layers.lazy.compactMap { layer in
-      if case .normalization(let normalization) = layer.operation { normalization } else { nil }
-    }.first
-  }
-}

@@ -32,7 +32,12 @@ public enum SafetensorsExporter {
       "format": naming.isOfTorch ? "pt" : "np", "names": naming.rawValue,
     ]
     metadata.merge(naming.layout.words) { $1 }
-    for (key, value) in ModelMetadata(model, keepsCodes: keepsCodes).entries { metadata[key] = value }
+    var own = ModelMetadata(model, keepsCodes: keepsCodes)
+    own.network = model.network
+    if keepsCodes {
+      own.nibbleTensors = model.tensors.filter { $0.elementType == .code(.int4) }.map(\.name)
+    }
+    for (key, value) in own.entries { metadata[key] = value }
     if let weightsDigest {
       metadata["weights_digest"] = weightsDigest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
@@ -40,7 +45,7 @@ public enum SafetensorsExporter {
     for array in arrays { content.append(array.numbers) }
     return Export(
       files: [ExportedFile(content)],
-      losses: [.provenance] + naming.losses(of: model, dequantizes: dequantizes))
+      losses: [.decisions] + naming.losses(of: model, dequantizes: dequantizes))
   }
 
   private static func header(_ arrays: [NamedArray], _ metadata: [String: String]) -> [UInt8] {

@@ -87,7 +87,7 @@ public enum ONNXExporter {
     let needsBlocks = model.tensors.contains { $0.needsBlocks }
     var message = MessageContent()
     message.append(field: ONNXField.Model.irVersion, integer: needsBlocks ? irVersionOfBlocks : irVersion)
-    message.append(field: ONNXField.Model.producer, text: ONNXMetadata.producer)
+    message.append(field: ONNXField.Model.producer, text: ONNXField.ownProducer)
     message.append(field: ONNXField.Model.graph, message: graph)
     var operators = MessageContent()
     operators.append(field: ONNXField.OperatorSet.version, integer: needsBlocks ? 21 : 13)
@@ -110,25 +110,14 @@ public enum ONNXExporter {
     return [.length(channels.last ?? 0), .symbol("rows"), .symbol("columns")]
   }
 
-  private static func metadata(of model: Model) -> ONNXMetadata {
-    var metadata = ONNXMetadata()
-    metadata.preprocessing = model.preprocessing
-    metadata.labels = model.labels
-    metadata.rounding = model.integerArithmetic?.rounding
-    for layer in model.network.layers {
-      if case .normalization(let normalization) = layer.operation { metadata.normalization = normalization }
-    }
-    metadata.source = model.provenance.sourceName
-    if !model.provenance.sourceSHA256.isEmpty {
-      metadata.sourceDigest = model.provenance.sourceSHA256.map { byte in
-        String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-      }.joined()
-    }
+  private static func metadata(of model: Model) -> ModelMetadata {
+    var metadata = ModelMetadata(model, keepsCodes: true)
+    metadata.normalization = model.network.normalization
     return metadata
   }
 
   private static func losses(of model: Model, _ options: Options) -> [ExportLoss] {
-    var losses: [ExportLoss] = []
+    var losses: [ExportLoss] = [.decisions]
     if options.dequantizes { losses.append(.dequantized) }
     if let rounding = model.integerArithmetic?.rounding, rounding != .litert {
       losses.append(.rounding(rounding))
@@ -136,9 +125,6 @@ public enum ONNXExporter {
     if model.tensors.contains(where: { $0.storage == .sparse }) { losses.append(.densified) }
     if model.tensors.contains(where: { $0.role == .bias && $0.quantization != nil }) {
       losses.append(.other("holds the values that codes of biases stand for, as float32"))
-    }
-    if !model.provenance.passes.isEmpty {
-      losses.append(.other("does not list the passes that made the model"))
     }
     if options.preparesPictures {
       losses.append(.other("does not bring pictures to the network's size; they must have it"))

@@ -1,4 +1,5 @@
 internal import JSONKit
+internal import VGGInterchange
 internal import VGGModel
 internal import VGGTensors
 
@@ -16,76 +17,19 @@ enum TFLiteMetadata {
   }
 
   /// What the schema has no place for, as JSON.
-  static func own(
-    _ model: Model, runtime: TFLiteExporter.Runtime, arithmetic: IntegerArithmetic?
-  ) -> [UInt8] {
-    var members: [(key: String, value: JSONValue)] = [
-      ("version", 1), ("architecture", .string(model.network.architecture.rawValue)),
-      ("runtime", .string(runtime.rawValue)),
-    ]
-    if let arithmetic { members.append(("rounding", .string(arithmetic.rounding.rawValue))) }
-    if let rule = model.preprocessing { members.append(("preprocessing", json(rule))) }
-    if let constants = normalization(of: model.network) {
-      // An operator has float32 constants.
-      members.append(
-        (
-          "normalization",
-          [
-            "size": .integer(Int64(constants.size)), "scale": .number(constants.scale),
-            "beta": .number(constants.beta), "k": .number(constants.k),
-          ]
-        ))
+  static func own(_ model: Model, keepsCodes: Bool) -> [UInt8] {
+    var metadata = ModelMetadata(model, keepsCodes: keepsCodes)
+    metadata.normalization = model.network.normalization
+    for layer in model.network.layers {
+      if case .pooling(let pooling) = layer.operation, !pooling.isGlobal {
+        metadata.poolingRounding[layer.name] = pooling.rounding
+      }
+      if layer.tensorRequirements.count == 1 { metadata.layersWithoutBias.insert(layer.name) }
+      if model.tensor(layer.weightName)?.quantization?.grouping == .tensor {
+        metadata.singleScales.insert(layer.name)
+      }
     }
-    // What operators do not tell apart.
-    members.append(("pooling_rounding", .object(poolingRounding(of: model.network))))
-    let biasless = model.network.layers.filter { $0.tensorRequirements.count == 1 }
-    members.append(("without_bias", .array(biasless.map { .string($0.name) })))
-    members.append(("single_scales", .array(singleScales(of: model).map { .string($0) })))
-    if !model.labels.isEmpty { members.append(("labels", .array(model.labels.map { .string($0) }))) }
-    members.append(("provenance", json(model.provenance)))
-    return Array(JSONValue.object(members).compact.utf8)
-  }
-
-  /// How each pooling rounds, which does not matter where strides divide the map.
-  private static func poolingRounding(of network: Network) -> [(key: String, value: JSONValue)] {
-    network.layers.compactMap { layer in
-      guard case .pooling(let pooling) = layer.operation, !pooling.isGlobal else { return nil }
-      return (layer.name, .string(pooling.rounding.rawValue))
-    }
-  }
-
-  /// The layers with one scale for all outputs, which are the same as one for each where there is but one output.
-  private static func singleScales(of model: Model) -> [String] {
-    model.network.layers.filter { model.tensor($0.weightName)?.quantization?.grouping == .tensor }.map(\.name)
-  }
-
-  private static func normalization(of network: Network) -> LocalResponseNormalization? {
-    network.layers.lazy.compactMap { layer in
-      if case .normalization(let constants) = layer.operation { constants } else { nil }
-    }.first
-  }
-
-  private static func json(_ rule: Preprocessing) -> JSONValue {
-    var members: [(key: String, value: JSONValue)] = [
-      ("channel_order", .string(rule.channelOrder.rawValue)),
-      ("mean", .array(rule.mean.map { .number($0) })), ("scale", .array(rule.scale.map { .number($0) })),
-    ]
-    switch rule.resize {
-    case .stretch: members.append(("resize", "stretch"))
-    case .shorterSide(let length): members.append(("shorter_side", .integer(Int64(length))))
-    }
-    return .object(members)
-  }
-
-  private static func json(_ provenance: Provenance) -> JSONValue {
-    let digits = Array("0123456789abcdef")
-    let digest = provenance.sourceSHA256.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    return [
-      "source": .string(provenance.sourceName), "byte_count": .integer(Int64(provenance.sourceByteCount)),
-      "sha256": .string(String(digest)), "format": .string(provenance.format),
-      "generation": .string(provenance.generation),
-      "passes": .array(provenance.passes.map { .string($0.description) }),
-    ]
+    return Array(JSONValue.object(metadata.members).compact.utf8)
   }
 
   /// Where each tensor is in the memory of TensorFlow Lite Micro: maps at the two ends in turn, so that the one that a layer reads

@@ -325,9 +325,7 @@ struct TFLiteTranslation {
           "says how pictures are prepared and what classes are called only in metadata of its own, '\(TFLite.ownMetadata)', "
             + "and in words; runtimes apply neither"))
     }
-    if !model.provenance.passes.isEmpty {
-      note(.other("names the passes that made the model without what they measured"))
-    }
+    note(.decisions)
   }
 
   private mutating func noteLosses(of arithmetic: IntegerArithmetic) {
@@ -361,7 +359,7 @@ struct TFLiteTranslation {
   private mutating func addMetadata() {
     graph.addMetadata(
       "min_runtime_version", TFLiteMetadata.padded(graph.minimumRuntime))
-    graph.addMetadata(TFLite.ownMetadata, TFLiteMetadata.own(model, runtime: runtime, arithmetic: arithmetic))
+    graph.addMetadata(TFLite.ownMetadata, TFLiteMetadata.own(model, keepsCodes: arithmetic != nil))
     guard runtime == .tflm else { return }
     graph.addMetadata(
       "OfflineMemoryAllocation",

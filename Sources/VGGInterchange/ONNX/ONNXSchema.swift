@@ -2,6 +2,9 @@
 ///
 /// Facts of onnx/onnx, `onnx/onnx.proto`; they never change. Writer and reader share them.
 package enum ONNXField {
+  /// Who our own files say wrote them.
+  package static let ownProducer = "vggconv"
+
   /// ModelProto.
   package enum Model {
     package static let irVersion = 1

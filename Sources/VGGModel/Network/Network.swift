@@ -50,6 +50,13 @@ public struct Network: Equatable, Sendable {
       layers: features + (Head(dense, activation: .softmax)?.layers ?? []))
   }
 
+  /// The constants of the normalisation, where there is one.
+  public var normalization: LocalResponseNormalization? {
+    layers.lazy.compactMap { layer in
+      if case .normalization(let normalization) = layer.operation { normalization } else { nil }
+    }.first
+  }
+
   /// The same network without its dense layers and what follows them: it gives the features that they read.
   public var withoutDense: Network {
     let end = layers.firstIndex(where: \.isDense) ?? layers.endIndex

@@ -164,7 +164,7 @@ struct NetworkAssembly {
     decide(
       .localResponseNormalization(.caffe(alpha: alpha, elementCount: size)),
       "ONNX divides alpha by the number of channels, as Caffe does")
-    if let stated = chain.metadata.normalization, stated.size == size,
+    if let stated = chain.metadata?.normalization, stated.size == size,
       Float(stated.scale * Double(size)) == alpha, Float(stated.beta) == Float(read.beta),
       Float(stated.k) == Float(read.k)
     {
@@ -202,7 +202,7 @@ struct NetworkAssembly {
         advice: "quantise all layers, or none of the maps")
     }
     return IntegerArithmetic(
-      rounding: chain.metadata.rounding ?? .litert, input: input, outputs: outputs)
+      rounding: chain.metadata?.rounding ?? .litert, input: input, outputs: outputs)
   }
 
   private mutating func decide(_ kind: Provenance.Decision.Kind, _ evidence: String) {

@@ -13,10 +13,10 @@ struct PictureRule {
     of network: Network, options: ImportOptions
   ) throws(FileError) -> FoundPreprocessing {
     let channels = network.inputChannels
-    let stated = chain.metadata.preprocessing
+    let stated = chain.metadata?.preprocessing
     if let stated, stated.mean.count != channels {
       throw chain.file.malformed(
-        "preprocessing", "has metadata that do not fit its input", place: "vggconv.preprocessing",
+        "preprocessing", "has metadata that do not fit its input", place: "metadata mean",
         seen: "\(stated.mean.count) channels", allowed: "\(channels)")
     }
     let resize = Preprocessing.released(for: network.inputExtent).resize

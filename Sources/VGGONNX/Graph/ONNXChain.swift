@@ -23,8 +23,8 @@ struct ONNXChain {
   private(set) var inputShape: (channels: Int?, extent: Extent?)?
 
   let graph: ONNXGraph
-  /// What the metadata say, as far as they are ours.
-  let metadata: ONNXMetadata
+  /// What the metadata say; nil: they are not ours.
+  let metadata: ModelMetadata?
   /// Whether maps are [N, rows, columns, channels] at the node that is looked at.
   var isChannelsLast = false
   /// What is known of the rounding that a DequantizeLinear must undo.
@@ -35,12 +35,11 @@ struct ONNXChain {
   init(_ graph: ONNXGraph) throws(FileError) {
     self.graph = graph
     let model = graph.model
-    guard let metadata = ONNXMetadata(model.metadata) else {
-      throw graph.file.malformed(
-        "metadata", "has metadata of vggconv that say nothing", place: "the metadata",
-        allowed: "as 'vggconv export' writes them")
+    let entries = Dictionary(model.metadata) { first, _ in first }
+    guard entries.count == model.metadata.count else {
+      throw graph.file.malformed("metadata", "has an entry twice", place: "the metadata")
     }
-    self.metadata = metadata
+    metadata = try ModelMetadata(entries, file: graph.file.path)
     guard model.inputs.count == 1, model.outputs.count == 1 else {
       throw file.unsupported(
         "inputs", "is not built like a VGG", place: "the graph",
@@ -220,7 +219,7 @@ struct ONNXChain {
 
   /// Adds the ReLUs that other quantisers leave out where the least code stands for zero; ours does not.
   private mutating func addClippingCodes() {
-    guard graph.model.producer != ONNXMetadata.producer else { return }
+    guard graph.model.producer != ONNXField.ownProducer else { return }
     let last = elements.lastIndex(where: \.hasWeights)
     elements = elements.enumerated().flatMap { index, element in
       guard element.isClippedByCodes, index != last || !element.isDense else { return [element] }

@@ -46,7 +46,7 @@ struct StateDictAssembly {
         Provenance.Decision(.usualStructure, because: "assumed: a state dict names only layers with weights"))
       try takePlaces(into: &found)
     }
-    let metadataLayers = dict.metadata?.network.layers ?? []
+    let metadataLayers = dict.metadata?.network?.layers ?? []
     let stated = (
       metadataLayers.compactMap { if case .convolution(let layer) = $0.operation { layer } else { nil } },
       metadataLayers.compactMap { if case .dense(let layer) = $0.operation { layer } else { nil } }
@@ -105,7 +105,12 @@ struct StateDictAssembly {
 
   /// What a file of our own says.
   private mutating func take(_ metadata: ModelMetadata, into found: inout FoundNetwork) throws(FileError) {
-    let layers = metadata.network.layers
+    guard let network = metadata.network else {
+      throw FileError(
+        .malformed, code: "metadata", file: file, "has metadata that do not list the layers",
+        place: "metadata layers", allowed: "as 'vggconv export --to safetensors' writes them")
+    }
+    let layers = network.layers
     var poolings: [FoundNetwork.PlacedPooling] = []
     var (convolutionCount, denseCount) = (0, 0)
     for layer in layers {
@@ -129,8 +134,8 @@ struct StateDictAssembly {
         allowed: "\(convolutionCount) and \(denseCount)")
     }
     found.poolings = .placed(poolings)
-    found.inputExtent = metadata.network.inputExtent
-    if let head = metadata.network.head {
+    found.inputExtent = network.inputExtent
+    if let head = network.head {
       found.headActivation = FoundNetwork.FoundActivation(head.activation, because: "the metadata say so")
     }
     decisions.append(

@@ -36,11 +36,17 @@ static const uint8_t vggrt_dsp_h[] = {
 static const uint8_t vggrt_elements_c[] = {
 #embed "vggrt_elements.c"
 };
+static const uint8_t vggrt_helium_h[] = {
+#embed "vggrt_helium.h"
+};
 static const uint8_t vggrt_internal_h[] = {
 #embed "vggrt_internal.h"
 };
 static const uint8_t vggrt_kernels_h[] = {
 #embed "vggrt_kernels.h"
+};
+static const uint8_t vggrt_neon_h[] = {
+#embed "vggrt_neon.h"
 };
 static const uint8_t vggrt_portable_h[] = {
 #embed "vggrt_portable.h"
@@ -87,8 +93,10 @@ static const vggrt_source sources[] = {
   SOURCE("vggrt_digest.c", vggrt_digest_c),
   SOURCE("vggrt_dsp.h", vggrt_dsp_h),
   SOURCE("vggrt_elements.c", vggrt_elements_c),
+  SOURCE("vggrt_helium.h", vggrt_helium_h),
   SOURCE("vggrt_internal.h", vggrt_internal_h),
   SOURCE("vggrt_kernels.h", vggrt_kernels_h),
+  SOURCE("vggrt_neon.h", vggrt_neon_h),
   SOURCE("vggrt_portable.h", vggrt_portable_h),
   SOURCE("vggrt_products.c", vggrt_products_c),
   SOURCE("vggrt_status.c", vggrt_status_c),

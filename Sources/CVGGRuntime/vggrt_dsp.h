@@ -130,10 +130,17 @@ static inline uint32_t vggrt_plus(uint32_t a, uint32_t b) { return (uint32_t)__s
 
 static inline uint32_t vggrt_minus(uint32_t a, uint32_t b) { return (uint32_t)__ssub16((int16x2_t)a, (int16x2_t)b); }
 
+/* Bytes 0 and 2 of two words, or 1 and 3: the first ones less the second ones; more them and 1, if `flips` is all ones. */
+#define VGGRT_EVEN(first, second, flips) \
+  vggrt_minus(vggrt_even(vggrt_word(first)), vggrt_even(vggrt_word(second) ^ (flips)))
+#define VGGRT_ODD(first, second, flips) \
+  vggrt_minus(vggrt_odd(vggrt_word(first)), vggrt_odd(vggrt_word(second) ^ (flips)))
+
 /** A row of a transformed tile, of two channels; `a` to `d` are a row of four pixels, combined with another row. */
-static inline void vggrt_put_row(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t *to, uint32_t position) {
+static inline void vggrt_put_row(
+  uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t excess, uint32_t *to, uint32_t position) {
   to[0] = vggrt_minus(a, c);
-  to[position] = vggrt_plus(b, c);
+  to[position] = vggrt_minus(vggrt_plus(b, c), excess);
   to[2 * position] = vggrt_minus(c, b);
   to[3 * position] = vggrt_minus(b, d);
 }
@@ -141,17 +148,18 @@ static inline void vggrt_put_row(uint32_t a, uint32_t b, uint32_t c, uint32_t d,
 static inline void vggrt_transform(
   const int8_t *pixels, uint32_t row, uint32_t channels, int16_t *tiles, uint32_t index) {
   uint32_t *to = (uint32_t *)(void *)tiles + 2 * index;
-  for (uint32_t i = 0; i < 4; i++, to += 3 * channels) {
-    const int8_t *first = pixels + vggrt_first_row(i) * row, *second = pixels + vggrt_second_row(i) * row;
-    for (const int8_t *const end = first + channels; first != end; first += 4, second += 4, to += 4) {
-      uint32_t even[4], odd[4];
-      for (uint32_t j = 0; j < 4; j++) {
-        const uint32_t a = vggrt_word(first + j * channels), b = vggrt_word(second + j * channels);
-        even[j] = i == 1 ? vggrt_plus(vggrt_even(a), vggrt_even(b)) : vggrt_minus(vggrt_even(a), vggrt_even(b));
-        odd[j] = i == 1 ? vggrt_plus(vggrt_odd(a), vggrt_odd(b)) : vggrt_minus(vggrt_odd(a), vggrt_odd(b));
-      }
-      vggrt_put_row(even[0], even[1], even[2], even[3], to, channels);
-      vggrt_put_row(odd[0], odd[1], odd[2], odd[3], to + 1, channels);
+  const uint32_t n = channels;
+  for (uint32_t i = 0; i < 4; i++, to += 3 * n) {
+    const int8_t *p = pixels + vggrt_first_row(i) * row, *q = pixels + vggrt_second_row(i) * row;
+    /* Row 1 is a sum: the difference of the complement, which is 1 too much. */
+    const uint32_t flips = i == 1 ? 0xFFFFFFFF : 0, excess = i == 1 ? 0x00020002 : 0;
+    for (const int8_t *const end = p + n; p != end; p += 4, q += 4, to += 4) {
+      vggrt_put_row(
+        VGGRT_EVEN(p, q, flips), VGGRT_EVEN(p + n, q + n, flips), VGGRT_EVEN(p + 2 * n, q + 2 * n, flips),
+        VGGRT_EVEN(p + 3 * n, q + 3 * n, flips), excess, to, n);
+      vggrt_put_row(
+        VGGRT_ODD(p, q, flips), VGGRT_ODD(p + n, q + n, flips), VGGRT_ODD(p + 2 * n, q + 2 * n, flips),
+        VGGRT_ODD(p + 3 * n, q + 3 * n, flips), excess, to + 1, n);
     }
   }
 }

@@ -19,8 +19,6 @@
 
 #include "vggrt_internal.h"
 
-#include "vgr_requantize.h"
-
 /** A number that lies at any address. */
 static inline uint32_t vggrt_word(const void *bytes) {
   uint32_t word;
@@ -42,25 +40,15 @@ static inline uint32_t vggrt_second_row(uint32_t i) { return i == 3 ? 3 : i == 2
 #include "vggrt_portable.h"
 #endif
 
-/** Writes the codes of `count` neighbouring outputs of a channel, from their sums without the bias. */
-static inline void vggrt_put_codes(
-  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_channel *channel, const uint32_t *sums, uint32_t count,
-  int8_t *output, uint32_t stride) {
-  const int32_t zero_point = layer->output_zero_point, low = layer->low, high = layer->high;
-  const uint32_t bias = (uint32_t)channel->bias;
-#ifndef VGGRT_NO_LITERT
-  if (rounding == VGGRT_LITERT) {
-    const float scale = channel->factor.scale;
-    for (uint32_t i = 0; i < count; i++)
-      output[i * stride] = (int8_t)vgr_requantize_litert((int32_t)(sums[i] + bias), scale, zero_point, low, high);
-    return;
-  }
-#endif
-  (void)rounding;
-  const VGRMultiplier factor = {channel->factor.multiplier, channel->shift};
-  for (uint32_t i = 0; i < count; i++)
-    output[i * stride] = (int8_t)vgr_requantize_tflm((int32_t)(sums[i] + bias), factor, zero_point, low, high);
-}
+/**
+ * Writes the codes of a channel in some rows of the output and up to four neighbouring columns.
+ *
+ * @param sums [row][4], without the bias
+ * @param place where in each row of output the first code goes
+ */
+void vggrt_put_codes(
+  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_channel *channel, const uint32_t *sums,
+  int8_t *const *outputs, uint32_t place, uint32_t rows, uint32_t columns);
 
 /** `vggrt_convolution` for weights that are VGGRT_WINOGRAD. */
 void vggrt_winograd(

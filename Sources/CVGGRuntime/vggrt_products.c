@@ -1,6 +1,8 @@
 /* Convolutions and dense layers. */
 #include "vggrt_kernels.h"
 
+#include "vgr_requantize.h"
+
 /** The scratch is the same for all processors: four columns of int8_t or two of int16_t. */
 #define COLUMN_BYTES 4u
 
@@ -13,9 +15,32 @@ uint32_t vggrt_convolution_scratch(const vggrt_layer *layer) {
 
 uint32_t vggrt_rows_at_once(const vggrt_layer *layer) { return layer->encoding == VGGRT_WINOGRAD ? 2 : 1; }
 
+void vggrt_put_codes(
+  const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_channel *channel, const uint32_t *sums,
+  int8_t *const *outputs, uint32_t place, uint32_t rows, uint32_t columns) {
+  const int32_t zero_point = layer->output_zero_point, low = layer->low, high = layer->high;
+  const uint32_t bias = (uint32_t)channel->bias, stride = layer->output.channels;
+  (void)rounding;
+  for (uint32_t y = 0; y < rows; y++, sums += 4) {
+    int8_t *to = outputs[y] + place;
+#ifndef VGGRT_NO_LITERT
+    if (rounding == VGGRT_LITERT) {
+      const float scale = channel->factor.scale;
+      for (uint32_t x = 0; x < columns; x++, to += stride)
+        *to = (int8_t)vgr_requantize_litert((int32_t)(sums[x] + bias), scale, zero_point, low, high);
+      continue;
+    }
+#endif
+    /* The multiplier is never negative, which compilers do not know. */
+    const VGRMultiplier factor = {channel->factor.multiplier & INT32_MAX, channel->shift};
+    for (uint32_t x = 0; x < columns; x++, to += stride)
+      *to = (int8_t)vgr_requantize_tflm((int32_t)(sums[x] + bias), factor, zero_point, low, high);
+  }
+}
+
 int8_t vggrt_code(const vggrt_layer *layer, vggrt_rounding rounding, const vggrt_channel *channel, uint32_t sum) {
-  int8_t code;
-  vggrt_put_codes(layer, rounding, channel, &sum, 1, &code, 1);
+  int8_t code, *const output = &code;
+  vggrt_put_codes(layer, rounding, channel, &sum, &output, 0, 1, 1);
   return code;
 }
 
@@ -86,14 +111,14 @@ void vggrt_convolution(
       for (uint32_t i = 0; i < columns; i++)
         take_column(layer, rows + y * layer->stride_height, x + i, scratch, size, i);
       const int8_t *weights = (const int8_t *)panel->weights;
-      int8_t *output = outputs[y] + x * channels + panel->first;
       for (uint32_t i = 0; i < panel->count; i += 2, weights += 2 * size) {
         const uint32_t taken = panel->count - i < 2 ? 1 : 2;
         uint32_t sums[2 * VGGRT_COLUMNS];
         vggrt_sums(weights, taken == 2 ? size : 0, scratch, size, sums);
         for (uint32_t k = 0; k < taken; k++)
           vggrt_put_codes(
-            layer, rounding, &panel->channels[i + k], sums + k * VGGRT_COLUMNS, columns, output + i + k, channels);
+            layer, rounding, &panel->channels[i + k], sums + k * VGGRT_COLUMNS, &outputs[y],
+            x * channels + panel->first + i + k, 1, columns);
       }
     }
 }

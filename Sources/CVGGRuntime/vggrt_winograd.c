@@ -24,17 +24,22 @@ static void copy_pixels(const vggrt_layer *layer, const int8_t *row, uint32_t co
   }
 }
 
+/** A fourth of a number that is a multiple of four. */
+static uint32_t fourth(uint32_t number) { return (uint32_t)((int32_t)number >> 2); }
+
 /** Transforms the sums of 16 positions, which are 4 numbers apart, to those of 2 x 2 outputs. */
 static void transform_back(const uint32_t *sums, uint32_t *upper, uint32_t *lower) {
-  uint32_t high[4], low[4];
+  uint32_t results[2][4];
   for (uint32_t j = 0; j < 4; j++, sums += 4) {
-    high[j] = sums[0] + sums[16] + sums[32];
-    low[j] = sums[16] - sums[32] - sums[48];
+    const uint32_t b = sums[16], c = sums[32];
+    results[0][j] = sums[0] + b + c;
+    results[1][j] = b - c - sums[48];
   }
-  upper[0] = high[0] + high[1] + high[2];
-  upper[1] = high[1] - high[2] - high[3];
-  lower[0] = low[0] + low[1] + low[2];
-  lower[1] = low[1] - low[2] - low[3];
+  for (uint32_t i = 0; i < 2; i++, upper = lower) {
+    const uint32_t *r = results[i];
+    upper[0] = fourth(r[0] + r[1] + r[2]);
+    upper[1] = fourth(r[1] - r[2] - r[3]);
+  }
 }
 
 void vggrt_winograd(
@@ -59,12 +64,9 @@ void vggrt_winograd(
         uint32_t results[2][4];
         for (uint32_t j = 0; j < 2; j++)
           transform_back(&sums[0][2 * k + j], &results[0][2 * j], &results[1][2 * j]);
-        for (uint32_t y = 0; y < output_count; y++) {
-          for (uint32_t j = 0; j < 4; j++) results[y][j] = (uint32_t)((int32_t)results[y][j] >> 2);
-          vggrt_put_codes(
-            layer, rounding, &panel->channels[i + k], results[y], columns,
-            outputs[y] + x * channels + panel->first + i + k, channels);
-        }
+        vggrt_put_codes(
+          layer, rounding, &panel->channels[i + k], results[0], outputs, x * channels + panel->first + i + k,
+          output_count, columns);
       }
     }
   }

@@ -1,8 +1,8 @@
 /* Compares convolutions and dense layers of vggrt with their plain definition, at random shapes; the same on every machine. A program: 0 if
    all is well. */
-#include <stdio.h>
 #include <string.h>
 
+#include "board.h"
 #include "vggrt_expand.h"
 #include "vggrt_internal.h"
 
@@ -196,10 +196,13 @@ int main(void) {
     state = 2654435761u * (i + 1);
     const int is_whole = convolution_is_right(i) && dense_is_right() && sparse_is_right();
     if (!is_whole) {
-      printf("products: round %u differs from the definition\n", (unsigned)i);
+      board_write("round ");
+      board_write_number(i);
+      board_write(" differs from the definition\n");
       return 1;
     }
   }
-  printf("products: %u rounds are right\n", (unsigned)rounds);
+  board_write_number(rounds);
+  board_write(" rounds of products are right\n");
   return 0;
 }

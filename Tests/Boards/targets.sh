@@ -57,6 +57,12 @@ build_random() {
     Tests/Boards/RandomModels/*.c Tests/Boards/random_main.c -o "$2"
 }
 
+# build_products TARGET TEST PROGRAM: products_test.c or products_count.c
+build_products() {
+  compile "$1" -std=gnu11 -Wall -Wextra -Wconversion -Werror -ISources/CVGGRuntime -ISources/CVGGRuntime/include \
+    -ISources/CVGGRules/include Sources/CVGGRuntime/vggrt*.c "Tests/Boards/$2" -o "$3"
+}
+
 # build_package TARGET PACKAGE PROGRAM OPTION...
 build_package() {
   local target=$1 package=$2 program=$3

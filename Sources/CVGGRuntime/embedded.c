@@ -57,8 +57,8 @@ static const uint8_t vggrt_products_c[] = {
 static const uint8_t vggrt_status_c[] = {
 #embed "vggrt_status.c"
 };
-static const uint8_t vggrt_wide_h[] = {
-#embed "vggrt_wide.h"
+static const uint8_t vggrt_tiles_h[] = {
+#embed "vggrt_tiles.h"
 };
 static const uint8_t vggrt_winograd_c[] = {
 #embed "vggrt_winograd.c"
@@ -100,7 +100,7 @@ static const vggrt_source sources[] = {
   SOURCE("vggrt_portable.h", vggrt_portable_h),
   SOURCE("vggrt_products.c", vggrt_products_c),
   SOURCE("vggrt_status.c", vggrt_status_c),
-  SOURCE("vggrt_wide.h", vggrt_wide_h),
+  SOURCE("vggrt_tiles.h", vggrt_tiles_h),
   SOURCE("vggrt_winograd.c", vggrt_winograd_c),
   SOURCE("vgr_code.h", vgr_code_h),
   SOURCE("vgr_float.h", vgr_float_h),

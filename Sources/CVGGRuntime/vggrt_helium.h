@@ -36,4 +36,45 @@ static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uin
   return (uint32_t)sum;
 }
 
-#include "vggrt_wide.h"
+static inline void vggrt_wide_sums(
+  const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[16][4]) {
+  for (uint32_t i = 0; i < 16; i++) {
+    int32_t vx = 0, vy = 0, wx = 0, wy = 0;
+    for (uint32_t k = 0; k < count; k += 8) {
+      const mve_pred16_t some = vctp16q(count - k);
+      const int16x8_t v = vldrhq_z_s16(weights + k, some), w = vldrhq_z_s16(weights + next + k, some);
+      const int16x8_t x = vldrhq_z_s16(tiles + k, some), y = vldrhq_z_s16(tiles + 16 * count + k, some);
+      vx = vmladavaq_s16(vx, v, x);
+      vy = vmladavaq_s16(vy, v, y);
+      wx = vmladavaq_s16(wx, w, x);
+      wy = vmladavaq_s16(wy, w, y);
+    }
+    const int32_t all[4] = {vx, vy, wx, wy};
+    for (uint32_t j = 0; j < 4; j++) sums[i][j] = (uint32_t)all[j];
+    weights += count;
+    tiles += count;
+  }
+}
+
+static inline void vggrt_transform(
+  const int8_t *pixels, uint32_t row, uint32_t channels, int16_t *tiles, uint32_t index) {
+  static const uint16_t in_order[8] = {0, 2, 1, 3, 4, 6, 5, 7};
+  const uint16x8_t order = vldrhq_u16(in_order);
+  int16_t *to = tiles + 16 * index * channels;
+  for (uint32_t i = 0; i < 4; i++, to += 4 * channels) {
+    const int8_t *first = pixels + vggrt_first_row(i) * row, *second = pixels + vggrt_second_row(i) * row;
+    for (uint32_t k = 0; k < channels; k += 8) {
+      const mve_pred16_t some = vctp16q(channels - k);
+      int16x8_t values[4];
+      for (uint32_t j = 0; j < 4; j++) {
+        const int16x8_t a = vldrbq_gather_offset_z_s16(first + j * channels + k, order, some);
+        const int16x8_t b = vldrbq_gather_offset_z_s16(second + j * channels + k, order, some);
+        values[j] = i == 1 ? vaddq_s16(a, b) : vsubq_s16(a, b);
+      }
+      vstrhq_p_s16(to + k, vsubq_s16(values[0], values[2]), some);
+      vstrhq_p_s16(to + channels + k, vaddq_s16(values[1], values[2]), some);
+      vstrhq_p_s16(to + 2 * channels + k, vsubq_s16(values[2], values[1]), some);
+      vstrhq_p_s16(to + 3 * channels + k, vsubq_s16(values[1], values[3]), some);
+    }
+  }
+}

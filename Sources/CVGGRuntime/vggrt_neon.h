@@ -65,4 +65,21 @@ static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uin
   return vggrt_total(total);
 }
 
-#include "vggrt_wide.h"
+static inline void vggrt_wide_sums(
+  const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[16][4]) {
+  for (uint32_t i = 0; i < 16; i++, weights += count, tiles += count) {
+    int32x4_t totals[4];
+    for (uint32_t j = 0; j < 4; j++) totals[j] = vdupq_n_s32(0);
+    for (uint32_t k = 0; k < count; k += 4) {
+      const int16x4_t v = vld1_s16(weights + k), w = vld1_s16(weights + next + k);
+      const int16x4_t x = vld1_s16(tiles + k), y = vld1_s16(tiles + 16 * count + k);
+      totals[0] = vmlal_s16(totals[0], v, x);
+      totals[1] = vmlal_s16(totals[1], v, y);
+      totals[2] = vmlal_s16(totals[2], w, x);
+      totals[3] = vmlal_s16(totals[3], w, y);
+    }
+    for (uint32_t j = 0; j < 4; j++) sums[i][j] = vggrt_total(totals[j]);
+  }
+}
+
+#include "vggrt_tiles.h"

@@ -1,22 +1,4 @@
-/* Winograd's products and transform of the input, in plain C: tiles are [tile][position][input]. */
-
-static inline void vggrt_wide_sums(
-  const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[16][4]) {
-  for (uint32_t i = 0; i < 16; i++, weights += count, tiles += count) {
-    const int16_t *x = tiles, *y = tiles + 16 * count, *v = weights, *w = weights + next, *const end = v + count;
-    uint32_t vx = 0, vy = 0, wx = 0, wy = 0;
-    for (; v != end; v++, w++, x++, y++) {
-      vx += (uint32_t)(*v * *x);
-      vy += (uint32_t)(*v * *y);
-      wx += (uint32_t)(*w * *x);
-      wy += (uint32_t)(*w * *y);
-    }
-    sums[i][0] = vx;
-    sums[i][1] = vy;
-    sums[i][2] = wx;
-    sums[i][3] = wy;
-  }
-}
+/* Winograd's transform of the input in plain C: tiles are [tile][position][input]. */
 
 static inline void vggrt_transform(
   const int8_t *pixels, uint32_t row, uint32_t channels, int16_t *tiles, uint32_t index) {

@@ -125,7 +125,10 @@ typedef struct {
   const void *table;
 } vggrt_layer;
 
-/** Where the rows of a map lie in the arena: row y at `offset` + (y % rows) * width * channels. */
+/**
+ * Where the rows of a map lie in the arena: row y at `offset` + (y % rows) * width * channels. A ring has room for the rows that its layer
+ * computes at a time, and before them for those that the next layer still needs.
+ */
 typedef struct {
   uint32_t offset;
   /** The map's height: all of it is there. */

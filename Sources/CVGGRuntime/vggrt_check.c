@@ -1,15 +1,13 @@
 /* Prepares a model: all that keeps a wrong plan or image from giving a wrong class. */
 #include "vggrt_internal.h"
 
-static uint32_t crc_of(uint32_t crc, uint32_t number) {
-  const uint8_t bytes[4] = {
-    (uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16), (uint8_t)(number >> 24)};
-  return vggrt_crc32(crc, bytes, sizeof bytes);
-}
-
-static uint32_t crc_of_shape(uint32_t crc, const vggrt_shape *shape) {
-  return crc_of(crc_of(crc_of(crc, shape->height), shape->width), shape->channels);
-}
+/* The plan's numbers lie in memory without gaps, but for the ones that are left out below, and in the same way on all little-endian machines. */
+_Static_assert(offsetof(vggrt_layer, kernel_width) == 16 && offsetof(vggrt_layer, input) == 20, "layers have other gaps");
+_Static_assert(offsetof(vggrt_layer, table) == 48 && sizeof(vggrt_shape) == 8, "layers have other gaps");
+_Static_assert(offsetof(vggrt_map, rows) == 4 && sizeof(vggrt_group) == 12, "maps or groups have gaps");
+_Static_assert(
+  offsetof(vggrt_model, plan_crc32) - offsetof(vggrt_model, layer_count) == 16, "a model's numbers have gaps");
+_Static_assert(sizeof(vggrt_channel) == 12 && sizeof(vggrt_image_header) == 16, "images have gaps");
 
 static uint32_t table_size(const vggrt_layer *layer) {
   switch (layer->kind) {
@@ -21,32 +19,16 @@ static uint32_t table_size(const vggrt_layer *layer) {
   }
 }
 
-static uint32_t crc_of_layer(uint32_t crc, const vggrt_layer *layer) {
-  const uint32_t shapeless[] = {
-    layer->kind, layer->encoding, (uint32_t)layer->input_zero_point, (uint32_t)layer->output_zero_point,
-    (uint32_t)layer->low, (uint32_t)layer->high, layer->stride_height, layer->stride_width, layer->dilation_height,
-    layer->dilation_width, layer->padding_top, layer->padding_left, layer->kernel_height, layer->kernel_width};
-  for (uint32_t i = 0; i < sizeof shapeless / sizeof shapeless[0]; i++) crc = crc_of(crc, shapeless[i]);
-  crc = crc_of_shape(crc_of_shape(crc, &layer->input), &layer->output);
-  crc = crc_of(crc_of(crc_of(crc, layer->channels_offset), layer->weights_offset), layer->weights_length);
-  return vggrt_crc32(crc, layer->table, table_size(layer));
-}
-
 uint32_t vggrt_plan_crc32(const vggrt_model *model) {
-  const uint32_t numbers[] = {
-    model->layer_count, model->group_count, model->rounding, model->has_sha256,
-    model->arena_size, model->window_size, model->weights_length};
-  uint32_t crc = 0;
-  for (uint32_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) crc = crc_of(crc, numbers[i]);
-  for (uint32_t i = 0; i < model->layer_count; i++) crc = crc_of_layer(crc, &model->layers[i]);
-  for (uint32_t i = 0; i <= model->layer_count; i++)
-    crc = crc_of(crc_of(crc, model->maps[i].offset), model->maps[i].rows);
-  for (uint32_t i = 0; i < model->group_count; i++) {
-    const vggrt_group *group = &model->groups[i];
-    crc = crc_of(crc_of(crc_of(crc, group->first), group->count), group->strip);
-    crc = crc_of(crc_of(crc, group->scratch_offset), group->window_offset);
+  uint32_t crc = vggrt_crc32(0, &model->layer_count, 16);
+  for (uint32_t i = 0; i < model->layer_count; i++) {
+    const vggrt_layer *layer = &model->layers[i];
+    crc = vggrt_crc32(crc, layer, 18);
+    crc = vggrt_crc32(crc, &layer->input, 28);
+    crc = vggrt_crc32(crc, layer->table, table_size(layer));
   }
-  return crc;
+  for (uint32_t i = 0; i <= model->layer_count; i++) crc = vggrt_crc32(crc, &model->maps[i], 6);
+  return vggrt_crc32(crc, model->groups, model->group_count * sizeof(vggrt_group));
 }
 
 static int is_within(uint32_t offset, uint32_t count, uint32_t length) {

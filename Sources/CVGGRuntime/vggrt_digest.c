@@ -44,12 +44,14 @@ static void add_block(uint32_t state[8], const uint8_t block[64]) {
       *word += (rotated(early, 7) ^ rotated(early, 18) ^ early >> 3) + words[(i + 9) & 15]
         + (rotated(late, 17) ^ rotated(late, 19) ^ late >> 10);
     }
-    const uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]), majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-    const uint32_t first = v[7] + (rotated(v[4], 6) ^ rotated(v[4], 11) ^ rotated(v[4], 25)) + choice + constants[i] + *word;
-    const uint32_t second = (rotated(v[0], 2) ^ rotated(v[0], 13) ^ rotated(v[0], 22)) + majority;
-    for (uint32_t j = 7; j > 0; j--) v[j] = v[j - 1];
-    v[4] += first;
-    v[0] = first + second;
+    /* The eight working variables take each other's places: where `a` is in this round, `b` is in the next one. */
+    const uint32_t a = v[-i & 7], b = v[(1 - i) & 7], c = v[(2 - i) & 7];
+    const uint32_t e = v[(4 - i) & 7], f = v[(5 - i) & 7], g = v[(6 - i) & 7];
+    const uint32_t added = v[(7 - i) & 7] + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g))
+      + constants[i] + *word;
+    v[(3 - i) & 7] += added;
+    v[(7 - i) & 7] =
+      added + (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
   }
   for (uint32_t i = 0; i < 8; i++) state[i] += v[i];
 }

@@ -1,4 +1,4 @@
-import RandomModels
+import BoardTestSupport
 import Testing
 
 /// The runtime of boards on this machine; `make test-boards` runs the same models on emulated ones. Models have one place each, so one is

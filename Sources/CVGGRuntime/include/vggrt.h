@@ -125,7 +125,10 @@ typedef struct {
   const void *table;
 } vggrt_layer;
 
-/** Where the rows of a map lie in the arena: row y at `offset` + (y % rows) * width * channels. */
+/**
+ * Where the rows of a map lie in the arena: row y at `offset` + (y % rows) * width * channels. A ring has room for the rows that its layer
+ * computes at a time, and before them for those that the next layer still needs.
+ */
 typedef struct {
   uint32_t offset;
   /** The map's height: all of it is there. */
@@ -236,7 +239,7 @@ uint32_t vggrt_least_window(const vggrt_layer *layer);
 
 /**
  * The CRC-32 of the plan: of each number of the model up to `weights_length`, of layers with the bytes of their tables, of maps and of
- * groups, in the order of declaration; each number as four bytes.
+ * groups, in the order of declaration, little-endian and without what is between them.
  */
 uint32_t vggrt_plan_crc32(const vggrt_model *model);
 

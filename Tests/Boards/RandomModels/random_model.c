@@ -4,6 +4,7 @@
 
 #include "CVGGRules.h"
 #include "vgk_reference_integer.h"
+#include "vggrt_expand.h"
 
 uint32_t random_below(random_model *m, uint32_t bound) {
   m->state ^= m->state << 13;
@@ -25,10 +26,19 @@ static uint32_t take(random_model *m, uint32_t count) {
 
 /** As many outputs as any rounding gives: a window begins before the map's end. */
 static uint16_t random_extent(random_model *m, uint32_t input, uint32_t padding, uint32_t stride) {
-  const uint32_t most = (input - 1 + padding) / stride + 1, limited = most < MOST ? most : MOST;
+  const uint32_t most = (input - 1 + padding) / stride + 1, limited = most < MOST_ROWS ? most : MOST_ROWS;
   return (uint16_t)(random_below(m, 4) ? limited : 1 + random_below(m, limited));
 }
 
+/** Often a few, or a multiple of four; as many as the map has room for. */
+static uint32_t random_channels(random_model *m, const vggrt_shape *shape) {
+  const uint32_t room = (uint32_t)MAP_SIZE / ((uint32_t)shape->height * shape->width);
+  const uint32_t most = room < MOST_CHANNELS ? room : MOST_CHANNELS;
+  const uint32_t count = 1 + random_below(m, random_below(m, 2) && most > 10 ? 10 : most);
+  return random_below(m, 2) && count > 4 ? count & ~3u : count;
+}
+
+/** Sometimes a window as VGG has it. */
 static void make_window(random_model *m, vggrt_layer *layer, int isConvolution) {
   const int is3x3 = isConvolution && random_below(m, 2);
   layer->kernel_height = (uint16_t)(is3x3 ? 3 : 1 + random_below(m, 4));
@@ -43,44 +53,55 @@ static void make_window(random_model *m, vggrt_layer *layer, int isConvolution) 
   layer->output.width = random_extent(m, layer->input.width, layer->padding_left, layer->stride_width);
 }
 
+/** Adds the weights of an output to the image. */
+static void encode(random_model *m, const vggrt_layer *layer, const int8_t *row, uint32_t inputs) {
+  if (layer->encoding == VGGRT_PLAIN) memcpy(m->image + take(m, inputs), row, inputs);
+  if (layer->encoding == VGGRT_WINOGRAD) {
+    int16_t expanded[16 * MOST_CHANNELS];
+    const uint32_t size = 32 * layer->input.channels;
+    vggrt_winograd_row(row, layer->input.channels, expanded);
+    memcpy(m->image + take(m, size), expanded, size);
+  }
+  if (layer->encoding != VGGRT_SPARSE) return;
+  const uint32_t begin = m->model.weights_length;
+  uint32_t end = begin + 4, bitmap = 0;
+  for (uint32_t i = 0; i < inputs; i++) {
+    if (i % 256 == 0) {
+      const uint32_t rest = inputs - i < 256 ? inputs - i : 256;
+      bitmap = end;
+      end += (rest + 7) / 8;
+    }
+    if (row[i] == 0) continue;
+    uint8_t *byte = &m->image[bitmap + i % 256 / 8];
+    *byte = (uint8_t)(*byte | 1u << (i & 7));
+    m->image[end++] = (uint8_t)row[i];
+  }
+  const uint32_t length = end - begin - 4;
+  memcpy(m->image + begin, &length, 4);
+  take(m, end - begin);
+}
+
 /** The numbers and weights of a layer: random, in the image for vggrt and in the other order for the reference. */
 static void run_products(random_model *m, vggrt_layer *layer, const int8_t *input, int8_t *output) {
   static int8_t weights[IMAGE_SIZE];
-  static int32_t biases[16];
-  static float scales[16];
-  static VGRMultiplier multipliers[16];
-  const uint32_t outputs = layer->output.channels, isSparse = layer->encoding == VGGRT_SPARSE;
+  static int32_t biases[MOST_CHANNELS];
+  static float scales[MOST_CHANNELS];
+  static VGRMultiplier multipliers[MOST_CHANNELS];
+  const uint32_t outputs = layer->output.channels;
   const uint32_t inputs = layer->kind == VGGRT_DENSE
     ? size_of(&layer->input)
     : (uint32_t)layer->kernel_height * layer->kernel_width * layer->input.channels;
   layer->channels_offset = take(m, outputs * (uint32_t)sizeof(vggrt_channel));
   layer->weights_offset = m->model.weights_length;
   for (uint32_t o = 0; o < outputs; o++) {
-    const uint32_t begin = take(m, isSparse ? 4 : inputs);
-    uint8_t *bitmap = NULL;
+    int8_t row[4 * 4 * MOST_CHANNELS > MAP_SIZE ? 4 * 4 * MOST_CHANNELS : MAP_SIZE];
     int32_t sum = 0;
     for (uint32_t i = 0; i < inputs; i++) {
-      const int8_t weight = isSparse && random_below(m, 4) ? 0 : random_code(m);
-      weights[i * outputs + o] = weight;
-      sum += weight;
-      if (!isSparse) m->image[begin + i] = (uint8_t)weight;
+      row[i] = layer->encoding == VGGRT_SPARSE && random_below(m, 4) ? 0 : random_code(m);
+      weights[i * outputs + o] = row[i];
+      sum += row[i];
     }
-    if (isSparse) {
-      uint32_t end = begin + 4;
-      for (uint32_t i = 0; i < inputs; i++) {
-        if (i % 256 == 0) {
-          const uint32_t rest = inputs - i < 256 ? inputs - i : 256;
-          bitmap = m->image + end;
-          end += (rest + 7) / 8;
-        }
-        if (weights[i * outputs + o] == 0) continue;
-        bitmap[i % 256 / 8] = (uint8_t)(bitmap[i % 256 / 8] | 1u << (i & 7));
-        m->image[end++] = (uint8_t)weights[i * outputs + o];
-      }
-      const uint32_t length = end - begin - 4;
-      memcpy(m->image + begin, &length, 4);
-      take(m, length);
-    }
+    encode(m, layer, row, inputs);
     /* Outputs are spread over the codes, and now and then beyond. */
     double scale = 1.0 / (1 + random_below(m, 40) + inputs * 4);
     biases[o] = (int32_t)random_below(m, 20001) - 10000;
@@ -172,8 +193,9 @@ static void make_layer(random_model *m, uint32_t index, vggrt_shape shape, int8_
   switch (kind) {
   case VGGRT_CONVOLUTION:
     make_window(m, layer, 1);
-    layer->output.channels = 1 + random_below(m, MOST);
+    layer->output.channels = random_channels(m, &layer->output);
     if (random_below(m, 2)) layer->low = layer->output_zero_point;
+    if (vggrt_winograd_suits(layer) && random_below(m, 4)) layer->encoding = VGGRT_WINOGRAD;
     run_products(m, layer, input, output);
     break;
   case VGGRT_DENSE:
@@ -198,8 +220,8 @@ void random_model_make(random_model *m, uint32_t seed) {
   m->model = (vggrt_model){
     .layers = m->layers, .maps = m->maps, .groups = m->groups, .rounding = (uint8_t)random_below(m, 2),
     .has_sha256 = (uint8_t)random_below(m, 2), .weights_length = sizeof(vggrt_image_header)};
-  vggrt_shape shape = {
-    (uint16_t)(1 + random_below(m, MOST)), (uint16_t)(1 + random_below(m, MOST)), 1 + random_below(m, MOST)};
+  vggrt_shape shape = {(uint16_t)(1 + random_below(m, MOST_ROWS)), (uint16_t)(1 + random_below(m, MOST_ROWS)), 0};
+  shape.channels = random_channels(m, &shape);
   int8_t zeroPoint = random_code(m);
   for (uint32_t i = 0; i < size_of(&shape); i++) m->expected[0][i] = random_code(m);
   static const uint8_t kinds[] = {

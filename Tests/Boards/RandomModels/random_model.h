@@ -6,11 +6,12 @@
 
 enum {
   MOST_LAYERS = 8,
-  /** The most rows, columns, and channels of a map. */
-  MOST = 10,
-  MAP_SIZE = MOST * MOST * MOST,
-  ARENA_SIZE = 1 << 16,
-  IMAGE_SIZE = 1 << 16
+  /** The most rows and columns of a map, and its most channels: more than registers hold. */
+  MOST_ROWS = 10,
+  MOST_CHANNELS = 40,
+  MAP_SIZE = 1000,
+  ARENA_SIZE = 1 << 18,
+  IMAGE_SIZE = 1 << 18
 };
 
 typedef struct {

@@ -118,7 +118,7 @@ let package = Package(
       name: "ModelTestSupport", dependencies: ["TestSupport", "VGGModel", "VGGTensors", "VGGBytes"],
       path: "Tests/ModelTestSupport", swiftSettings: swiftSettings),
     .target(
-      name: "RandomModels", dependencies: ["CVGGRuntime", "CVGGKernels", "CVGGRules"],
+      name: "BoardTestSupport", dependencies: ["CVGGRuntime", "CVGGKernels", "CVGGRules"],
       path: "Tests/Boards/RandomModels", cSettings: [.treatAllWarnings(as: .error)]),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
@@ -129,7 +129,7 @@ let package = Package(
       "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
-    tests("CVGGRuntimeTests", "RandomModels", "CVGGRuntime"),
+    tests("CVGGRuntimeTests", "BoardTestSupport", "CVGGRuntime"),
     tests("VGGBytesTests", "VGGBytes"),
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
     tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),

@@ -10,7 +10,9 @@ import Testing
     "Sources/CVGGRules/include",
   ]
   /// What only this program needs.
-  private static let others: Set = ["embedded.c", "vggrt_sources.h", "vggrt_expand.c", "vggrt_expand.h", "CVGGRules.h"]
+  private static let others: Set = [
+    "embedded.c", "vggrt_sources.h", "vggrt_expand.c", "vggrt_expand.h", "CVGGRules.h",
+  ]
 
   @Test func allFilesAreEmbedded() throws {
     var count: UInt32 = 0

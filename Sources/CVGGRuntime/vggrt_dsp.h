@@ -145,7 +145,7 @@ static inline void vggrt_put_row(
   to[3 * position] = vggrt_minus(b, d);
 }
 
-static inline void vggrt_transform(
+VGGRT_KERNEL void vggrt_transform(
   const int8_t *pixels, uint32_t row, uint32_t channels, int16_t *tiles, uint32_t index) {
   uint32_t *to = (uint32_t *)(void *)tiles + 2 * index;
   const uint32_t n = channels;

@@ -1,62 +1,88 @@
-/* Sums of products for Helium (Cortex-M55, M85): sixteen at a time. */
+/* Sums of products for Helium (Cortex-M55, M85): sixteen at a time, or what is left. The loops are in
+   assembly, as compilers do not make the loops with a tail of these processors. */
 #include <arm_mve.h>
 
 #include "vggrt_bytes.h"
 
 #define VGGRT_COLUMNS 4u
 
-static inline void vggrt_sums(
+VGGRT_KERNEL void vggrt_sums(
   const int8_t *weights, uint32_t next, const void *columns, uint32_t count, uint32_t sums[2 * VGGRT_COLUMNS]) {
-  const int8_t *x = columns;
-  int32_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
-  for (uint32_t left = count; left > 0; left -= left < 16 ? left : 16, weights += 16, x += 16) {
-    const mve_pred16_t some = vctp8q(left);
-    const int8x16_t v = vldrbq_z_s8(weights, some), w = vldrbq_z_s8(weights + next, some);
-    const int8x16_t x0 = vldrbq_z_s8(x, some), x1 = vldrbq_z_s8(x + count, some);
-    a = vmladavaq_s8(a, v, x0);
-    b = vmladavaq_s8(b, v, x1);
-    e = vmladavaq_s8(e, w, x0);
-    f = vmladavaq_s8(f, w, x1);
-    const int8x16_t x2 = vldrbq_z_s8(x + 2 * count, some), x3 = vldrbq_z_s8(x + 3 * count, some);
-    c = vmladavaq_s8(c, v, x2);
-    d = vmladavaq_s8(d, v, x3);
-    g = vmladavaq_s8(g, w, x2);
-    h = vmladavaq_s8(h, w, x3);
+  /* VMLADAVA has seven registers for sums in such a loop: one channel at a time. */
+  for (uint32_t i = 0; i < 2; i++, weights += next, sums += VGGRT_COLUMNS) {
+    const int8_t *v = weights, *x = columns, *y = x + count, *z = y + count, *w = z + count;
+    uint32_t vx = 0, vy = 0, vz = 0, vw = 0;
+    __asm__ volatile(
+      "wlstp.8 lr, %[count], 2f\n"
+      "1:\n"
+      "vldrb.8 q0, [%[v]], #16\n"
+      "vldrb.8 q1, [%[x]], #16\n"
+      "vmladava.s8 %[vx], q0, q1\n"
+      "vldrb.8 q2, [%[y]], #16\n"
+      "vmladava.s8 %[vy], q0, q2\n"
+      "vldrb.8 q3, [%[z]], #16\n"
+      "vmladava.s8 %[vz], q0, q3\n"
+      "vldrb.8 q1, [%[w]], #16\n"
+      "vmladava.s8 %[vw], q0, q1\n"
+      "letp lr, 1b\n"
+      "2:\n"
+      : [v] "+r"(v), [x] "+r"(x), [y] "+r"(y), [z] "+r"(z), [w] "+r"(w), [vx] "+Te"(vx), [vy] "+Te"(vy),
+        [vz] "+Te"(vz), [vw] "+Te"(vw)
+      : [count] "r"(count)
+      : "lr", "q0", "q1", "q2", "q3", "memory");
+    sums[0] = vx;
+    sums[1] = vy;
+    sums[2] = vz;
+    sums[3] = vw;
   }
-  const int32_t all[2 * VGGRT_COLUMNS] = {a, b, c, d, e, f, g, h};
-  for (uint32_t i = 0; i < 2 * VGGRT_COLUMNS; i++) sums[i] = (uint32_t)all[i];
 }
 
 static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
-  int32_t sum = 0;
-  for (; count > 0; count -= count < 16 ? count : 16, weights += 16, input += 16) {
-    const mve_pred16_t some = vctp8q(count);
-    sum = vmladavaq_s8(sum, vldrbq_z_s8(weights, some), vldrbq_z_s8(input, some));
-  }
-  return (uint32_t)sum;
+  uint32_t sum = 0;
+  __asm__ volatile(
+    "wlstp.8 lr, %[count], 2f\n"
+    "1:\n"
+    "vldrb.8 q0, [%[v]], #16\n"
+    "vldrb.8 q1, [%[x]], #16\n"
+    "vmladava.s8 %[sum], q0, q1\n"
+    "letp lr, 1b\n"
+    "2:\n"
+    : [v] "+r"(weights), [x] "+r"(input), [sum] "+Te"(sum)
+    : [count] "r"(count)
+    : "lr", "q0", "q1", "memory");
+  return sum;
 }
 
-static inline void vggrt_wide_sums(
+VGGRT_KERNEL void vggrt_wide_sums(
   const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[16][4]) {
-  for (uint32_t i = 0; i < 16; i++) {
-    int32_t vx = 0, vy = 0, wx = 0, wy = 0;
-    for (uint32_t k = 0; k < count; k += 8) {
-      const mve_pred16_t some = vctp16q(count - k);
-      const int16x8_t v = vldrhq_z_s16(weights + k, some), w = vldrhq_z_s16(weights + next + k, some);
-      const int16x8_t x = vldrhq_z_s16(tiles + k, some), y = vldrhq_z_s16(tiles + 16 * count + k, some);
-      vx = vmladavaq_s16(vx, v, x);
-      vy = vmladavaq_s16(vy, v, y);
-      wx = vmladavaq_s16(wx, w, x);
-      wy = vmladavaq_s16(wy, w, y);
-    }
-    const int32_t all[4] = {vx, vy, wx, wy};
-    for (uint32_t j = 0; j < 4; j++) sums[i][j] = (uint32_t)all[j];
-    weights += count;
-    tiles += count;
+  for (uint32_t i = 0; i < 16; i++, weights += count, tiles += count) {
+    const int16_t *v = weights, *w = weights + next, *x = tiles, *y = tiles + 16 * count;
+    uint32_t vx = 0, vy = 0, wx = 0, wy = 0;
+    __asm__ volatile(
+      "wlstp.16 lr, %[count], 2f\n"
+      "1:\n"
+      "vldrh.16 q0, [%[v]], #16\n"
+      "vldrh.16 q1, [%[x]], #16\n"
+      "vmladava.s16 %[vx], q0, q1\n"
+      "vldrh.16 q2, [%[y]], #16\n"
+      "vmladava.s16 %[vy], q0, q2\n"
+      "vldrh.16 q3, [%[w]], #16\n"
+      "vmladava.s16 %[wx], q3, q1\n"
+      "vmladava.s16 %[wy], q3, q2\n"
+      "letp lr, 1b\n"
+      "2:\n"
+      : [v] "+r"(v), [w] "+r"(w), [x] "+r"(x), [y] "+r"(y), [vx] "+Te"(vx), [vy] "+Te"(vy), [wx] "+Te"(wx),
+        [wy] "+Te"(wy)
+      : [count] "r"(count)
+      : "lr", "q0", "q1", "q2", "q3", "memory");
+    sums[i][0] = vx;
+    sums[i][1] = vy;
+    sums[i][2] = wx;
+    sums[i][3] = wy;
   }
 }
 
-static inline void vggrt_transform(
+VGGRT_KERNEL void vggrt_transform(
   const int8_t *pixels, uint32_t row, uint32_t channels, int16_t *tiles, uint32_t index) {
   static const uint16_t in_order[8] = {0, 2, 1, 3, 4, 6, 5, 7};
   const uint16x8_t order = vldrhq_u16(in_order);

@@ -19,6 +19,13 @@
 
 #include "vggrt_internal.h"
 
+/* A function of its own, so that it has all registers for itself; a source may leave it unused. */
+#if defined(__GNUC__)
+#define VGGRT_KERNEL __attribute__((noinline, unused)) static
+#else
+#define VGGRT_KERNEL static
+#endif
+
 /** A number that lies at any address. */
 static inline uint32_t vggrt_word(const void *bytes) {
   uint32_t word;

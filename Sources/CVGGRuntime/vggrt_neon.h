@@ -28,7 +28,7 @@ static inline int8x16_t vggrt_rest(const int8_t *bytes, uint32_t count) {
   return vld1q_s8(copy);
 }
 
-static inline void vggrt_sums(
+VGGRT_KERNEL void vggrt_sums(
   const int8_t *weights, uint32_t next, const void *columns, uint32_t count, uint32_t sums[2 * VGGRT_COLUMNS]) {
   const int8_t *x = columns;
   int32x4_t totals[2][VGGRT_COLUMNS];
@@ -65,7 +65,7 @@ static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uin
   return vggrt_total(total);
 }
 
-static inline void vggrt_wide_sums(
+VGGRT_KERNEL void vggrt_wide_sums(
   const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[16][4]) {
   for (uint32_t i = 0; i < 16; i++, weights += count, tiles += count) {
     int32x4_t totals[4];

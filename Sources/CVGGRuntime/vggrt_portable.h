@@ -3,16 +3,17 @@
 
 #include "vggrt_bytes.h"
 
-static inline void vggrt_sums(
+VGGRT_KERNEL void vggrt_sums(
   const int8_t *weights, uint32_t next, const void *columns, uint32_t count, uint32_t sums[2 * VGGRT_COLUMNS]) {
-  const int8_t *const v = weights, *const w = weights + next, *const x = columns, *const y = x + count;
+  const int8_t *x = columns, *y = x + count, *v = weights, *w = weights + next, *const end = y;
   uint32_t vx = 0, vy = 0, wx = 0, wy = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    vx += (uint32_t)(v[i] * x[i]);
-    vy += (uint32_t)(v[i] * y[i]);
-    wx += (uint32_t)(w[i] * x[i]);
-    wy += (uint32_t)(w[i] * y[i]);
-  }
+  do {
+    const int32_t a = *v++, b = *w++, c = *x++, d = *y++;
+    vx += (uint32_t)(a * c);
+    vy += (uint32_t)(a * d);
+    wx += (uint32_t)(b * c);
+    wy += (uint32_t)(b * d);
+  } while (x != end);
   sums[0] = vx;
   sums[1] = vy;
   sums[2] = wx;
@@ -25,22 +26,28 @@ static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uin
   return sum;
 }
 
+/** The sums of a position. */
+VGGRT_KERNEL void vggrt_position_sums(
+  const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[4]) {
+  const int16_t *x = tiles, *y = x + 16 * count, *v = weights, *w = weights + next, *const end = x + count;
+  uint32_t vx = 0, vy = 0, wx = 0, wy = 0;
+  do {
+    const int32_t a = *v++, b = *w++, c = *x++, d = *y++;
+    vx += (uint32_t)(a * c);
+    vy += (uint32_t)(a * d);
+    wx += (uint32_t)(b * c);
+    wy += (uint32_t)(b * d);
+  } while (x != end);
+  sums[0] = vx;
+  sums[1] = vy;
+  sums[2] = wx;
+  sums[3] = wy;
+}
+
 static inline void vggrt_wide_sums(
   const int16_t *weights, uint32_t next, const int16_t *tiles, uint32_t count, uint32_t sums[16][4]) {
-  for (uint32_t i = 0; i < 16; i++, weights += count, tiles += count) {
-    const int16_t *const v = weights, *const w = weights + next, *const x = tiles, *const y = tiles + 16 * count;
-    uint32_t vx = 0, vy = 0, wx = 0, wy = 0;
-    for (uint32_t k = 0; k < count; k++) {
-      vx += (uint32_t)(v[k] * x[k]);
-      vy += (uint32_t)(v[k] * y[k]);
-      wx += (uint32_t)(w[k] * x[k]);
-      wy += (uint32_t)(w[k] * y[k]);
-    }
-    sums[i][0] = vx;
-    sums[i][1] = vy;
-    sums[i][2] = wx;
-    sums[i][3] = wy;
-  }
+  for (uint32_t i = 0; i < 16; i++, weights += count, tiles += count)
+    vggrt_position_sums(weights, next, tiles, count, sums[i]);
 }
 
 #include "vggrt_tiles.h"

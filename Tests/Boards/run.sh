@@ -125,9 +125,9 @@ for package in file file_window; do
   damaged $package "the arena is smaller" sed -i 's/sizeof arena, &/sizeof arena - 1, \&/' selftest.c
   damaged $package "of another model" cp ../a_litert/model_weights.bin .
 done
-damaged file "or there is none" truncate -s -1 model_weights.bin
+damaged file "or too short" truncate -s -1 model_weights.bin
 damaged file_window "could not be read" truncate -s -1 model_weights.bin
-damaged file "or there is none" rm model_weights.bin
+damaged file "or too short" rm model_weights.bin
 damaged file "the plan is damaged" python3 -c \
   'import re; s = open("model.h").read(); t = open("model.c").read(); n = re.search(r"vggrt_map \w+\[\w*\] = \{\s*\{(\d+)", t); open("model.c", "w").write(t[:n.start(1)] + "16" + n.group(1) + t[n.end(1):])'
 build_package cortex-m4 "$folder/d_tflm" "$folder/program" -DBOARD_DAMAGE

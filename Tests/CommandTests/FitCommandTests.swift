@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func modelThatDoesNotFitSaysWhatWould() throws {
-    let process = try run("vgg16", "--board", "teensy-4.1", "--json")
+    let process = try run("vgg16", "--board", "stm32f746g-disco", "--json")
     #expect(process.status == 1)
     let report = try json(process)
     #expect(try JSONSchema("fit.schema.json").problems(of: report) == [])
@@ -55,13 +55,13 @@ import Testing
       #expect(saved.contains { $0 > 0 }, "\(remedy)")
     }
     #expect(remedies.last?["fits"]?.bool == true)
-    let text = try run("vgg16", "--board", "teensy-4.1")
+    let text = try run("vgg16", "--board", "stm32f746g-disco")
     #expect(text.status == 1 && text.output.contains("DOES NOT FIT") && text.output.contains("--drop-fc"))
   }
 
   /// Only what exists is proposed: the help of each command knows each option.
   @Test func proposedCommandsExist() throws {
-    let report = try json(run("vgg16", "--flash", "8K", "--ram", "100K", "--json"))
+    let report = try json(run("vgg16", "--flash", "8K", "--ram", "1M", "--json"))
     let commands =
       (report["preparation"]?.array ?? []).compactMap(\.string)
       + (report["remedies"]?.array ?? []).flatMap { ($0["commands"]?.array ?? []).compactMap(\.string) }

@@ -6,7 +6,7 @@ extension BoardNeeds {
   /// What layers need that are carried out by a plan.
   init(of layers: [BoardLayer], by plan: BoardPlan, on processor: Processor) {
     self.init(
-      weightByteCount: layers.reduce(MemoryLayout<vggrt_image_header>.size) { $0 + $1.storedByteCount },
+      weightByteCount: layers.reduce(MemoryLayout<vggrt_image_header>.size) { $0 + $1.imageByteCount },
       tableByteCount: 64 + layers.count * 64 + plan.groups.count * 12
         + layers.reduce(0) { $0 + $1.tableByteCount },
       codeByteCount: processor.codeByteCount, arenaByteCount: plan.arenaByteCount, stackByteCount: 512)
@@ -28,6 +28,11 @@ extension BoardBuild {
 }
 
 extension BoardLayer {
+  /// The bytes that the layer takes in the image: its channels' numbers and its rows of weights, each up to a multiple of 16.
+  fileprivate var imageByteCount: Int {
+    weightByteCount.aligned + (storedByteCount - weightByteCount).aligned
+  }
+
   /// The bytes of the table that a layer computes with.
   fileprivate var tableByteCount: Int {
     switch kind {

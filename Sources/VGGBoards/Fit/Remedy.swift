@@ -1,5 +1,3 @@
-public import VGGTensors
-
 /// A change that makes a model take less of a board, and what it takes then.
 public struct Remedy: Equatable, Sendable {
   /// What is changed; the order is that of harm.
@@ -10,8 +8,6 @@ public struct Remedy: Equatable, Sendable {
     case pruneDense(fraction: Double)
     /// The network ends in front of its dense layers: it gives features, not classes.
     case dropDense
-    /// The same without dense layers, for smaller pictures; with a window where the weights do not fit otherwise.
-    case shrinkInput(Extent, window: Int?)
   }
 
   /// What is changed.

@@ -28,7 +28,6 @@ struct RemedySearch {
       if placement.flash.isMissing, let remedy = try pruning() { found.append(remedy) }
       found.append(try remedy(.dropDense, network.withoutDense, build))
     }
-    if placement.ram.isMissing, let remedy = try shrinking() { found.append(remedy) }
     return found.filter(savesWhatIsMissing)
   }
 
@@ -61,35 +60,10 @@ struct RemedySearch {
     return last
   }
 
-  /// The largest pictures whose maps fit, with sides that are multiples of what five poolings divide by.
-  private func shrinking() throws(ShapeError) -> Remedy? {
-    var build = build
-    let features = try remedy(.dropDense, network.withoutDense, build)
-    if features.placement.flash.isMissing, build.windowByteCount == nil {
-      build.windowByteCount = try window()
-    }
-    let steps = extent.height / 32
-    var found: Remedy?
-    // Larger pictures need more: the steps up to `fitting` fit, those from `tooLarge` on do not.
-    var (fitting, tooLarge) = (0, max(1, steps))
-    while fitting + 1 < tooLarge {
-      let step = (fitting + tooLarge) / 2
-      let smaller = Extent(height: step * 32, width: max(1, extent.width * step / steps / 32) * 32)
-      let remedy = try remedy(
-        .shrinkInput(smaller, window: build.windowByteCount), network.withoutDense, build, extent: smaller)
-      if remedy.placement.ram.isMissing {
-        tooLarge = step
-      } else {
-        (fitting, found) = (step, remedy)
-      }
-    }
-    return found
-  }
-
   private func remedy(
-    _ step: Remedy.Step, _ network: Network, _ build: BoardBuild, extent: Extent? = nil
+    _ step: Remedy.Step, _ network: Network, _ build: BoardBuild
   ) throws(ShapeError) -> Remedy {
-    let needs = try build.needs(of: network, for: extent ?? self.extent).0
+    let needs = try build.needs(of: network, for: extent).0
     return Remedy(step: step, needs: needs, placement: BoardPlacement(of: needs, in: limits))
   }
 }

@@ -50,18 +50,13 @@ extension Remedy {
     let name = model.replacingExtension(by: "")
     switch step {
     case .readWeights(let window):
-      return ["vggconv export \(word(model)) --to c --window \(window) -o \(word(name))"]
+      return [
+        "vggconv export \(word(model)) --to c --window \(window) --ram \(needs.arenaByteCount) -o \(word(name))"
+      ]
     case .pruneDense(let fraction):
       return ["vggconv prune \(word(model)) --fc \(fraction) -o \(word(name + "-pruned.vggw"))"]
     case .dropDense:
       return ["vggconv prune \(word(model)) --drop-fc -o \(word(name + "-features.vggw"))"]
-    case .shrinkInput(let extent, let window):
-      let window = window.map { " --window \($0)" } ?? ""
-      let features = word(name + "-features.vggw")
-      return [
-        "vggconv prune \(word(model)) --drop-fc -o \(features)",
-        "vggconv export \(features) --to c --input \(extent)\(window) -o \(word(name))",
-      ]
     }
   }
 
@@ -73,8 +68,6 @@ extension Remedy {
     case .pruneDense(let fraction):
       "drop the smallest \(Format.percent(fraction, decimals: 0)) of the dense layers' weights: 'prune' says what it costs"
     case .dropDense: "end in front of the dense layers: features, not classes"
-    case .shrinkInput(let extent, let window):
-      "features of smaller pictures, \(extent)" + (window == nil ? "" : ", with weights that are read")
     }
   }
 }

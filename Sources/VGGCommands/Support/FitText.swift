@@ -102,7 +102,10 @@ struct FitView {
 
   private func remedies(_ console: Console) -> String? {
     guard !report.fits else { return nil }
-    guard !report.remedies.isEmpty else { return "No command of vggconv makes it take less." }
+    guard !report.remedies.isEmpty else {
+      return
+        "No command makes its maps smaller; '--input' says what a network for smaller pictures would need."
+    }
     let lines = report.remedies.flatMap { remedy in
       ["", "  \(remedy.text)"] + remedy.commands(model: subject.modelName).map { "    \($0)" }
         + ["    \(remedy.effect(from: report.needs))"]

@@ -44,13 +44,14 @@ let package = Package(
     .executableTarget(
       name: "vggconv", dependencies: ["VGGCommands", "CMemoryFaults"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGExport", "VGGVerify", "VGGCompress",
+      "VGGCommands", "CommandLineKit", "VGGConv", "VGGBoards", "VGGZoo", "VGGExport", "VGGVerify",
+      "VGGCompress",
       "VGGEngine",
       "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
-      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
+      "VGGConv", "VGGBoards", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras",
+      "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module(
@@ -127,6 +128,8 @@ let package = Package(
       "VGGModel",
       "VGGTensors",
       "VGGBytes"),
+    tests(
+      "VGGBoardsTests", "ModelTestSupport", "VGGBoards", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
     tests("CVGGRuntimeTests", "RandomModels", "CVGGRuntime"),

@@ -49,8 +49,8 @@ let package = Package(
       "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
-      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
+      "VGGConv", "VGGBoards", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras",
+      "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
     module(
@@ -127,6 +127,8 @@ let package = Package(
       "VGGModel",
       "VGGTensors",
       "VGGBytes"),
+    tests(
+      "VGGBoardsTests", "ModelTestSupport", "VGGBoards", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
     tests("CVGGRuntimeTests", "BoardTestSupport", "CVGGRuntime"),
@@ -165,7 +167,6 @@ let package = Package(
       "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     tests("VGGCompressTests", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGVerifyTests", "VGGVerify", "VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes"),
-    tests("VGGBoardsTests", "VGGBoards", "VGGModel", "VGGTensors"),
     tests(
       "UserCaseTests", "CaffeTestSupport", "VGGConv", "VGGEngine", "VGGCaffe", "VGGNative", "VGGSources",
       "VGGInterchange", "VGGHDF5", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),

@@ -120,7 +120,7 @@ extension BoardLayer {
     layer.encoding = encoding
     switch encoding {
     case .plain: layer.weightByteCount = output.channels * plainRowByteCount
-    case .winograd: layer.weightByteCount = output.channels * 16 * input.channels.roundedUp(to: 2) * 2
+    case .winograd: layer.weightByteCount = output.channels * 16 * input.channels * MemoryLayout<Int16>.size
     case .sparse:
       // At most: each row ends with up to three zeros.
       let bitmaps = (input.count + 7) / 8
@@ -137,10 +137,7 @@ extension BoardLayer {
   }
 
   /// Whether `encoded(as: .winograd)` is possible.
-  public var canExpand: Bool {
-    kind == .convolution && kernel == Extent(side: 3) && stride == Extent(side: 1)
-      && dilation == Extent(side: 1)
-  }
+  public var canExpand: Bool { withUnsafePointer(to: record) { vggrt_winograd_suits($0) != 0 } }
 
   /// How many rows of input, from the first on, so many rows of output need; `rows_of_input` of `vggrt.c`.
   func inputRows(for rows: Int) -> Int {

@@ -24,8 +24,8 @@ extension BoardPlan {
     var plans: [BoardPlan] = []
     var fewestRead = Int.max
     for limit in Set(schedules.map(\.byteCount)).sorted() {
-      // What is new at a limit has a group that needs as much, so no plan from here on is smaller.
-      if onlySmallest, let smallest = plans.first?.arenaByteCount, smallest <= limit { break }
+      // What is new at a limit has a group that needs as much, so from here on no plan is smaller, and none as small goes through less.
+      if onlySmallest, let smallest = plans.first?.arenaByteCount, smallest < limit { break }
       guard let partition = Partition(layers.count, schedules, limit: limit),
         partition.weightBytesRead < fewestRead
       else { continue }

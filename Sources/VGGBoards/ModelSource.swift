@@ -25,16 +25,6 @@ struct ModelSource {
     case normalization(vggrt_normalization)
   }
 
-  /// How the image of the weights becomes part of a program.
-  enum Embedding: String, CaseIterable, Sendable {
-    /// As an array in C: every compiler takes it, slowly.
-    case array
-    /// By an assembler's `.incbin`.
-    case incbin
-    /// Not at all: it is put where it belongs by other means.
-    case none
-  }
-
   /// What the model is, in a line.
   var title: String
   /// What else is worth saying at the top, in lines.
@@ -58,7 +48,7 @@ struct ModelSource {
   var labels: [String] = []
   /// The most bytes of stack that a run needs.
   var stackByteCount: Int
-  var embedding: Embedding
+  var embedding: BoardOptions.Embedding
 
   private var digestBytes: [UInt8] { withUnsafeBytes(of: model.weights_digest) { Array($0) } }
   private var isLitert: Bool { UInt32(model.rounding) == VGGRT_LITERT.rawValue }

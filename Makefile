@@ -6,7 +6,7 @@ OPTIMISED := .build/optimised
 CHECKED := --explicit-target-dependency-import-check error
 
 .PHONY: all setup setup-tests release demo build-tests build-optimised test test-debug test-docs test-full \
-  test-sanitized test-threads test-kernels test-neon test-recorders test-peers test-interop fuzz fuzz-short format generate install clean
+  test-sanitized test-threads test-kernels test-neon test-boards test-recorders test-peers test-interop fuzz fuzz-short format generate install clean
 
 all: release
 
@@ -65,6 +65,10 @@ test-kernels: setup-tests
 # The C kernels of AArch64, cross-compiled and run under qemu.
 test-neon: setup-tests
 	Tests/Kernels/neon.sh
+
+# The runtime of boards, on this machine, on AArch64 and ARM, and on bare Cortex-M and RISC-V boards, under qemu.
+test-boards: release setup-tests
+	Tests/Boards/run.sh $(VGGCONV)
 
 # Everything that reads files, under libFuzzer and AddressSanitizer: half a minute besides the build, or an hour.
 fuzz-short: setup

@@ -44,15 +44,17 @@ let package = Package(
     .executableTarget(
       name: "vggconv", dependencies: ["VGGCommands", "CMemoryFaults"], swiftSettings: swiftSettings),
     module(
-      "VGGCommands", "CommandLineKit", "VGGConv", "VGGZoo", "VGGExport", "VGGVerify", "VGGCompress",
-      "VGGEngine",
+      "VGGCommands", "CommandLineKit", "VGGConv", "VGGBoards", "VGGZoo", "VGGExport", "VGGVerify",
+      "VGGCompress", "VGGEngine",
       "VGGNative", "VGGSources", "VGGPictures", "JSONKit", "VGGModel", "VGGTensors", "VGGBytes"),
     module("CommandLineKit"),
     module(
-      "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras", "VGGCaffe",
-      "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
+      "VGGConv", "VGGBoards", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGExport", "VGGKeras",
+      "VGGCaffe", "VGGONNX", "VGGTFLite", "VGGTorch", "VGGNative",
       "VGGSources", "VGGInterchange", "VGGPictures", "VGGHDF5", "VGGArchive", "VGGModel", "VGGTensors",
       "VGGBytes"),
+    module(
+      "VGGBoards", "VGGEngine", "VGGExport", "VGGModel", "VGGTensors", "VGGBytes", "CVGGRuntime", "CVGGRules"),
     module("VGGZoo", "VGGModel", "VGGBytes", "CCrypto"),
     module("VGGVerify", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CVGGRules"),
     module("VGGCompress", "VGGEngine", "VGGModel", "VGGTensors", "VGGBytes", "CVGGKernels", "CCrypto"),
@@ -89,6 +91,9 @@ let package = Package(
     // C: kernels, rules, generated code, and shims of C libraries.
     .target(
       name: "CVGGKernels", dependencies: ["CVGGRules"], cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "CVGGRuntime", dependencies: ["CVGGRules"], exclude: ["package"],
+      cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CVGGRules", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CMemoryFaults", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "CHDF5", cSettings: [.treatAllWarnings(as: .error)]),
@@ -112,6 +117,9 @@ let package = Package(
     .target(
       name: "ModelTestSupport", dependencies: ["TestSupport", "VGGModel", "VGGTensors", "VGGBytes"],
       path: "Tests/ModelTestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "BoardTestSupport", dependencies: ["CVGGRuntime", "CVGGKernels", "CVGGRules"],
+      path: "Tests/Boards/RandomModels", cSettings: [.treatAllWarnings(as: .error)]),
     tests("CommandLineKitTests", "CommandLineKit"),
     tests(
       "VGGConvTests", "VGGConv", "VGGZoo", "VGGVerify", "VGGCompress", "VGGEngine", "VGGNative",
@@ -119,8 +127,11 @@ let package = Package(
       "VGGModel",
       "VGGTensors",
       "VGGBytes"),
+    tests(
+      "VGGBoardsTests", "ModelTestSupport", "VGGBoards", "VGGModel", "VGGTensors", "VGGBytes"),
     tests("VGGZooTests", "VGGZoo", "VGGModel", "VGGBytes"),
     tests("CVGGRulesTests", "CVGGRules"),
+    tests("CVGGRuntimeTests", "BoardTestSupport", "CVGGRuntime"),
     tests("VGGBytesTests", "VGGBytes"),
     tests("VGGTensorsTests", "VGGTensors", "VGGBytes"),
     tests("VGGSourcesTests", "VGGSources", "VGGModel", "VGGTensors", "VGGBytes"),

@@ -2,8 +2,8 @@
 """Checks that the documentation is true: readme.py VGGCONV
 
 All links of the pages listed below to files lead somewhere, also those to headings. The blocks
-of README.md that `<!-- check -->` marks run, in one folder, one after the other: `sh` and `python` as they are, `console` command by
-command, and each line of output that it shows (but `…`) is really printed; measured numbers may differ.
+of README.md and docs/boards.md that `<!-- check -->` marks run, those of a page in one folder, one after the other: `sh` and `python` as they
+are, `console` command by command, and each line of output that it shows (but `…`) is really printed; measured numbers may differ.
 """
 import os
 import pathlib
@@ -35,10 +35,10 @@ def check_links(page):
             failures.append(f"{page.relative_to(root)}: leads to {link}, a heading that does not exist")
 
 
-def run(command, environment, folder):
+def run(page, command, environment, folder):
     result = subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode != 0:
-        failures.append(f"README.md: {command[-1].strip()}: status {result.returncode}\n{result.stdout}")
+        failures.append(f"{page}: {command[-1].strip()}: status {result.returncode}\n{result.stdout}")
     return result.stdout
 
 
@@ -47,13 +47,30 @@ def comparable(line):
     return " ".join(re.sub(r"\d[\d.]*(e[-+]\d+| %)", "#", line).split())
 
 
-def check_console(block, environment, folder):
+def check_console(page, block, environment, folder):
     for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
         command, _, shown = part.partition("\n")
-        printed = [comparable(line) for line in run(["bash", "-ec", command], environment, folder).splitlines()]
+        printed = [comparable(line) for line in run(page, ["bash", "-ec", command], environment, folder).splitlines()]
         for line in filter(lambda line: line.strip() not in ("", "…"), shown.splitlines()):
             if comparable(line) not in printed:
-                failures.append(f"README.md: {command}: does not print: {line}")
+                failures.append(f"{page}: {command}: does not print: {line}")
+
+
+def run_blocks(page, kinds):
+    blocks = re.findall(r"^<!-- check -->\n```(\w+)\n(.*?)^```$", (root / page).read_text(), re.M | re.S)
+    if {kind for kind, _ in blocks} != kinds:
+        failures.append(f"{page}: does not mark blocks of just these kinds: {', '.join(sorted(kinds))}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for shown in ["fixtures", "Tests"]:
+            (folder / shown).symlink_to(root / shown)
+        environment = {**os.environ, "PATH": f"{vggconv.parent}:{os.environ['PATH']}", "COLUMNS": "80"}
+        for kind, block in blocks:
+            if kind == "console":
+                check_console(page, block, environment, folder)
+            else:
+                run(page, [sys.executable, "-c", block] if kind == "python" else ["bash", "-ec", block], environment, folder)
+    return len(blocks)
 
 
 vggconv = pathlib.Path(sys.argv[1]).resolve()
@@ -62,18 +79,8 @@ pages = [root / "README.md", root / "CHANGELOG.md", root / "fixtures/README.md",
 for page in pages:
     check_links(page)
 
-blocks = re.findall(r"^<!-- check -->\n```(\w+)\n(.*?)^```$", (root / "README.md").read_text(), re.M | re.S)
-if {kind for kind, _ in blocks} != {"sh", "python", "console"}:
-    failures.append("README.md: marks no blocks of each kind")
-with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    (folder / "fixtures").symlink_to(root / "fixtures")
-    environment = {**os.environ, "PATH": f"{vggconv.parent}:{os.environ['PATH']}", "COLUMNS": "80"}
-    for kind, block in blocks:
-        if kind == "console":
-            check_console(block, environment, folder)
-        else:
-            run([sys.executable, "-c", block] if kind == "python" else ["bash", "-ec", block], environment, folder)
+count = run_blocks("README.md", {"sh", "python", "console"})
+count += run_blocks("docs/boards.md", {"console"})
 
-print("\n".join(failures) or f"{len(pages)} pages and {len(blocks)} blocks of commands are right")
+print("\n".join(failures) or f"{len(pages)} pages and {count} blocks of commands are right")
 sys.exit(bool(failures))

@@ -8,7 +8,7 @@ private let vggconv = CommandLineTool(
   commands: [
     importCommand, inspectCommand, summaryCommand, verifyCommand, runCommand, evaluateCommand,
     benchCommand, quantizeCommand,
-    pruneCommand, exportCommand, checksumCommand, zooListCommand, zooIdentifyCommand,
+    pruneCommand, exportCommand, fitCommand, checksumCommand, zooListCommand, zooIdentifyCommand,
   ],
   around: { arguments, command in
     guard let count = arguments[EngineArguments.threads] else { return try command() }

@@ -18,7 +18,7 @@ struct ExportProofTests {
     return try OpenedModel(path)
   }
 
-  @Test("One bit of any tensor is found", arguments: ExportFormat.allCases)
+  @Test("One bit of any tensor is found", arguments: ExportFormat.allCases.filter { $0 != .c })
   func changedBits(format: ExportFormat) throws {
     try withTemporaryFolder { folder in
       let model = try native("vgg_c.h5", in: folder)
@@ -72,7 +72,7 @@ struct ExportProofTests {
     }
   }
 
-  @Test("One other setting of a layer is found", arguments: ExportFormat.allCases)
+  @Test("One other setting of a layer is found", arguments: ExportFormat.allCases.filter { $0 != .c })
   func changedSettings(format: ExportFormat) throws {
     try withTemporaryFolder { folder in
       let model = try native("vgg_c.h5", in: folder)
@@ -114,7 +114,7 @@ struct ExportProofTests {
     return found.count == 1 ? found[0] : nil
   }
 
-  @Test("Equal models give equal files", arguments: ExportFormat.allCases)
+  @Test("Equal models give equal files", arguments: ExportFormat.allCases.filter { $0 != .c })
   func determinism(format: ExportFormat) throws {
     try withTemporaryFolder { folder in
       let model = try native("vgg_b.h5", in: folder)
@@ -125,7 +125,7 @@ struct ExportProofTests {
     }
   }
 
-  @Test("A full disk leaves nothing behind", arguments: ExportFormat.allCases)
+  @Test("A full disk leaves nothing behind", arguments: ExportFormat.allCases.filter { $0 != .c })
   func unwritable(format: ExportFormat) throws {
     try withTemporaryFolder { folder in
       let model = try native("vgg_b.h5", in: folder)

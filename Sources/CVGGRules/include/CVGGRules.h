@@ -5,6 +5,7 @@
  *   vgr_code.h        codes: quantisation by a scale and back, two int4 in a byte
  *   vgr_requantize.h  from an int32 accumulator to the next layer's int8, by the two rules that runtimes follow
  *   vgr_softmax.h     the softmax of codes, by the same two rules
+ *   vgr_normalization.h  the factor of a local response normalisation of codes
  *
  * Conventions. Plain C11 without a library: no libm, no allocation, no state, and freestanding headers only. All is
  * `static inline` and free of branches where it stands in loops, so that compilers turn these into vectors. Arithmetic is
@@ -18,6 +19,7 @@
 
 #include "vgr_code.h"
 #include "vgr_float.h"
+#include "vgr_normalization.h"
 #include "vgr_requantize.h"
 #include "vgr_softmax.h"
 

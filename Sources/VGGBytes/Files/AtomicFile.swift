@@ -27,13 +27,16 @@ package final class AtomicFile: @unchecked Sendable {
   ///
   /// - Throws: `cannotCreate` where something stands under the name that is not to be replaced, or the folder cannot
   ///   take a file.
-  package init(path: String, overwrite: Bool) throws(FileError) {
+  package convenience init(path: String, overwrite: Bool) throws(FileError) {
+    try AtomicFile.checkDestination(path, overwrite: overwrite)
+    try self.init(path: path, overwrite: overwrite, createdIn: AtomicFile.folder(of: path))
+  }
+
+  /// Begins a file of a folder that is not there yet, in a folder of the same file system.
+  init(path: String, overwrite: Bool = false, createdIn folder: String) throws(FileError) {
     self.path = path
     self.overwrite = overwrite
-    try AtomicFile.checkDestination(path, overwrite: overwrite)
-    guard let file = AtomicFile.create(in: AtomicFile.folder(of: path)) else {
-      throw AtomicFile.cannotCreate(path, errno)
-    }
+    guard let file = AtomicFile.create(in: folder) else { throw AtomicFile.cannotCreate(path, errno) }
     descriptor = file.descriptor
     name(file.name)
   }
@@ -116,9 +119,7 @@ package final class AtomicFile: @unchecked Sendable {
 
   /// Gives the complete file its name, when it is safely on the disk.
   package func publish() throws(FileError) {
-    let reason = syncs.withLock { $0?.wait() ?? 0 }
-    guard reason == 0 else { throw failure("sync", reason) }
-    guard fsync(descriptor) == 0 else { throw failure("sync", errno) }
+    try sync()
     let folder = AtomicFile.folder(of: path)
     if temporaryPath == nil {
       if link(to: path) {
@@ -137,17 +138,36 @@ package final class AtomicFile: @unchecked Sendable {
     try syncFolder(folder)
   }
 
+  /// Gives the complete file another name, in a new folder, when it is safely on the disk.
+  func publish(as name: String) throws(FileError) {
+    try sync()
+    let result = temporaryPath.map { rename($0, name) == 0 } ?? link(to: name)
+    guard result else { throw AtomicFile.cannotCreate(path, errno) }
+    self.name(nil)
+  }
+
+  private func sync() throws(FileError) {
+    let reason = syncs.withLock { $0?.wait() ?? 0 }
+    guard reason == 0 else { throw failure("sync", reason) }
+    guard fsync(descriptor) == 0 else { throw failure("sync", errno) }
+  }
+
   /// Links the file without a name under a name.
   private func link(to name: String) -> Bool {
     linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0
   }
 
   private func syncFolder(_ folder: String) throws(FileError) {
+    guard AtomicFile.sync(folder: folder) else { throw failure("sync", errno) }
+  }
+
+  /// Brings the names in a folder to the disk; false, and `errno` set, where that fails.
+  static func sync(folder: String) -> Bool {
     let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard directory >= 0 else { return }
+    guard directory >= 0 else { return true }
     defer { close(directory) }
     // Some file systems cannot do it for folders.
-    guard fsync(directory) == 0 || errno == EINVAL else { throw failure("sync", errno) }
+    return fsync(directory) == 0 || errno == EINVAL
   }
 
   private func failure(_ action: String, _ reason: Int32, _ problem: String? = nil) -> FileError {
@@ -170,7 +190,7 @@ package final class AtomicFile: @unchecked Sendable {
     }
   }
 
-  private static func cannotCreate(_ path: String, _ reason: Int32) -> FileError {
+  static func cannotCreate(_ path: String, _ reason: Int32) -> FileError {
     FileError(
       .cannotCreate, code: "output.create", file: path, "cannot be created: \(systemMessage(reason))")
   }
@@ -181,7 +201,7 @@ package final class AtomicFile: @unchecked Sendable {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  private static func temporaryName(in folder: String) -> String {
+  static func temporaryName(in folder: String) -> String {
     "\(folder)/.vggconv-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
   }
 }

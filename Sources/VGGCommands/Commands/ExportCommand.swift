@@ -1,4 +1,5 @@
 internal import CommandLineKit
+internal import VGGBoards
 internal import VGGConv
 internal import VGGExport
 internal import VGGModel
@@ -57,6 +58,11 @@ let exportCommand = Command(
 
     netron is the graph alone, with types and shapes, for Netron to draw.
 
+    c is a folder of C sources for boards, of a model that computes in integers: a runtime without heap and libraries, the model as constants, the \
+    image of its weights, and a self-test. It is run here before it gets its name, and each layer must give the codes that the model gives. \
+    Weights lie in memory such as flash, or with --window are read in parts. Printed are flash, RAM, and what smaller or larger arenas \
+    cost.
+
     What was written is read back before it gets its name, where vggconv reads the format, and must be the model, bit for bit.
     """,
   examples: [
@@ -73,12 +79,15 @@ let exportCommand = Command(
     .init("export vgg16.vggw --to keras -o vgg16.keras", "For Keras 3"),
     .init("export vgg16.vggw --to keras-legacy --weights-only -o vgg16.h5", "For keras.applications"),
     .init("export vgg16.vggw --to caffe -o vgg16.caffemodel", "For Caffe, with vgg16.prototxt"),
+    .init("export board.vggw --to c -o board", "For boards: a folder of C sources"),
     .init("export int8.vggw --to npz --dequantize -o int8.npz", "What the codes stand for"),
   ],
   positionals: [Positional("MODEL", help: "A native model or a source file")],
   options: [
     formatOption, namesOption, runtimeOption, dequantizeSwitch, externalSwitch, preprocessingSwitch,
-    weightsOnlySwitch, outputOption, ModelOptions.force, EngineArguments.threads, ModelOptions.noCheck,
+    weightsOnlySwitch, BoardArguments.embedding, BoardArguments.window, BoardArguments.limit,
+    BoardArguments.digest, BoardArguments.expands, outputOption, ModelOptions.force, EngineArguments.threads,
+    ModelOptions.noCheck,
   ] + ModelOptions.reading
 ) { arguments, console in
   guard let format = arguments[formatOption] else {
@@ -96,7 +105,12 @@ let exportCommand = Command(
   options.usesExternalData = arguments[externalSwitch]
   options.preparesPictures = arguments[preprocessingSwitch]
   options.writesWeightsOnly = arguments[weightsOnlySwitch]
+  options.board = BoardArguments.options(arguments)
   let result = try opened.model.export(to: format, at: output, options: options, progress: console)
+  if let board = result.board {
+    BoardText(board, at: output, console).print()
+    return .success
+  }
   for loss in result.losses { console.note("\(output): \(loss.text)") }
   for (path, size) in result.files { console.print("\(path): \(Format.bytes(size))") }
   console.print(proofText(result.proof))
@@ -124,6 +138,9 @@ private func requireFitting(_ arguments: Arguments, _ format: ExportFormat) thro
   }
   guard format == .onnx || !(arguments[externalSwitch] || arguments[preprocessingSwitch]) else {
     throw UsageError("--external-data and --with-preprocessing go with --to onnx")
+  }
+  guard format == .c || !BoardArguments.areGiven(arguments) else {
+    throw UsageError("--embed, --window, --ram, --digest and --weights-expanded go with --to c")
   }
   guard format == .keras || format == .kerasLegacy || !arguments[weightsOnlySwitch] else {
     throw UsageError("--weights-only is for --to keras and --to keras-legacy")

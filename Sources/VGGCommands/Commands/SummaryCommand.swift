@@ -1,5 +1,6 @@
 internal import CommandLineKit
 internal import JSONKit
+internal import VGGBoards
 internal import VGGConv
 internal import VGGEngine
 internal import VGGModel
@@ -7,14 +8,15 @@ internal import VGGTensors
 
 private let netArgument = Positional(
   "NET|FILE", help: "A, A-LRN, B, C, D, E, vgg11, vgg13, vgg16, vgg19, or a file",
-  .fileOr(Architecture.allCases.map(\.rawValue) + ["vgg11", "vgg13", "vgg16", "vgg19"]))
+  .fileOr(Architecture.names))
 
 /// Prints what each layer costs.
 let summaryCommand = Command(
   "summary", abstract: "print what each layer costs: parameters, memory, arithmetic",
   discussion: """
     Memory is that of the layer's output for one picture, in float32, or in bytes where a model computes in integers. Of all outputs no more than two are needed at a time, a \
-    layer's input and its output: the peak is the largest such pair. A model that computes with values also needs memory for the \
+    layer's input and its output: the peak is the largest such pair. The arena is all that 'export --to c' needs for maps of bytes on a board, \
+    where rows make room as soon as they are used. A model that computes with values also needs memory for the \
     transformed weights of its convolutions, which --low-memory does without; those of dense layers are read as they are stored. Multiply-accumulates (MACs) are those of one forward pass; \
     the receptive field ('sees') is the part of the picture that one output depends on.
     """,
@@ -29,7 +31,7 @@ let summaryCommand = Command(
   let network: Network
   var weights: StoredWeights?
   var elementByteCount = MemoryLayout<Float>.size
-  if let named = architecture(named: name) {
+  if let named = Architecture.named(name) {
     network = try fitting(input ?? Extent(side: 224)) { (extent) throws(ShapeError) in
       try Network(named, inputExtent: extent)
     }
@@ -47,7 +49,8 @@ let summaryCommand = Command(
       Memory(
         plan: try MemoryPlan(of: network, for: extent, elementByteCount: elementByteCount),
         transformedByteCount: computesWithValues
-          ? try EngineOptions().transformedWeightByteCount(of: network, for: extent) : nil)
+          ? try EngineOptions().transformedWeightByteCount(of: network, for: extent) : nil,
+        boardPlan: try? BoardBuild(processor: .cortexM4).needs(of: network, for: extent).1)
     )
   }
   console.print(
@@ -61,27 +64,8 @@ private struct Memory {
   let plan: MemoryPlan
   /// The bytes of transformed weights; nil where a model computes in integers.
   let transformedByteCount: Int?
-}
-
-/// An input that the user chose and that does not fit is a mistake in the command line.
-private func fitting<Result>(
-  _ extent: Extent, _ body: (Extent) throws(ShapeError) -> Result
-) throws(UsageError) -> Result {
-  do throws(ShapeError) {
-    return try body(extent)
-  } catch {
-    throw UsageError("an input of \(extent) does not fit: \(error)")
-  }
-}
-
-/// A network by the paper's letter or by its number of layers.
-private func architecture(named name: String) -> Architecture? {
-  let numbers: [String: Architecture] = ["VGG11": .a, "VGG13": .b, "VGG16": .d, "VGG19": .e]
-  let upper = name.uppercased().replacing("-", with: "")
-  return numbers[upper]
-    ?? Architecture.allCases.first {
-      $0.rawValue == name.uppercased() || $0.rawValue.replacing("-", with: "") == upper
-    }
+  /// The plan on a board, in integers; nil where boards do not compute the network.
+  let boardPlan: BoardPlan?
 }
 
 private func text(
@@ -111,6 +95,9 @@ private func text(
     table.add(["weights", "transformed", "", "", Format.bytes(transformed)])
   }
   table.add(["peak", "at \(memory.plan.peakLayer)", "", "", Format.bytes(memory.plan.peakByteCount)])
+  if let plan = memory.boardPlan {
+    table.add(["arena", "on a board", "", "", Format.bytes(plan.arenaByteCount)])
+  }
   let weights =
     stored?.text ?? "\(Format.bytes(costs.parameterCount * MemoryLayout<Float>.size)) as float32"
   return "\(networkText(network)): \(weights)\n\n" + table.rendered(for: console)
@@ -172,6 +159,7 @@ private func json(
     "activationBytes": number(costs.activationByteCount),
     "peakActivationBytes": number(memory.plan.peakByteCount),
     "peakLayer": .string(memory.plan.peakLayer),
+    "boardArenaBytes": memory.boardPlan.map { number($0.arenaByteCount) } ?? .null,
     "transformedWeightBytes": memory.transformedByteCount.map(number) ?? .null,
     "macCount": number(costs.multiplyAccumulateCount),
     "layers": .array(

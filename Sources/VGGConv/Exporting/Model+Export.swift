@@ -1,4 +1,5 @@
 internal import VGGArchive
+public import VGGBoards
 public import VGGBytes
 public import VGGExport
 public import VGGModel
@@ -25,12 +26,14 @@ public enum ExportFormat: String, CaseIterable, Sendable {
   case caffe
   /// The graph alone, as JSON that Netron draws.
   case netron
+  /// A folder of C sources for boards: the runtime, the model as constants, and the image of its weights.
+  case c
 
   /// Whether there is an importer that reads what is written.
   var isReadBack: Bool {
     switch self {
     case .safetensors, .tflite, .onnx, .keras, .kerasLegacy, .caffe: true
-    case .npz, .ncnn, .netron: false
+    case .npz, .ncnn, .netron, .c: false
     }
   }
 }
@@ -54,6 +57,8 @@ public struct ExportOptions: Sendable {
   public var preparesPictures = false
   /// Whether files of Keras hold only the weights; those whose names end in `.weights.h5` always do.
   public var writesWeightsOnly = false
+  /// What is decided about a package for boards.
+  public var board = BoardOptions()
 
   /// Decides nothing.
   public init() {}
@@ -67,6 +72,8 @@ public struct ExportResult: Sendable {
   public var losses: [ExportLoss]
   /// What came of reading them back; nil where the format has no importer.
   public var proof: ExportProof?
+  /// The package for boards, with what was proven of it; nil for other formats.
+  public var board: BoardPackage?
 }
 
 extension Model {
@@ -85,6 +92,7 @@ extension Model {
     to format: ExportFormat, at path: String, options: ExportOptions = ExportOptions(),
     progress: (any ProgressMonitor)? = nil
   ) throws(FileError) -> ExportResult {
+    if format == .c { return try exportForBoards(at: path, options, progress) }
     var export = try self.export(to: format, at: path, options)
     if export.losses.contains(.dequantized), integerArithmetic != nil {
       export.losses.append(.integerArithmetic)
@@ -107,6 +115,20 @@ extension Model {
     // The first file refers to the others: it comes last.
     for (_, file) in written.reversed() { try file.publish() }
     return ExportResult(files: zip(written, sizes).map { ($0.path, $1) }, losses: export.losses, proof: proof)
+  }
+
+  /// Writes a folder, which is proven by being run.
+  private func exportForBoards(
+    at path: String, _ options: ExportOptions, _ progress: (any ProgressMonitor)?
+  ) throws(FileError) -> ExportResult {
+    let meter = progress?.begin(.exporting, total: parameterCount)
+    defer { meter?.finish() }
+    let package = try BoardPackage(
+      writing: self, to: path, options.board, overwrites: options.overwrites
+    ) { meter?.advance(by: $0) }
+    return ExportResult(
+      files: package.files.map { ("\(path)/\($0.name)", $0.byteCount) }, losses: [.provenance], proof: nil,
+      board: package)
   }
 
   /// Reads files that have no names yet.
@@ -159,13 +181,14 @@ extension Model {
         self, as: options.writesWeightsOnly ? .legacyWeights : .legacyModel, file: path)
     case .caffe: return try CaffeExporter.export(self, file: path)
     case .netron: return NetronExporter.export(self)
+    case .c: preconditionFailure("a package for boards is no single file")
     }
   }
 }
 
 extension String {
   /// A file's path with something else for its extension.
-  func replacingExtension(by suffix: String) -> String {
+  package func replacingExtension(by suffix: String) -> String {
     let name = split(separator: "/", omittingEmptySubsequences: false).last ?? ""
     guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return self + suffix }
     return String(self[..<dot]) + suffix

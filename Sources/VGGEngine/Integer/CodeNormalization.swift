@@ -11,6 +11,8 @@ struct CodeNormalization: Sendable {
   let output: ActivationQuantization
   private let k: Double
   private let beta: Double
+  /// `beta * 4` where that is a whole number from 1 to 16: then the factor is the same on every machine.
+  private let quarters: Int32?
   /// What a sum of squares is multiplied with.
   private let unit: Double
   private let scaleRatio: Double
@@ -18,6 +20,7 @@ struct CodeNormalization: Sendable {
   init(_ normalization: LocalResponseNormalization, of layer: IntegerLayer) {
     (input, output) = (layer.input, layer.output)
     (k, beta) = (normalization.k, normalization.beta)
+    quarters = (1...16).first { Double($0) == normalization.beta * 4 }
     let scale = Double(input.scale)
     unit = normalization.scale * (scale * scale)
     scaleRatio = scale / Double(output.scale)
@@ -34,7 +37,8 @@ struct CodeNormalization: Sendable {
 
   /// The factor for a sum of squares.
   func factor(_ sum: Int) -> Float {
-    let quotient = Float(scaleRatio / power(k + unit * Double(sum)))
+    if let quarters { return vgr_normalization_factor(k, unit, scaleRatio, quarters, Double(sum)) }
+    let quotient = Float(scaleRatio / pow(k + unit * Double(sum), beta))
     if quotient.isNaN { return 0 }
     return max(-.greatestFiniteMagnitude, min(.greatestFiniteMagnitude, quotient))
   }
@@ -45,18 +49,5 @@ struct CodeNormalization: Sendable {
     let result = vgr_requantize_litert(
       difference, factor, Int32(truncatingIfNeeded: output.zeroPoint), -128, 127)
     return Int8(truncatingIfNeeded: result)
-  }
-
-  /// `base ^ beta`; of the quarters up to 4 by operations that every machine rounds correctly.
-  private func power(_ base: Double) -> Double {
-    let quarters = beta * 4
-    guard (1...16).contains(quarters), quarters == quarters.rounded() else { return pow(base, beta) }
-    let (whole, rest) = Int(quarters).quotientAndRemainder(dividingBy: 4)
-    var power = 1.0
-    for _ in 0..<whole { power *= base }
-    let root = base.squareRoot()
-    if rest & 2 != 0 { power *= root }
-    if rest & 1 != 0 { power *= root.squareRoot() }
-    return power
   }
 }

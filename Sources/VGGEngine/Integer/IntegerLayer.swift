@@ -163,6 +163,14 @@ struct Requantization: Sendable {
     }
   }
 
+  /// The factors of the output channels.
+  var factors: ChannelFactors {
+    switch rounding {
+    case .litert: .litert(scales)
+    case .tflm: .tflm(multipliers.map { ($0.multiplier, $0.shift) })
+    }
+  }
+
   /// Lends the rule in the form of the kernels.
   func withKernelValue<Result>(_ body: (UnsafePointer<VGKRequantization>) -> Result) -> Result {
     scales.withUnsafeBufferPointer { scales in

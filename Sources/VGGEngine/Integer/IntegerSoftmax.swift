@@ -1,35 +1,21 @@
 internal import CVGGRules
 internal import Glibc
 internal import VGGBytes
-internal import VGGModel
+package import VGGModel
 internal import VGGTensors
 
 /// The softmax over the channels of each pixel, from codes to codes, as the runtimes compute it that round like the model.
 struct IntegerSoftmax: LayerMethod {
-  /// The exponentials of all differences of two codes, as each rule has them.
-  private enum Table {
-    case litert([Float])
-    case tflm([Int32])
-  }
-
   private let input: ActivationQuantization
   private let output: ActivationQuantization
-  private let table: Table
+  private let table: SoftmaxTable
 
   var inputFormat: MapFormat? { .codes(input) }
   var outputFormat: MapFormat { .codes(output) }
 
   init(_ layer: IntegerLayer) {
     (input, output) = (layer.input, layer.output)
-    let scale = input.scale
-    switch layer.rounding {
-    case .litert:
-      table = .litert((0..<VGRDifferenceCount).map { Float(exp(Double(-scale * Float($0)))) })
-    case .tflm:
-      var exponentials = [Int32](repeating: 0, count: VGRDifferenceCount)
-      vgr_tflm_softmax_table(scale, &exponentials)
-      table = .tflm(exponentials)
-    }
+    table = SoftmaxTable(scale: input.scale, layer.rounding)
   }
 
   func run(_ input: MapView, into output: MapView, with resources: RunResources) {
@@ -42,6 +28,26 @@ struct IntegerSoftmax: LayerMethod {
         case .tflm(let table): vgr_softmax_tflm(table, codes, probabilities, channels)
         }
       }
+    }
+  }
+}
+
+/// The exponentials of all differences of two codes of a softmax, as each rule has them.
+package enum SoftmaxTable: Sendable {
+  case litert([Float])
+  case tflm([Int32])
+
+  /// Computes them.
+  ///
+  /// - Parameter scale: The distance of two codes.
+  package init(scale: Float, _ rounding: IntegerArithmetic.Rounding) {
+    switch rounding {
+    case .litert:
+      self = .litert((0..<VGRDifferenceCount).map { Float(exp(Double(-scale * Float($0)))) })
+    case .tflm:
+      var exponentials = [Int32](repeating: 0, count: VGRDifferenceCount)
+      vgr_tflm_softmax_table(scale, &exponentials)
+      self = .tflm(exponentials)
     }
   }
 }

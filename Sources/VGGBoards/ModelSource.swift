@@ -65,7 +65,7 @@ struct ModelSource {
        * \(CText.comment(title))
 
       """
-    for note in notes { text += " * \(CText.comment(note))\n" }
+    for note in notes { text += note.isEmpty ? " *\n" : " * \(CText.comment(note))\n" }
     text += " */\n#ifndef VGGRT_MODEL_H\n#define VGGRT_MODEL_H\n\n#include \"vggrt.h\"\n\n"
     text += define(
       "ARENA_SIZE", "\(model.arena_size)u", "Bytes of RAM, to begin at a multiple of VGGRT_ALIGNMENT.")

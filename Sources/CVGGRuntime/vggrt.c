@@ -11,7 +11,7 @@ static uint32_t input_count(const vggrt_layer *layer) {
 }
 
 uint32_t vggrt_row_size(const vggrt_layer *layer) {
-  if (layer->encoding == VGGRT_WINOGRAD) return 16 * rounded_up(layer->input.channels, 2) * (uint32_t)sizeof(int16_t);
+  if (layer->encoding == VGGRT_WINOGRAD) return 16 * layer->input.channels * (uint32_t)sizeof(int16_t);
   if (layer->kind == VGGRT_DENSE) return rounded_up(input_count(layer), 4);
   return rounded_up((uint32_t)layer->kernel_height * layer->kernel_width * layer->input.channels, 4);
 }

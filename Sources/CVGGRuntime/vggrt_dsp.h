@@ -10,8 +10,12 @@
 /** The bytes 0 and 2 of a word as int16_t. */
 static inline uint32_t vggrt_even(uint32_t word) { return (uint32_t)__sxtb16((int8x4_t)word); }
 
-/** The bytes 1 and 3 of a word as int16_t. */
-static inline uint32_t vggrt_odd(uint32_t word) { return (uint32_t)__sxtb16((int8x4_t)(word >> 8 | word << 24)); }
+/** The bytes 1 and 3 of a word as int16_t; compilers make two instructions of it. */
+static inline uint32_t vggrt_odd(uint32_t word) {
+  uint32_t result;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(word));
+  return result;
+}
 
 static inline void vggrt_put(
   void *columns, uint32_t size, uint32_t column, uint32_t place, const int8_t *codes, uint32_t step, uint32_t count) {
@@ -72,13 +76,17 @@ static inline uint32_t vggrt_smlad(uint32_t a, uint32_t b, uint32_t sum) {
   return (uint32_t)__smlad((int16x2_t)a, (int16x2_t)b, (int32_t)sum);
 }
 
-static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
+VGGRT_KERNEL uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
   uint32_t sum = 0;
-  for (; count >= 4; count -= 4, weights += 4, input += 4) {
+  const int8_t *const end = weights + (count & ~3u);
+  while (weights != end) {
     const uint32_t v = vggrt_word(weights), x = vggrt_word(input);
-    sum = vggrt_smlad(vggrt_odd(v), vggrt_odd(x), vggrt_smlad(vggrt_even(v), vggrt_even(x), sum));
+    sum = vggrt_smlad(vggrt_even(v), vggrt_even(x), sum);
+    sum = vggrt_smlad(vggrt_odd(v), vggrt_odd(x), sum);
+    weights += 4;
+    input += 4;
   }
-  while (count-- > 0) sum += (uint32_t)(*weights++ * *input++);
+  for (count &= 3; count > 0; count--) sum += (uint32_t)(*weights++ * *input++);
   return sum;
 }
 

@@ -4,7 +4,9 @@
  *   vggrt.c             running groups and strips, reading weights
  *   vggrt_check.c       preparing and checking a model
  *   vggrt_elements.c    pooling, softmax, normalisation, lookup
- *   vggrt_products.c    convolutions and dense layers, chosen for the processor when it is compiled
+ *   vggrt_products.c    convolutions and dense layers
+ *   vggrt_winograd.c    convolutions whose weights are expanded
+ *   vggrt_kernels.h     their loops, chosen for the processor when it is compiled
  *   vggrt_digest.c      CRC-32 and SHA-256
  */
 #ifndef VGGRT_INTERNAL_H

@@ -20,9 +20,13 @@ VGGRT_KERNEL void vggrt_sums(
   sums[3] = wy;
 }
 
-static inline uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
+VGGRT_KERNEL uint32_t vggrt_sum(const int8_t *weights, const int8_t *input, uint32_t count) {
   uint32_t sum = 0;
-  for (uint32_t i = 0; i < count; i++) sum += (uint32_t)(weights[i] * input[i]);
+  for (const int8_t *const end = weights + (count & ~3u); weights != end; weights += 4, input += 4) {
+    sum += (uint32_t)(weights[0] * input[0]) + (uint32_t)(weights[1] * input[1]);
+    sum += (uint32_t)(weights[2] * input[2]) + (uint32_t)(weights[3] * input[3]);
+  }
+  for (count &= 3; count > 0; count--) sum += (uint32_t)(*weights++ * *input++);
   return sum;
 }
 

@@ -8,6 +8,6 @@ program=$(mktemp)
 trap 'rm -f "$program"' EXIT
 for target in cortex-m3 cortex-m4 cortex-m7 cortex-m55 riscv32; do
   echo "$target"
-  build_products "$target" products_count.c "$program"
+  build_count "$target" "$program"
   run_on "$target" "$program"
 done

@@ -1,5 +1,5 @@
 /*
- * Counts the instructions of 3x3 convolutions on a bare board of qemu, which must run with `-icount shift=0`: then an instruction takes a
+ * Counts the instructions of 3x3 convolutions and of a dense layer on a bare board of qemu, which must run with `-icount shift=0`: then an instruction takes a
  * nanosecond of the board's clock. On Cortex-M, SysTick is read, whose ticks are of many instructions; a loop whose length is known says
  * of how many. On RISC-V, `minstret` counts them.
  */
@@ -64,16 +64,28 @@ static void run(const vggrt_layer *layer) {
   }
 }
 
-static void count(const char *name, const vggrt_layer *layer) {
-  const uint32_t before = now();
-  run(layer);
-  const uint32_t taken = now() - before;
-  const uint32_t products = (uint32_t)layer->input.height * layer->input.width * 9 * layer->input.channels * layer->output.channels;
+static void report(const char *name, uint32_t taken, uint32_t products) {
   board_write(name);
   board_write_number(taken);
   board_write(" instructions, of 1,000 products ");
   board_write_number((uint32_t)((uint64_t)taken * 1000 / products));
   board_write("\n");
+}
+
+static void count(const char *name, const vggrt_layer *layer) {
+  const uint32_t before = now();
+  run(layer);
+  const uint32_t taken = now() - before;
+  report(name, taken, (uint32_t)layer->input.height * layer->input.width * 9 * layer->input.channels * layer->output.channels);
+}
+
+static void count_dense(void) {
+  const vggrt_layer layer = {
+    .kind = VGGRT_DENSE, .low = -128, .high = 127, .input = {1, 1, 1152}, .output = {1, 1, most_channels}};
+  const vggrt_panel panel = {0, most_channels, channels, (const uint8_t *)weights};
+  const uint32_t before = now();
+  vggrt_dense(&layer, VGGRT_TFLM, &panel, input, output);
+  report("dense 1152 to 128\n  plain    ", now() - before, 1152 * most_channels);
 }
 
 int main(void) {
@@ -108,5 +120,6 @@ int main(void) {
     layer.encoding = VGGRT_WINOGRAD;
     count("  expanded ", &layer);
   }
+  count_dense();
   return 0;
 }

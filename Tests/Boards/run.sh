@@ -59,13 +59,6 @@ for target in "${targets[@]}"; do
   echo "  $target: $(cat "$folder/said")"
 done
 
-echo "Products"
-for target in "${targets[@]}"; do
-  build_products "$target" products_test.c "$folder/program"
-  expect 0 "products are right" run_on "$target" "$folder/program"
-  echo "  $target: $(cat "$folder/said")"
-done
-
 echo "Packages"
 "$vggconv" convert fixtures/keras/vgg_d_digits.h5 -o "$folder/digits.vggw" > /dev/null
 "$vggconv" convert fixtures/keras/vgg_a_digits.h5 -o "$folder/digits_a.vggw" > /dev/null

@@ -57,10 +57,10 @@ build_random() {
     Tests/Boards/RandomModels/*.c Tests/Boards/random_main.c -o "$2"
 }
 
-# build_products TARGET TEST PROGRAM: products_test.c or products_count.c
-build_products() {
+# build_count TARGET PROGRAM
+build_count() {
   compile "$1" -std=gnu11 -Wall -Wextra -Wconversion -Werror -ISources/CVGGRuntime -ISources/CVGGRuntime/include \
-    -ISources/CVGGRules/include Sources/CVGGRuntime/vggrt*.c "Tests/Boards/$2" -o "$3"
+    -ISources/CVGGRules/include Sources/CVGGRuntime/vggrt*.c Tests/Boards/products_count.c -o "$2"
 }
 
 # build_package TARGET PACKAGE PROGRAM OPTION...

@@ -4,6 +4,10 @@ import Testing
 /// The runtime of boards on this machine; `make test-boards` runs the same models on emulated ones. Models have one place each, so one is
 /// tested after the other.
 @Suite(.serialized) struct RandomModelTests {
+  @Test func layersGiveTheCodesOfTheirDefinition() {
+    #expect(random_products_check(0, 2000) == 2000)
+  }
+
   @Test(arguments: 0..<4) func modelsGiveTheCodesOfTheReference(part: UInt32) {
     var problem: UnsafePointer<CChar>?
     let count = random_models_check(part * 1000, 250, &problem)

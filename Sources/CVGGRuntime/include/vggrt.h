@@ -83,8 +83,8 @@ typedef enum {
       input, the lowest bit of a byte first, 32 bytes or what the rest needs; then the codes that are not zero. A row begins with
       the length of its blocks as uint32_t, and ends with zeros up to a multiple of four bytes. */
   VGGRT_SPARSE = 1,
-  /** 3x3, stride 1, no dilation: the weights in the form of Winograd's F(2x2, 3x3), int16_t, [output][position][input], of 16 positions. An odd
-      number of inputs is padded with a zero. See `vggrt_winograd.h`. */
+  /** 3x3, stride 1, no dilation, a multiple of four inputs: the weights in the form of Winograd's F(2x2, 3x3), int16_t,
+      [output][position][input], of 16 positions; inputs in each group of four in the order 0, 2, 1, 3. See `vggrt_expand.h` of vggconv. */
   VGGRT_WINOGRAD = 2
 } vggrt_encoding;
 

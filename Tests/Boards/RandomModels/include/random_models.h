@@ -10,4 +10,7 @@ uint32_t random_models_check(uint32_t first, uint32_t count, const char **proble
 /** Changes a random model, its image and its memory in all ways that must be noticed; says which one was not, or NULL. */
 const char *random_models_check_refusals(uint32_t number);
 
+/** The number of the first round of convolutions and dense layers that differ from their plain definition, or `count` if none does. */
+uint32_t random_products_check(uint32_t first, uint32_t count);
+
 #endif

@@ -168,7 +168,7 @@ static vggrt_status sum_sparse(const vggrt_turn *turn, const int8_t *input, uint
   vggrt_status status = end - *offset >= 4 ? vggrt_read(turn->runtime, *offset, &length, 4) : VGGRT_WEIGHTS_DAMAGED;
   if (status != VGGRT_OK) return status;
   *offset += 4;
-  if (length > end - *offset || rounded_up(length, 4) > end - *offset) return VGGRT_WEIGHTS_DAMAGED;
+  if (length > end - *offset) return VGGRT_WEIGHTS_DAMAGED;
   vggrt_part part = {.offset = *offset, .count = 0};
   for (uint32_t done = 0; done < count;) {
     status = take_part(turn, &part, *offset + length - part.offset);
@@ -186,6 +186,7 @@ static vggrt_status sum_sparse(const vggrt_turn *turn, const int8_t *input, uint
     if (used == 0) return VGGRT_WEIGHTS_DAMAGED;
     part.offset += used;
   }
+  if (part.offset != *offset + length) return VGGRT_WEIGHTS_DAMAGED;
   *offset += rounded_up(length, 4);
   return VGGRT_OK;
 }

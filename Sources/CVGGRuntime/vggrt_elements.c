@@ -6,33 +6,46 @@
 #include "vgr_normalization.h"
 #endif
 
-/** The mean of codes, to nearest, ties away from zero. */
-static int32_t mean(int32_t sum, int32_t count) {
-  return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
+/** The part of a window that is within the map: rows that are not NULL, and columns. */
+typedef struct {
+  const int8_t *const *rows;
+  uint32_t height, from, to, channels;
+} pooling_window;
+
+/** The largest codes of all channels. */
+static void pool_maximum(const pooling_window *window, int8_t *output) {
+  for (uint32_t i = 0; i < window->channels; i++) output[i] = -128;
+  for (uint32_t y = 0; y < window->height; y++)
+    for (uint32_t column = window->from; window->rows[y] && column < window->to; column++) {
+      const int8_t *codes = window->rows[y] + column * window->channels;
+      for (uint32_t i = 0; i < window->channels; i++)
+        if (codes[i] > output[i]) output[i] = codes[i];
+    }
+}
+
+/** The means of codes of all channels, to nearest, ties away from zero; -128 of none. */
+static void pool_average(const pooling_window *window, int8_t *output) {
+  for (uint32_t i = 0; i < window->channels; i++) {
+    int32_t sum = 0, count = 0;
+    for (uint32_t y = 0; y < window->height; y++)
+      for (uint32_t column = window->from; window->rows[y] && column < window->to; column++) {
+        sum += window->rows[y][column * window->channels + i];
+        count += 1;
+      }
+    const int32_t half = sum > 0 ? count / 2 : -(count / 2);
+    output[i] = (int8_t)(count > 0 ? (sum + half) / count : -128);
+  }
 }
 
 void vggrt_pooling(const vggrt_layer *layer, const int8_t *const *rows, int8_t *output) {
-  const uint32_t channels = layer->output.channels;
-  for (uint32_t x = 0; x < layer->output.width; x++) {
-    /* The window's columns that are within the map. */
-    const uint32_t start = x * layer->stride_width, padding = layer->padding_left;
-    uint32_t from = start > padding ? start - padding : 0, to = start + layer->kernel_width;
-    to = to > padding ? to - padding : 0;
-    to = to < layer->input.width ? to : layer->input.width;
-    for (uint32_t channel = 0; channel < channels; channel++) {
-      int32_t largest = -128, sum = 0, count = 0;
-      for (uint32_t y = 0; y < layer->kernel_height; y++) {
-        if (!rows[y]) continue;
-        for (uint32_t column = from; column < to; column++) {
-          const int32_t code = rows[y][column * channels + channel];
-          largest = code > largest ? code : largest;
-          sum += code;
-          count += 1;
-        }
-      }
-      const int is_mean = layer->kind == VGGRT_AVERAGE_POOLING && count > 0;
-      *output++ = (int8_t)(is_mean ? mean(sum, count) : largest);
-    }
+  pooling_window window = {.rows = rows, .height = layer->kernel_height, .channels = layer->output.channels};
+  for (uint32_t x = 0; x < layer->output.width; x++, output += window.channels) {
+    const uint32_t start = x * layer->stride_width, end = start + layer->kernel_width, padding = layer->padding_left;
+    window.from = start > padding ? start - padding : 0;
+    window.to = end > padding ? end - padding : 0;
+    window.to = window.to < layer->input.width ? window.to : layer->input.width;
+    if (layer->kind == VGGRT_MAXIMUM_POOLING) pool_maximum(&window, output);
+    else pool_average(&window, output);
   }
 }
 

@@ -68,7 +68,7 @@ void random_model_plan(random_model *m) {
     m->model.window_size = needed > m->model.window_size ? needed : m->model.window_size;
     largest = all > largest ? all : largest;
   }
-  m->model.window_size = (m->model.window_size + 16 + random_below(m, largest + 64)) & ~3u;
+  m->model.window_size += 16 + random_below(m, largest + 64);
   const uint32_t window = place(m, m->model.window_size, VGGRT_ALIGNMENT);
   place_map(m, 0, m->layers[0].input.height);
   for (uint32_t first = 0; first < m->model.layer_count;) {

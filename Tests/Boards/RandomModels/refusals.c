@@ -71,6 +71,11 @@ static const char *check_image(void) {
   if (!is_change_refused(VGGRT_WEIGHTS_DAMAGED, 16)) return "a changed byte is not noticed";
   if (!is_change_refused(VGGRT_WEIGHTS_DAMAGED, m.model.weights_length - 1)) return "a changed last byte is not noticed";
   vggrt_weights weights = in_memory();
+  uint8_t *last = &m.model.weights_digest[m.model.has_sha256 ? 31 : 3];
+  *last ^= 1;
+  const int isRefused = is_refused(VGGRT_WEIGHTS_DAMAGED, &weights, 0, m.model.arena_size);
+  *last ^= 1;
+  if (!isRefused) return "another digest is taken";
   weights.length -= 1;
   return is_refused(VGGRT_OTHER_WEIGHTS, &weights, 0, m.model.arena_size) ? NULL : "a short image is taken";
 }
@@ -102,6 +107,28 @@ static const char *check_run(void) {
   return vggrt_check(&runtime) == VGGRT_OK && !vggrt_output(&runtime) ? NULL : "has an output that a check overwrote";
 }
 
+/** Wrong lengths of rows of sparse weights are noticed by a run, even if no digest was checked. */
+static const char *check_sparse(void) {
+  for (uint32_t i = 0; i < m.model.layer_count; i++) {
+    if (m.layers[i].encoding != VGGRT_SPARSE) continue;
+    uint8_t *place = m.image + m.layers[i].weights_offset;
+    uint32_t length;
+    memcpy(&length, place, 4);
+    const uint32_t wrong[] = {0, length - 1, length + 1, length + 4, UINT32_MAX - 2, UINT32_MAX};
+    const vggrt_weights memory = in_memory(), stream = {.read = read_image, .length = m.model.weights_length};
+    int isNoticed = 1;
+    for (uint32_t j = 0; j < 12; j++) {
+      memcpy(place, &wrong[j / 2], 4);
+      const vggrt_weights *weights = j % 2 ? &stream : &memory;
+      isNoticed = isNoticed && vggrt_init(&runtime, &m.model, m.arena, m.model.arena_size, weights, 0) == VGGRT_OK
+        && vggrt_run(&runtime) == VGGRT_WEIGHTS_DAMAGED && !vggrt_output(&runtime);
+    }
+    memcpy(place, &length, 4);
+    if (!isNoticed) return "a wrong length of a row is not noticed";
+  }
+  return NULL;
+}
+
 /** A model that was made for weights in memory takes no others. */
 static const char *check_window(void) {
   m.model.window_size = 0;
@@ -124,5 +151,6 @@ const char *random_models_check_refusals(uint32_t number) {
   if (!problem) problem = check_image();
   if (!problem) problem = check_memory();
   if (!problem) problem = check_run();
+  if (!problem) problem = check_sparse();
   return problem ? problem : check_window();
 }

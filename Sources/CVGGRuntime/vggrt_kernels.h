@@ -1,9 +1,10 @@
 /**
  * Sums of products, chosen for the processor when this is compiled: `vggrt_dsp.h` (Armv7E-M and Armv8-M with DSP), `vggrt_helium.h`,
- * `vggrt_neon.h` or `vggrt_portable.h`. Each defines
+ * `vggrt_neon.h` or `vggrt_portable.h`, the last one also where VGGRT_PORTABLE is defined. Each defines
  *
  *   VGGRT_COLUMNS       how many windows of neighbouring outputs are multiplied at a time
- *   vggrt_put           puts codes of a window, `step` 1, or one code, of which four are given, many times, `step` 0, into a column; columns have `size` places
+ *   vggrt_put           puts codes of a window, `step` 1, or one code, of which four are given, many times, `step` 0, into a column;
+ *                       columns have `size` places
  *   vggrt_sums          the sums of two output channels, whose weights are `next` bytes apart, with all columns:
  *                       sums[channel * VGGRT_COLUMNS + column]
  *   vggrt_sum           the sum of a dense layer's output
@@ -26,10 +27,14 @@
 #define VGGRT_KERNEL static
 #endif
 
-/** A number that lies at any address. */
+/** A number that lies at any address: a load, also where the compiler is told that there is no library. */
 static inline uint32_t vggrt_word(const void *bytes) {
   uint32_t word;
+#if defined(__GNUC__)
+  __builtin_memcpy(&word, bytes, sizeof word);
+#else
   memcpy(&word, bytes, sizeof word);
+#endif
   return word;
 }
 

@@ -60,8 +60,8 @@ for target in "${targets[@]}"; do
 done
 
 echo "Packages"
-"$vggconv" import fixtures/keras/vgg_d_digits.h5 -o "$folder/digits.vggw" > /dev/null
-"$vggconv" import fixtures/keras/vgg_a_digits.h5 -o "$folder/digits_a.vggw" > /dev/null
+"$vggconv" import fixtures/keras/vgg_d_digits.h5 -o "$folder/digits.vggw" > "$folder/log" 2>&1
+"$vggconv" import fixtures/keras/vgg_a_digits.h5 -o "$folder/digits_a.vggw" > "$folder/log" 2>&1
 "$vggconv" prune "$folder/digits.vggw" --fc 0.9 -o "$folder/pruned.vggw" > /dev/null || true
 # integers NAME MODEL ROUNDING
 integers() {

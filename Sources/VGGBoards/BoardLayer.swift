@@ -169,6 +169,14 @@ extension BoardLayer {
   public var leastWindowByteCount: Int { withUnsafePointer(to: record) { Int(vggrt_least_window($0)) } }
 }
 
+extension [BoardLayer] {
+  /// The most bytes of stack of the runtime, with room for a compiler that takes more than those that were measured on Cortex-M and
+  /// RISC-V: 368 to 476, with expanded weights 704, with a normalisation 764 (`Tests/Boards/run.sh` measures them again).
+  var stackByteCount: Int {
+    contains { $0.encoding == .winograd || $0.kind == .normalization } ? 1024 : 512
+  }
+}
+
 extension LocalResponseNormalization {
   /// The exponent in quarters.
   var quarters: Int? { (1...16).first { Double($0) / 4 == beta } }

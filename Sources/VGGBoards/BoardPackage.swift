@@ -23,8 +23,8 @@ public struct BoardPackage: Sendable {
   /// What was proven.
   public let proof: BoardProof
 
-  /// The most bytes of stack of the runtime, with room for a compiler that takes more than those that were measured (368 to 416).
-  public static let stackByteCount = 512
+  /// The most bytes of stack of the runtime.
+  public var stackByteCount: Int { layers.stackByteCount }
 
   /// Writes the package of a model.
   ///

@@ -18,7 +18,7 @@ extension ModelSource {
       title: "\(model.network.title), int8, rounding \(arithmetic.rounding.rawValue)", layers: board.records,
       maps: board.maps, groups: board.groups, model: numbers, input: arithmetic.input,
       output: arithmetic.outputs.last ?? arithmetic.input, selfTestInput: selfTest.input,
-      selfTestDigests: selfTest.digests, labels: model.labels, stackByteCount: BoardPackage.stackByteCount,
+      selfTestDigests: selfTest.digests, labels: model.labels, stackByteCount: board.layers.stackByteCount,
       embedding: embedding)
     notes = board.tableLines
     guard let preprocessing = model.preprocessing, preprocessing.mean.count == model.network.inputChannels

@@ -18,7 +18,7 @@ struct PlanTests {
   }
 
   @Test(
-    "Nothing is overwritten that is still needed, and nothing beside the arena is written", arguments: 0..<24)
+    "Nothing is overwritten that is still needed, and nothing beside the arena is written", arguments: 0..<9)
   func replay(seed: Int) throws {
     var generator = SeededGenerator(seed: UInt64(seed))
     let architecture = Architecture.allCases[seed % Architecture.allCases.count]

@@ -20,8 +20,8 @@ private let boardsSwitch = Switch("boards", help: "Print the table of known boar
 let fitCommand = Command(
   "fit", abstract: "say whether a model fits a board, and what would make it",
   discussion: """
-    Flash holds the weights, constants and the runtime's code; RAM the arena, which holds all maps, and the stack. Weights, arena \
-    and constants are exact: 'export --to c' makes them so; code and stack depend on the compiler and are rounded up. A board computes \
+    Flash holds the weights, constants and the runtime's code; RAM the arena, which holds all maps, and the stack. Weights and arena \
+    are exact, as 'export --to c' makes them; constants, code and stack are about. A board computes \
     in integers, so other models are looked at as 'quantize --to int8 --activations int8' makes them; what has to be done first is said.
 
     K, M and G are thousands, Ki, Mi and Gi multiples of 1024, as boards are described. An operating system and the rest of the firmware need memory \

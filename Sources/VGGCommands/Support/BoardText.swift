@@ -27,7 +27,7 @@ struct BoardText {
     console.print(
       line(
         "arena", package.plan.arenaByteCount, window > 0 ? "with \(window) bytes to read weights to" : "RAM"))
-    console.print(line("stack", BoardPackage.stackByteCount, "RAM, at most"))
+    console.print(line("stack", package.stackByteCount, "RAM, at most"))
     if package.front.count > 1 {
       console.print("arena and bytes of weights that a run goes through (choose with --ram):")
       for plan in package.front {
@@ -67,7 +67,7 @@ struct BoardText {
       "codeBytes": .integer(Int64(package.codeByteCount)),
       "arenaBytes": .integer(Int64(package.plan.arenaByteCount)),
       "windowBytes": .integer(Int64(package.plan.windowByteCount)),
-      "stackBytes": .integer(Int64(BoardPackage.stackByteCount)),
+      "stackBytes": .integer(Int64(package.stackByteCount)),
       "weightBytesRead": .integer(Int64(package.plan.weightBytesRead)),
       "plans": .array(package.front.map(plan)),
       "codesCompared": .integer(Int64(package.proof.codeCount)),

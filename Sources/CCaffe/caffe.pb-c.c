@@ -592,6 +592,96 @@ void   caffe__re_luparameter__free_unpacked
   assert(message->base.descriptor == &caffe__re_luparameter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   caffe__param_spec__init
+                     (Caffe__ParamSpec         *message)
+{
+  static const Caffe__ParamSpec init_value = CAFFE__PARAM_SPEC__INIT;
+  *message = init_value;
+}
+size_t caffe__param_spec__get_packed_size
+                     (const Caffe__ParamSpec *message)
+{
+  assert(message->base.descriptor == &caffe__param_spec__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t caffe__param_spec__pack
+                     (const Caffe__ParamSpec *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &caffe__param_spec__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t caffe__param_spec__pack_to_buffer
+                     (const Caffe__ParamSpec *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &caffe__param_spec__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Caffe__ParamSpec *
+       caffe__param_spec__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Caffe__ParamSpec *)
+     protobuf_c_message_unpack (&caffe__param_spec__descriptor,
+                                allocator, len, data);
+}
+void   caffe__param_spec__free_unpacked
+                     (Caffe__ParamSpec *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &caffe__param_spec__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   caffe__dropout_parameter__init
+                     (Caffe__DropoutParameter         *message)
+{
+  static const Caffe__DropoutParameter init_value = CAFFE__DROPOUT_PARAMETER__INIT;
+  *message = init_value;
+}
+size_t caffe__dropout_parameter__get_packed_size
+                     (const Caffe__DropoutParameter *message)
+{
+  assert(message->base.descriptor == &caffe__dropout_parameter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t caffe__dropout_parameter__pack
+                     (const Caffe__DropoutParameter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &caffe__dropout_parameter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t caffe__dropout_parameter__pack_to_buffer
+                     (const Caffe__DropoutParameter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &caffe__dropout_parameter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Caffe__DropoutParameter *
+       caffe__dropout_parameter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Caffe__DropoutParameter *)
+     protobuf_c_message_unpack (&caffe__dropout_parameter__descriptor,
+                                allocator, len, data);
+}
+void   caffe__dropout_parameter__free_unpacked
+                     (Caffe__DropoutParameter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &caffe__dropout_parameter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   caffe__softmax_parameter__init
                      (Caffe__SoftmaxParameter         *message)
 {
@@ -1113,7 +1203,7 @@ const ProtobufCMessageDescriptor caffe__net_state_rule__descriptor =
   (ProtobufCMessageInit) caffe__net_state_rule__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[19] =
+static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[21] =
 {
   {
     "name",
@@ -1159,6 +1249,18 @@ static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[
     offsetof(Caffe__LayerParameter, n_top),
     offsetof(Caffe__LayerParameter, top),
     NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "param",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Caffe__LayerParameter, n_param),
+    offsetof(Caffe__LayerParameter, param),
+    &caffe__param_spec__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1231,6 +1333,18 @@ static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[
     0,   /* quantifier_offset */
     offsetof(Caffe__LayerParameter, data_param),
     &caffe__data_parameter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dropout_param",
+    108,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Caffe__LayerParameter, dropout_param),
+    &caffe__dropout_parameter__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1345,38 +1459,40 @@ static const ProtobufCFieldDescriptor caffe__layer_parameter__field_descriptors[
   },
 };
 static const unsigned caffe__layer_parameter__field_indices_by_name[] = {
-  16,   /* field[16] = batch_norm_param */
-  4,   /* field[4] = blobs */
+  18,   /* field[18] = batch_norm_param */
+  5,   /* field[5] = blobs */
   2,   /* field[2] = bottom */
-  8,   /* field[8] = convolution_param */
-  9,   /* field[9] = data_param */
-  6,   /* field[6] = exclude */
-  5,   /* field[5] = include */
-  10,   /* field[10] = inner_product_param */
-  18,   /* field[18] = input_param */
-  11,   /* field[11] = lrn_param */
+  9,   /* field[9] = convolution_param */
+  10,   /* field[10] = data_param */
+  11,   /* field[11] = dropout_param */
+  7,   /* field[7] = exclude */
+  6,   /* field[6] = include */
+  12,   /* field[12] = inner_product_param */
+  20,   /* field[20] = input_param */
+  13,   /* field[13] = lrn_param */
   0,   /* field[0] = name */
-  12,   /* field[12] = pooling_param */
-  13,   /* field[13] = power_param */
-  14,   /* field[14] = relu_param */
-  17,   /* field[17] = scale_param */
-  15,   /* field[15] = softmax_param */
+  4,   /* field[4] = param */
+  14,   /* field[14] = pooling_param */
+  15,   /* field[15] = power_param */
+  16,   /* field[16] = relu_param */
+  19,   /* field[19] = scale_param */
+  17,   /* field[17] = softmax_param */
   3,   /* field[3] = top */
-  7,   /* field[7] = transform_param */
+  8,   /* field[8] = transform_param */
   1,   /* field[1] = type */
 };
 static const ProtobufCIntRange caffe__layer_parameter__number_ranges[9 + 1] =
 {
   { 1, 0 },
-  { 7, 4 },
-  { 100, 7 },
-  { 106, 8 },
-  { 117, 10 },
-  { 121, 12 },
-  { 125, 15 },
-  { 139, 16 },
-  { 142, 17 },
-  { 0, 19 }
+  { 6, 4 },
+  { 100, 8 },
+  { 106, 9 },
+  { 117, 12 },
+  { 121, 14 },
+  { 125, 17 },
+  { 139, 18 },
+  { 142, 19 },
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor caffe__layer_parameter__descriptor =
 {
@@ -1386,7 +1502,7 @@ const ProtobufCMessageDescriptor caffe__layer_parameter__descriptor =
   "Caffe__LayerParameter",
   "caffe",
   sizeof(Caffe__LayerParameter),
-  19,
+  21,
   caffe__layer_parameter__field_descriptors,
   caffe__layer_parameter__field_indices_by_name,
   9,  caffe__layer_parameter__number_ranges,
@@ -1497,7 +1613,7 @@ const ProtobufCEnumDescriptor caffe__v1_layer_parameter__layer_type__descriptor 
   caffe__v1_layer_parameter__layer_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descriptors[17] =
+static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descriptors[19] =
 {
   {
     "layer",
@@ -1591,6 +1707,18 @@ static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descripto
     0,   /* quantifier_offset */
     offsetof(Caffe__V1LayerParameter, data_param),
     &caffe__data_parameter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dropout_param",
+    12,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Caffe__V1LayerParameter, dropout_param),
+    &caffe__dropout_parameter__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1703,37 +1831,52 @@ static const ProtobufCFieldDescriptor caffe__v1_layer_parameter__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "param",
+    1001,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Caffe__V1LayerParameter, n_param),
+    offsetof(Caffe__V1LayerParameter, param),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned caffe__v1_layer_parameter__field_indices_by_name[] = {
   5,   /* field[5] = blobs */
   1,   /* field[1] = bottom */
   6,   /* field[6] = convolution_param */
   7,   /* field[7] = data_param */
-  14,   /* field[14] = exclude */
-  13,   /* field[13] = include */
-  8,   /* field[8] = inner_product_param */
+  8,   /* field[8] = dropout_param */
+  15,   /* field[15] = exclude */
+  14,   /* field[14] = include */
+  9,   /* field[9] = inner_product_param */
   0,   /* field[0] = layer */
-  9,   /* field[9] = lrn_param */
+  10,   /* field[10] = lrn_param */
   3,   /* field[3] = name */
-  10,   /* field[10] = pooling_param */
-  11,   /* field[11] = power_param */
-  12,   /* field[12] = relu_param */
-  16,   /* field[16] = softmax_param */
+  18,   /* field[18] = param */
+  11,   /* field[11] = pooling_param */
+  12,   /* field[12] = power_param */
+  13,   /* field[13] = relu_param */
+  17,   /* field[17] = softmax_param */
   2,   /* field[2] = top */
-  15,   /* field[15] = transform_param */
+  16,   /* field[16] = transform_param */
   4,   /* field[4] = type */
 };
-static const ProtobufCIntRange caffe__v1_layer_parameter__number_ranges[8 + 1] =
+static const ProtobufCIntRange caffe__v1_layer_parameter__number_ranges[9 + 1] =
 {
   { 1, 0 },
   { 10, 6 },
-  { 17, 8 },
-  { 21, 11 },
-  { 30, 12 },
-  { 32, 13 },
-  { 36, 15 },
-  { 39, 16 },
-  { 0, 17 }
+  { 17, 9 },
+  { 21, 12 },
+  { 30, 13 },
+  { 32, 14 },
+  { 36, 16 },
+  { 39, 17 },
+  { 1001, 18 },
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor caffe__v1_layer_parameter__descriptor =
 {
@@ -1743,10 +1886,10 @@ const ProtobufCMessageDescriptor caffe__v1_layer_parameter__descriptor =
   "Caffe__V1LayerParameter",
   "caffe",
   sizeof(Caffe__V1LayerParameter),
-  17,
+  19,
   caffe__v1_layer_parameter__field_descriptors,
   caffe__v1_layer_parameter__field_indices_by_name,
-  8,  caffe__v1_layer_parameter__number_ranges,
+  9,  caffe__v1_layer_parameter__number_ranges,
   (ProtobufCMessageInit) caffe__v1_layer_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -2792,6 +2935,83 @@ const ProtobufCMessageDescriptor caffe__re_luparameter__descriptor =
   caffe__re_luparameter__field_indices_by_name,
   1,  caffe__re_luparameter__number_ranges,
   (ProtobufCMessageInit) caffe__re_luparameter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor caffe__param_spec__field_descriptors[1] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Caffe__ParamSpec, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned caffe__param_spec__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange caffe__param_spec__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor caffe__param_spec__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "caffe.ParamSpec",
+  "ParamSpec",
+  "Caffe__ParamSpec",
+  "caffe",
+  sizeof(Caffe__ParamSpec),
+  1,
+  caffe__param_spec__field_descriptors,
+  caffe__param_spec__field_indices_by_name,
+  1,  caffe__param_spec__number_ranges,
+  (ProtobufCMessageInit) caffe__param_spec__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const protobuf_c_boolean caffe__dropout_parameter__scale_train__default_value = 1;
+static const ProtobufCFieldDescriptor caffe__dropout_parameter__field_descriptors[1] =
+{
+  {
+    "scale_train",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Caffe__DropoutParameter, has_scale_train),
+    offsetof(Caffe__DropoutParameter, scale_train),
+    NULL,
+    &caffe__dropout_parameter__scale_train__default_value,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned caffe__dropout_parameter__field_indices_by_name[] = {
+  0,   /* field[0] = scale_train */
+};
+static const ProtobufCIntRange caffe__dropout_parameter__number_ranges[1 + 1] =
+{
+  { 2, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor caffe__dropout_parameter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "caffe.DropoutParameter",
+  "DropoutParameter",
+  "Caffe__DropoutParameter",
+  "caffe",
+  sizeof(Caffe__DropoutParameter),
+  1,
+  caffe__dropout_parameter__field_descriptors,
+  caffe__dropout_parameter__field_indices_by_name,
+  1,  caffe__dropout_parameter__number_ranges,
+  (ProtobufCMessageInit) caffe__dropout_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const int32_t caffe__softmax_parameter__axis__default_value = 1;

@@ -15,6 +15,32 @@ extension OperatorChain {
     }
   }
 
+  /// Maps are of one type, float32 or codes, from the input to the output; runtimes refuse others.
+  func requireTypes(_ operation: TFLiteOperator) throws(FileError) {
+    let (read, given) = (file.tensors[current], file.tensors[operation.output])
+    let isRight =
+      switch operation.operation {
+      case .dequantize: read.type == .int8 && given.type == .float32
+      case .quantize: read.type == .float32 || read.type == .int8
+      default: [.float32, .int8].contains(read.type) && given.type == read.type
+      }
+    guard isRight else {
+      throw refusal(
+        operation, "has maps of types that no runtime computes with",
+        seen: "type \(read.typeNumber) to type \(given.typeNumber)", allowed: "float32 or int8 for both")
+    }
+  }
+
+  /// Weights that are converted become float32; runtimes refuse to convert what is float32 already.
+  func requireConversion(_ operation: TFLiteOperator, of constant: Int) throws(FileError) {
+    let (stored, given) = (file.tensors[constant], file.tensors[operation.output])
+    guard stored.type == .int8 || stored.type == .float16, given.type == .float32 else {
+      throw refusal(
+        operation, "converts weights as no runtime does",
+        seen: "type \(stored.typeNumber) to type \(given.typeNumber)", allowed: "int8 or float16 to float32")
+    }
+  }
+
   /// Requires that windows over a map give as many pixels as the file states, counted as runtimes do.
   func requireWindows(
     _ operation: TFLiteOperator, over map: FeatureShape, _ kernel: Extent, _ stride: Extent,

@@ -29,8 +29,8 @@ struct OperatorChain {
   private(set) var current: Int
   /// The constant that each converted tensor is made of.
   private var converted: [Int: Int] = [:]
-  /// Tensors that are computed of the lengths of axes, to tell how a map is flattened.
-  private var lengths: Set<Int> = []
+  /// What is computed of the lengths of axes, to tell how a map is flattened, by its tensor.
+  private(set) var lengths: [Int: Lengths] = [:]
   /// The tensors that have their values by now: the input, and what operators gave.
   private var given: Set<Int>
   /// Zeros that are added in front of the next windows.
@@ -67,10 +67,17 @@ struct OperatorChain {
     }
     let inputs = operation.inputs
     if kind == .dequantize, let input = inputs.first ?? nil, try file.constant(input) != nil {
+      try requireConversion(operation, of: input)
       converted[operation.output] = input
       return
     }
-    if [.shape, .stridedSlice, .pack].contains(kind) { return try followLengths(operation) }
+    if [.shape, .stridedSlice, .pack].contains(kind) {
+      lengths[operation.output] = try computedLengths(operation)
+      for input in inputs.compactMap(\.self) where input != current && lengths[input] == nil {
+        settings.insert(input)
+      }
+      return
+    }
     guard let first = inputs.first, first == current else {
       throw refusal(
         operation, "is no VGG: its operators are no chain",
@@ -80,6 +87,7 @@ struct OperatorChain {
     if zeros != nil, ![.convolution, .maximumPooling, .averagePooling].contains(kind) {
       throw refusal(operation, "has zeros in front of an operator that has no windows")
     }
+    try requireTypes(operation)
     switch kind {
     case .convolution: try takeConvolution(operation)
     case .fullyConnected: try takeDense(operation)
@@ -112,17 +120,6 @@ struct OperatorChain {
     }
     try requireOutputShape(operation)
     current = operation.output
-  }
-
-  /// Operators that compute the shape of a flattened map from the number of pictures.
-  private mutating func followLengths(_ operation: TFLiteOperator) throws(FileError) {
-    for input in operation.inputs.compactMap(\.self) where input != current && !lengths.contains(input) {
-      guard try file.constant(input) != nil else {
-        throw refusal(operation, "computes something that is no VGG's", seen: "tensor \(input)")
-      }
-      settings.insert(input)
-    }
-    lengths.insert(operation.output)
   }
 
   private mutating func append(
@@ -184,7 +181,11 @@ struct OperatorChain {
       throw refusal(operation, "has weights in an order of its own")
     }
     let inputs = file.tensors[weight].shape[1]
-    guard try pixels(operation.inputs[0]) == inputs else {
+    // What keeps the axes of its map reads only the last one.
+    let read =
+      try options?.flag(TFLite.Dense.keepsDimensions) ?? false
+      ? file.tensors[current].shape.last : try pixels(operation.inputs[0])
+    guard try pixels(operation.inputs[0]) == inputs, read == inputs else {
       throw refusal(
         operation, "has a dense layer that does not read all of the map",
         seen: "\(inputs) inputs, a map of \(file.tensors[current].shape)")
@@ -203,6 +204,16 @@ struct OperatorChain {
       file.tensors[constant(of: weight)].shape.count == rank
     else { throw refusal(operation, "has weights of an impossible shape", allowed: "\(rank) axes") }
     let bias = operation.inputs.count == 3 ? operation.inputs[2] : nil
+    // No runtime converts weights on its own: float16 needs a DEQUANTIZE.
+    let isFloat = file.tensors[current].type == .float32
+    guard file.tensors[weight].type == .int8 || isFloat && file.tensors[weight].type == .float32,
+      bias.map({ file.tensors[$0].type == (isFloat ? .float32 : .int32) }) ?? true
+    else {
+      throw refusal(
+        operation, "has weights or biases of a type that no runtime computes with beside its map",
+        seen: "types \(([weight] + [bias].compactMap(\.self)).map { file.tensors[$0].typeNumber })",
+        allowed: isFloat ? "float32, or weights of int8" : "weights of int8, biases of int32")
+    }
     return (constant(of: weight), bias.map { constant(of: $0) })
   }
 
@@ -310,7 +321,8 @@ struct OperatorChain {
         allowed: "a map flattened")
     }
     try requireSameCodes(operation)
-    if operation.inputs.count > 1, let input = operation.inputs[1], !lengths.contains(input) {
+    try requireReshape(operation, to: shape)
+    if operation.inputs.count > 1, let input = operation.inputs[1], lengths[input] == nil {
       settings.insert(input)
     }
     append(operation, .flatten, output: nil)

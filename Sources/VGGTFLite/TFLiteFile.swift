@@ -63,6 +63,10 @@ struct TFLiteFile {
     }
     input = try single(TFLite.Subgraph.inputs, "input")
     output = try single(TFLite.Subgraph.outputs, "output")
+    guard try constant(input) == nil else {
+      throw unsupported(
+        "has an input with values of its own", seen: "tensor \(input)", allowed: "an input without values")
+    }
     try requireSignatures()
   }
 
@@ -81,6 +85,11 @@ struct TFLiteFile {
         try tensors(TFLite.Signature.outputs, "the outputs of a signature")
       )
       let graph = try signature.integer(TFLite.Signature.subgraph, standard: UInt32(0))
+      guard try signature.has(TFLite.Signature.key) else {
+        throw FileError(
+          .malformed, code: "tflite.signature", file: path, "has a signature without its key",
+          offset: signature.offset)
+      }
       guard read == [input], given == [output], graph == 0 else {
         throw FileError(
           .unsupported, code: "tflite.signature", file: path,
@@ -217,7 +226,7 @@ struct TFLiteTensor {
     guard !scales.isEmpty else { return nil }
     let zeroPoints = try table.integers(TFLite.Quantization.zeroPoints, as: Int64.self, limit: 1 << 16, name)
     let dimension = try table.integer(TFLite.Quantization.dimension, standard: Int32(0))
-    guard zeroPoints.isEmpty || zeroPoints.count == scales.count,
+    guard zeroPoints.count == scales.count,
       zeroPoints.allSatisfy({ -128...127 ~= $0 }), scales.allSatisfy(\.isFinite),
       try table.integer(TFLite.Quantization.detailsType, standard: UInt8(0)) == 0
     else {
@@ -229,8 +238,7 @@ struct TFLiteTensor {
         allowed: "a scale and a zero point of int8 for the tensor or each output")
     }
     return TFLiteQuantization(
-      scales: scales, zeroPoints: zeroPoints.isEmpty ? scales.map { _ in 0 } : zeroPoints.map { Int8($0) },
-      dimension: Int(dimension))
+      scales: scales, zeroPoints: zeroPoints.map { Int8($0) }, dimension: Int(dimension))
   }
 }
 
@@ -274,6 +282,13 @@ struct TFLiteOperator {
     }
     self.operation = operation
     place = "operator \(index) (\(operation.name))"
+    let version = try codes[code].integer(TFLite.OperatorCode.version, standard: Int32(1))
+    guard 1...operation.newestVersion ~= version else {
+      throw FileError(
+        .unsupported, code: "tflite.version", file: table.buffer.file,
+        "has an operator in a version that is not known", offset: codes[code].offset, place: place,
+        seen: "\(version)", allowed: "1 to \(operation.newestVersion)")
+    }
     // Tables may share these lists, so that a small file could have a great many of them.
     let inputs = try table.integers(
       TFLite.Operator.inputs, as: Int32.self, limit: 16, "the inputs of \(place)")
@@ -293,8 +308,20 @@ struct TFLiteOperator {
   }
 
   /// The table of its options; nil: it has the defaults.
+  ///
+  /// Runtimes pass over a table that is said to be of another operator's type, and take zeros instead.
   func options() throws(FileError) -> FlatBuffer.Table? {
-    try table.table(TFLite.Operator.options, "the options of \(place)")
+    guard let options = try table.table(TFLite.Operator.options, "the options of \(place)") else {
+      return nil
+    }
+    let type = try table.integer(TFLite.Operator.optionsType, standard: UInt8(0))
+    guard type == operation.optionsType else {
+      throw FileError(
+        .malformed, code: "tflite.options", file: table.buffer.file,
+        "has options that are said to be those of another operator", offset: options.offset, place: place,
+        seen: "type \(type)", allowed: "type \(operation.optionsType)")
+    }
+    return options
   }
 
   /// The names of operators that people meet in networks that are no VGG.
@@ -302,4 +329,20 @@ struct TFLiteOperator {
     0: "ADD", 2: "CONCATENATION", 4: "DEPTHWISE_CONV_2D", 18: "MUL", 21: "RELU6", 32: "CUSTOM",
     39: "TRANSPOSE", 41: "SUB", 67: "TRANSPOSE_CONV", 98: "LEAKY_RELU",
   ]
+}
+
+extension TFLite.Operation {
+  /// The newest version that LiteRT 2.3 has; what a later one means is not known.
+  fileprivate var newestVersion: Int32 {
+    switch self {
+    case .localResponseNormalization, .reshape, .shape: 1
+    case .averagePooling, .maximumPooling, .logistic, .relu, .mean, .reduceMaximum: 3
+    case .softmax: 4
+    case .pack: 5
+    case .pad, .quantize: 6
+    case .convolution, .stridedSlice: 8
+    case .dequantize: 9
+    case .fullyConnected: 14
+    }
+  }
 }

@@ -28,6 +28,8 @@ typedef struct Caffe__LRNParameter Caffe__LRNParameter;
 typedef struct Caffe__InnerProductParameter Caffe__InnerProductParameter;
 typedef struct Caffe__PowerParameter Caffe__PowerParameter;
 typedef struct Caffe__ReLUParameter Caffe__ReLUParameter;
+typedef struct Caffe__ParamSpec Caffe__ParamSpec;
+typedef struct Caffe__DropoutParameter Caffe__DropoutParameter;
 typedef struct Caffe__SoftmaxParameter Caffe__SoftmaxParameter;
 typedef struct Caffe__BatchNormParameter Caffe__BatchNormParameter;
 typedef struct Caffe__ScaleParameter Caffe__ScaleParameter;
@@ -185,6 +187,8 @@ struct  Caffe__LayerParameter
   char **bottom;
   size_t n_top;
   char **top;
+  size_t n_param;
+  Caffe__ParamSpec **param;
   size_t n_blobs;
   Caffe__BlobProto **blobs;
   size_t n_include;
@@ -194,6 +198,7 @@ struct  Caffe__LayerParameter
   Caffe__TransformationParameter *transform_param;
   Caffe__ConvolutionParameter *convolution_param;
   Caffe__DataParameter *data_param;
+  Caffe__DropoutParameter *dropout_param;
   Caffe__InnerProductParameter *inner_product_param;
   Caffe__LRNParameter *lrn_param;
   Caffe__PoolingParameter *pooling_param;
@@ -206,7 +211,7 @@ struct  Caffe__LayerParameter
 };
 #define CAFFE__LAYER_PARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__layer_parameter__descriptor) \
-    , NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+    , NULL, NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 
 struct  Caffe__V1LayerParameter
@@ -224,6 +229,7 @@ struct  Caffe__V1LayerParameter
   Caffe__BlobProto **blobs;
   Caffe__ConvolutionParameter *convolution_param;
   Caffe__DataParameter *data_param;
+  Caffe__DropoutParameter *dropout_param;
   Caffe__InnerProductParameter *inner_product_param;
   Caffe__LRNParameter *lrn_param;
   Caffe__PoolingParameter *pooling_param;
@@ -235,10 +241,12 @@ struct  Caffe__V1LayerParameter
   Caffe__NetStateRule **exclude;
   Caffe__TransformationParameter *transform_param;
   Caffe__SoftmaxParameter *softmax_param;
+  size_t n_param;
+  char **param;
 };
 #define CAFFE__V1_LAYER_PARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__v1_layer_parameter__descriptor) \
-    , NULL, 0,NULL, 0,NULL, NULL, 0, CAFFE__V1_LAYER_PARAMETER__LAYER_TYPE__NONE, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0,NULL, 0,NULL, NULL, NULL }
+    , NULL, 0,NULL, 0,NULL, NULL, 0, CAFFE__V1_LAYER_PARAMETER__LAYER_TYPE__NONE, 0,NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0,NULL, 0,NULL, NULL, NULL, 0,NULL }
 
 
 struct  Caffe__V0LayerParameter
@@ -422,6 +430,27 @@ struct  Caffe__ReLUParameter
 #define CAFFE__RE_LUPARAMETER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&caffe__re_luparameter__descriptor) \
     , 0, 0 }
+
+
+struct  Caffe__ParamSpec
+{
+  ProtobufCMessage base;
+  char *name;
+};
+#define CAFFE__PARAM_SPEC__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&caffe__param_spec__descriptor) \
+    , NULL }
+
+
+struct  Caffe__DropoutParameter
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_scale_train;
+  protobuf_c_boolean scale_train;
+};
+#define CAFFE__DROPOUT_PARAMETER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&caffe__dropout_parameter__descriptor) \
+    , 0, 1 }
 
 
 struct  Caffe__SoftmaxParameter
@@ -754,6 +783,44 @@ Caffe__ReLUParameter *
 void   caffe__re_luparameter__free_unpacked
                      (Caffe__ReLUParameter *message,
                       ProtobufCAllocator *allocator);
+/* Caffe__ParamSpec methods */
+void   caffe__param_spec__init
+                     (Caffe__ParamSpec         *message);
+size_t caffe__param_spec__get_packed_size
+                     (const Caffe__ParamSpec   *message);
+size_t caffe__param_spec__pack
+                     (const Caffe__ParamSpec   *message,
+                      uint8_t             *out);
+size_t caffe__param_spec__pack_to_buffer
+                     (const Caffe__ParamSpec   *message,
+                      ProtobufCBuffer     *buffer);
+Caffe__ParamSpec *
+       caffe__param_spec__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   caffe__param_spec__free_unpacked
+                     (Caffe__ParamSpec *message,
+                      ProtobufCAllocator *allocator);
+/* Caffe__DropoutParameter methods */
+void   caffe__dropout_parameter__init
+                     (Caffe__DropoutParameter         *message);
+size_t caffe__dropout_parameter__get_packed_size
+                     (const Caffe__DropoutParameter   *message);
+size_t caffe__dropout_parameter__pack
+                     (const Caffe__DropoutParameter   *message,
+                      uint8_t             *out);
+size_t caffe__dropout_parameter__pack_to_buffer
+                     (const Caffe__DropoutParameter   *message,
+                      ProtobufCBuffer     *buffer);
+Caffe__DropoutParameter *
+       caffe__dropout_parameter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   caffe__dropout_parameter__free_unpacked
+                     (Caffe__DropoutParameter *message,
+                      ProtobufCAllocator *allocator);
 /* Caffe__SoftmaxParameter methods */
 void   caffe__softmax_parameter__init
                      (Caffe__SoftmaxParameter         *message);
@@ -909,6 +976,12 @@ typedef void (*Caffe__PowerParameter_Closure)
 typedef void (*Caffe__ReLUParameter_Closure)
                  (const Caffe__ReLUParameter *message,
                   void *closure_data);
+typedef void (*Caffe__ParamSpec_Closure)
+                 (const Caffe__ParamSpec *message,
+                  void *closure_data);
+typedef void (*Caffe__DropoutParameter_Closure)
+                 (const Caffe__DropoutParameter *message,
+                  void *closure_data);
 typedef void (*Caffe__SoftmaxParameter_Closure)
                  (const Caffe__SoftmaxParameter *message,
                   void *closure_data);
@@ -951,6 +1024,8 @@ extern const ProtobufCEnumDescriptor    caffe__lrnparameter__norm_region__descri
 extern const ProtobufCMessageDescriptor caffe__inner_product_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__power_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__re_luparameter__descriptor;
+extern const ProtobufCMessageDescriptor caffe__param_spec__descriptor;
+extern const ProtobufCMessageDescriptor caffe__dropout_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__softmax_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__batch_norm_parameter__descriptor;
 extern const ProtobufCMessageDescriptor caffe__scale_parameter__descriptor;

@@ -78,7 +78,11 @@ struct NetTranslation {
       inputScaling?.append(layer.name, settings)
       return .inputTransformation
     case .relu: return .activation(.relu)
-    case .softmax: return .activation(.softmax)
+    case .softmax(let axis):
+      guard axis == 1 || isVector else {
+        throw deviation(layer, seen: "a softmax over the columns, axis \(axis)", allowed: "axis 1")
+      }
+      return .activation(.softmax)
     case .sigmoid: return .activation(.sigmoid)
     case .pooling(let pooling): return .pooling(pooling)
     case .normalization: return .localResponseNormalization
@@ -88,6 +92,18 @@ struct NetTranslation {
     case .input, .data, .training, .split, .padding, .undescribed:
       preconditionFailure("these are not part of the chain")
     }
+  }
+
+  /// Whether the last layer gives a vector, whose last axis is its only one besides that of the pictures.
+  private var isVector: Bool {
+    for (_, neutral) in elements.reversed() {
+      switch neutral.operation {
+      case .dense, .flatten: return true
+      case .convolution, .pooling: return false
+      default: continue
+      }
+    }
+    return false
   }
 
   /// The window of a convolution, of which without settings only the kernel's own shape tells something.

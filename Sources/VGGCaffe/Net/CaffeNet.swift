@@ -51,6 +51,8 @@ struct CaffeLayer {
   var tops: [String]
   /// Whether the layer is there when the network is tested, by its include and exclude rules.
   var isUsedForTesting: Bool
+  /// What its blobs are called, where they have names; blobs of one name are one in all layers.
+  var blobNames: [String] = []
   /// Where the layer's blobs are.
   var blobs: [BlobPlace]
   /// Where the layer is in its file.
@@ -74,7 +76,7 @@ struct CaffeLayer {
     case relu
     case dropout
     case flatten
-    case softmax
+    case softmax(axis: Int)
     case sigmoid
     /// V0's padding for the layer behind it; part of that one in a `CaffeNet`.
     case padding(Extent)

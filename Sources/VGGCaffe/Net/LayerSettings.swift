@@ -19,6 +19,7 @@ struct LayerSettings {
   var batchNormalization: Caffe__BatchNormParameter?
   var scale: Caffe__ScaleParameter?
   let relu: Caffe__ReLUParameter?
+  let dropout: Caffe__DropoutParameter?
   let softmax: Caffe__SoftmaxParameter?
   let transformation: Caffe__TransformationParameter?
   let data: Caffe__DataParameter?
@@ -61,12 +62,17 @@ struct LayerSettings {
       let slope = relu?.negative_slope ?? 0
       guard slope == 0 else { throw unsupported("negative_slope", seen: "\(slope)", allowed: "0") }
       return .relu
-    case "Dropout": return .dropout
+    case "Dropout":
+      // Of Caffe's relatives, some scale what is left when they do not while they train.
+      guard dropout?.scale_train != 0 else {
+        throw unsupported("scale_train", seen: "false", allowed: "true")
+      }
+      return .dropout
     case "Flatten": return .flatten
     case "Softmax":
       let axis = softmax?.axis ?? 1
-      guard axis == 1 || axis < 0 else { throw unsupported("axis", seen: "\(axis)", allowed: "1") }
-      return .softmax
+      guard axis == 1 || axis == -1 else { throw unsupported("axis", seen: "\(axis)", allowed: "1") }
+      return .softmax(axis: Int(axis))
     case "Split": return .split
     case "Sigmoid": return .sigmoid
     case "Accuracy", "Silence": return .training(nil)

@@ -61,7 +61,22 @@ struct NetReader {
       }
     }
     try foldPadding(of: &net)
+    try requireOwnBlobs(net)
     return net
+  }
+
+  /// Blobs of one name are a single one in Caffe, whatever values the file has for each: the last ones hold for all.
+  private func requireOwnBlobs(_ net: CaffeNet) throws(FileError) {
+    var owners: [String: String] = [:]
+    for layer in net.layers where layer.isUsedForTesting {
+      for name in layer.blobNames where !name.isEmpty {
+        if let owner = owners.updateValue(layer.name, forKey: name) {
+          throw file.unsupported(
+            "shared", "has layers that share their weights, as no VGG has", at: layer.offset,
+            place: layer.place, seen: "param '\(name)', as in layer \(owner)", allowed: "weights of its own")
+        }
+      }
+    }
   }
 
   /// Gives the padding that V0 says in a layer of its own to the layer behind it, as Caffe's upgrade does.
@@ -121,7 +136,8 @@ struct NetReader {
         pooling: message.pooling_param?.pointee, power: message.power_param?.pointee,
         normalization: message.lrn_param?.pointee,
         batchNormalization: message.batch_norm_param?.pointee, scale: message.scale_param?.pointee,
-        relu: message.relu_param?.pointee, softmax: message.softmax_param?.pointee,
+        relu: message.relu_param?.pointee, dropout: message.dropout_param?.pointee,
+        softmax: message.softmax_param?.pointee,
         transformation: message.transform_param?.pointee, data: message.data_param?.pointee,
         input: message.input_param?.pointee)
       return CaffeLayer(
@@ -130,6 +146,7 @@ struct NetReader {
         isUsedForTesting: isUsedForTesting(
           include: array(message.include, message.n_include),
           exclude: array(message.exclude, message.n_exclude)),
+        blobNames: array(message.param, message.n_param).map { string($0?.pointee.name) ?? "" },
         blobs: asides.map { .message($0.message) }, offset: range.lowerBound)
     }
   }
@@ -152,7 +169,8 @@ struct NetReader {
         convolution: message.convolution_param?.pointee, innerProduct: message.inner_product_param?.pointee,
         pooling: message.pooling_param?.pointee, power: message.power_param?.pointee,
         normalization: message.lrn_param?.pointee,
-        relu: message.relu_param?.pointee, softmax: message.softmax_param?.pointee,
+        relu: message.relu_param?.pointee, dropout: message.dropout_param?.pointee,
+        softmax: message.softmax_param?.pointee,
         transformation: message.transform_param?.pointee, data: message.data_param?.pointee)
       let layer = CaffeLayer(
         name: name, type: type, operation: try settings.operation(v0: nested, type: type),
@@ -160,6 +178,7 @@ struct NetReader {
         isUsedForTesting: isUsedForTesting(
           include: array(message.include, message.n_include),
           exclude: array(message.exclude, message.n_exclude)),
+        blobNames: strings(message.param, message.n_param),
         blobs: asides.map { .message($0.message) }, offset: range.lowerBound)
       return (layer, nested != nil)
     }

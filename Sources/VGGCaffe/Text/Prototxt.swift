@@ -15,9 +15,10 @@ struct Prototxt {
   /// How many skipped fields are named.
   private static let nameLimit = 8
   private static let harmless: Set<String> = [
-    "param", "blobs_lr", "weight_decay", "loss_weight", "propagate_down", "loss_param", "phase",
+    "lr_mult", "decay_mult", "share_mode", "blobs_lr", "weight_decay", "loss_weight", "propagate_down",
+    "loss_param", "phase",
     "blob_share_mode",
-    "accuracy_param", "dropout_param", "flatten_param", "weight_filler", "bias_filler", "filler", "engine",
+    "accuracy_param", "flatten_param", "weight_filler", "bias_filler", "filler", "engine",
     "image_data_param", "hdf5_data_param", "memory_data_param", "window_data_param", "dummy_data_param",
     "source",
     "backend", "batch_size", "batchsize", "rand_skip", "mirror", "force_color", "force_gray",

@@ -51,6 +51,10 @@ package enum TFLite {
   package enum Normalization { package static let (radius, bias, alpha, beta) = (0, 1, 2, 3) }
   package enum Reshape { package static let shape = 0 }
   package enum Reduction { package static let keepsDimensions = 0 }
+  package enum Slice {
+    package static let (begin, end, ellipsis, newAxis, shrink, isOffset) = (0, 1, 2, 3, 4, 5)
+  }
+  package enum Pack { package static let (count, axis) = (0, 1) }
 
   /// The types of tensors that occur.
   package enum TensorType: Int8, Sendable {
@@ -129,7 +133,9 @@ package enum TFLite {
       case .reshape: 17
       case .pad: 22
       case .mean, .reduceMaximum: 27
-      case .dequantize, .logistic, .relu, .stridedSlice, .shape, .pack, .quantize: 0
+      case .stridedSlice: 32
+      case .pack: 59
+      case .dequantize, .logistic, .relu, .shape, .quantize: 0
       }
     }
   }

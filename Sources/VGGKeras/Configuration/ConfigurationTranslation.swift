@@ -71,7 +71,8 @@ struct ConfigurationTranslation {
   }
 
   private mutating func take(_ layer: ModelConfiguration.Layer) throws(FileError) {
-    switch layer.className {
+    // A class of the user's own may compute anything, whatever its name.
+    switch layer.isForeign ? "" : layer.className {
     case "InputLayer", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
       "ActivityRegularization":
       append(layer, .identity)  // These compute nothing once training is over.
@@ -131,7 +132,8 @@ struct ConfigurationTranslation {
   func flattenFormat(_ parsed: ParsedNetwork) throws(FileError) -> String? {
     guard let layer = parsed.flatten.map({ elements[$0].layer }) else { return nil }
     let format = layer["data_format"]?.string
-    guard format != "channels_first" || dataFormat != "channels_last" else {
+    // Where no layer says it, the channels come last.
+    guard format != "channels_first" || isChannelsFirst else {
       throw refusal(
         layer, "data_format", seen: layer["data_format"],
         allowed: "channels_last, as in the layers before it: otherwise rows and channels change places")

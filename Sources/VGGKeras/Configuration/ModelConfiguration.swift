@@ -12,6 +12,8 @@ struct ModelConfiguration {
     var name: String
     /// The class, without the package of a user's own class.
     var className: String
+    /// Whether the class is a user's own.
+    var isForeign: Bool
     /// The values of the layer's constructor.
     var settings: JSONValue
     /// The group in which Keras 3 stores the layer's variables, such as `layers/conv2d_3`.
@@ -66,7 +68,10 @@ struct ModelConfiguration {
       if ModelConfiguration.modelClasses.contains(className) {
         try append(layer, container: "\(path)/layers", depth: depth + 1)
       } else {
-        self.layers.append(Layer(name: name, className: className, settings: settings, storePath: path))
+        self.layers.append(
+          Layer(
+            name: name, className: className, isForeign: className != fullClassName, settings: settings,
+            storePath: path))
       }
       previous = name
     }
@@ -88,6 +93,7 @@ struct ModelConfiguration {
   private func requireChain(
     _ nodes: [JSONValue], of name: String, after previous: String?
   ) throws(FileError) {
+    for node in nodes { try requireNoArguments(of: node, layer: name, depth: 0) }
     let inputs = nodes.flatMap { ModelConfiguration.inputs(of: $0, depth: 0) }
     guard inputs != (previous.map { [$0] } ?? []) else { return }
     throw FileError(
@@ -98,6 +104,23 @@ struct ModelConfiguration {
       place: "layer \(name)",
       seen: inputs.isEmpty ? "no input" : "input from \(inputs.joined(separator: ", "))",
       allowed: previous.map { "input from \($0)" } ?? "no input")
+  }
+
+  /// A layer is called with nothing but a map: with `training`, a Dropout would be at work in a test as well.
+  ///
+  /// Keras 3 has the arguments under `kwargs`, Keras 2 behind the name of the layer that is read.
+  private func requireNoArguments(of node: JSONValue, layer: String, depth: Int) throws(FileError) {
+    guard depth < 16 else { return }
+    if let members = node.array, members.first?.string == nil {
+      for member in members { try requireNoArguments(of: member, layer: layer, depth: depth + 1) }
+    }
+    let isReference = node.array.map { $0.count >= 4 && $0[0].string != nil } ?? false
+    for (key, value) in (isReference ? node.array?[3] : node["kwargs"])?.object ?? []
+    where value != .null && !(key == "training" && value == .bool(false)) {
+      throw FileError(
+        .unsupported, code: "keras.config.value", file: file, "calls a layer otherwise than a VGG",
+        place: "layer \(layer), \(key)", seen: String(value.compact.prefix(80)), allowed: "no arguments")
+    }
   }
 
   /// The layers that a node names: `["block1_conv1", 0, 0, {}]` in Keras 2, `keras_history` in Keras 3, at any depth.

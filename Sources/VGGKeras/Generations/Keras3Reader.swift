@@ -88,18 +88,12 @@ struct Keras3Reader {
       .sorted { NaturalName($0.name) < NaturalName($1.name) }
   }
 
-  /// Layers by name where all layers with weights have one, else by the group that Keras gives to each in turn.
+  /// Layers by the group that Keras gives to each in turn, from which it loads them whatever name is noted there.
   private func inOrder(of configuration: ModelConfiguration, _ stores: [Store]) -> [KerasLayer] {
-    let weighted = stores.filter { !$0.weights.isEmpty }
-    let names = Set(weighted.compactMap(\.ownName))
-    let byOwnName = names.count == weighted.count && names.isSubset(of: configuration.layers.map(\.name))
-    var remaining = weighted
+    var remaining = stores.filter { !$0.weights.isEmpty }
     var layers: [KerasLayer] = []
     for described in configuration.layers {
-      let index = remaining.firstIndex {
-        byOwnName ? $0.ownName == described.name : $0.path == described.storePath
-      }
-      guard let index else { continue }
+      guard let index = remaining.firstIndex(where: { $0.path == described.storePath }) else { continue }
       var layer = remaining.remove(at: index).layer
       layer.name = described.name
       layers.append(layer)

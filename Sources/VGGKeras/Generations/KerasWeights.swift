@@ -29,8 +29,10 @@ struct KerasLayer {
   var weights: [KerasWeight] = []
   /// The class of the layer, such as `conv2d`, where the file is ordered by classes.
   var className: String?
-  /// Whether it is part of a model that is used as a layer, of which the file names only layers with weights.
-  var isNested = false
+  /// The model that is used as a layer and that it is part of: the file names only its layers with weights.
+  var model: String?
+  /// Whether it is part of such a model.
+  var isNested: Bool { model != nil }
 
   /// The layers of a list of weights that does not name them: each begins with its kernel, then comes its bias, then the four
   /// vectors of a normalisation.

@@ -37,7 +37,7 @@ struct LegacyReader {
   private mutating func split(_ layer: KerasLayer) -> [KerasLayer] {
     guard layer.weights.count(where: \.isKernel) > 1 else { return [layer] }
     var inner = byName(layer) ?? KerasLayer.layers(of: layer.weights)
-    for index in inner.indices { inner[index].isNested = true }
+    for index in inner.indices { inner[index].model = layer.name }
     guard let inOrder = withoutFreezing(inner) else { return inner }
     decisions.append(
       Provenance.Decision(

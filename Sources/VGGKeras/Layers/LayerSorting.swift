@@ -18,7 +18,7 @@ struct LayerSorting {
   /// - Throws: Where a layer is none of a VGG's, or a tensor has a type that no weight has.
   mutating func sorted(_ layers: [KerasLayer]) throws(FileError) -> [StoredLayer] {
     var sorted: [StoredLayer] = []
-    for layer in inConfiguredOrder(layers.filter { !$0.weights.isEmpty }) {
+    for layer in try inConfiguredOrder(layers.filter { !$0.weights.isEmpty }) {
       for weight in layer.weights {
         try ledger.use(weight)
         if !weight.isOfBytes { _ = try weight.format }
@@ -62,11 +62,22 @@ struct LayerSorting {
   }
 
   /// The layers as the configuration has them, where it names just these; else as they are.
-  private func inConfiguredOrder(_ layers: [KerasLayer]) -> [KerasLayer] {
+  ///
+  /// Keras gives the groups of a file to the layers of a configuration in turn and looks at no name. So only the layers of a model
+  /// that is one layer may stand in another order, in which Keras lists frozen ones last.
+  private func inConfiguredOrder(_ layers: [KerasLayer]) throws(FileError) -> [KerasLayer] {
     guard let names = configured?.namesOfLayersWithWeights, Set(names).count == names.count,
       names.count == layers.count, Set(names) == Set(layers.map(\.name))
     else { return layers }
-    return names.compactMap { name in layers.first { $0.name == name } }
+    let sorted = names.compactMap { name in layers.first { $0.name == name } }
+    for (stored, described) in zip(layers, sorted)
+    where (stored.model ?? stored.name) != (described.model ?? described.name) {
+      throw FileError(
+        .malformed, code: "keras.config.weights", file: stored.weights[0].file.path,
+        "has its layers in another order than its configuration, so that Keras would exchange their weights",
+        place: "layer \(stored.name)", seen: stored.name, allowed: "\(described.name), as configured")
+    }
+    return sorted
   }
 
   /// A kernel of rank 4 or 2, then a bias of rank 1 or none; anything else is refused by its name.

@@ -72,6 +72,7 @@ extension Layer {
     case .pooling(let pooling) where pooling.isGlobal:
       return FeatureShape(extent: Extent(side: 1), channels: input.channels)
     case .pooling(let pooling):
+      try requirePixels(in: pooling, over: input.extent)
       let extent = try windows(
         input.extent, kernel: pooling.kernel, pooling.stride, pooling.padding, rounding: pooling.rounding)
       return FeatureShape(extent: extent, channels: input.channels)
@@ -85,6 +86,23 @@ extension Layer {
       return FeatureShape(extent: Extent(side: 1), channels: dense.outputs)
     case .normalization, .softmax, .sigmoid:
       return input
+    }
+  }
+
+  /// Requires that each window has a pixel of the map: the maximum or mean of none is no number, and programs differ in what it is.
+  private func requirePixels(in pooling: Pooling, over map: Extent) throws(ShapeError) {
+    for (length, kernel, stride, padding) in [
+      (map.height, pooling.kernel.height, pooling.stride.height, pooling.padding.height),
+      (map.width, pooling.kernel.width, pooling.stride.width, pooling.padding.width),
+    ] {
+      let count = windowCount(length, kernel, stride, padding, pooling.rounding) ?? 1
+      guard padding < kernel, (count - 1) * stride < length + padding else {
+        throw ShapeError(
+          layer: name,
+          problem:
+            "has a window that lies beside the map: \(pooling.kernel) with stride \(pooling.stride) and "
+            + "padding \(pooling.padding) on \(map)")
+      }
     }
   }
 

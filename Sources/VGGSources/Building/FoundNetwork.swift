@@ -161,6 +161,8 @@ extension Model {
     if !options.allowsNonFinite { try builder.requireFiniteValues() }
     let arithmetic = try found.integerArithmetic(network)
     do throws(ShapeError) {
+      // What no reader of the model's own format would accept is the file's fault, not the writer's.
+      _ = try network.outputShapes(for: network.inputExtent ?? Extent(side: Network.largestInputSide))
       try self.init(
         network: network, tensors: builder.tensors, preprocessing: preprocessing, labels: labels,
         integerArithmetic: arithmetic, provenance: provenance)

@@ -9,7 +9,8 @@ extension BoardNeeds {
       weightByteCount: layers.reduce(MemoryLayout<vggrt_image_header>.size) { $0 + $1.imageByteCount },
       tableByteCount: 64 + layers.count * 64 + plan.groups.count * 12
         + layers.reduce(0) { $0 + $1.tableByteCount },
-      codeByteCount: processor.codeByteCount, arenaByteCount: plan.arenaByteCount, stackByteCount: layers.stackByteCount)
+      codeByteCount: processor.codeByteCount, arenaByteCount: plan.arenaByteCount,
+      stackByteCount: layers.stackByteCount)
     readsWeights = plan.windowByteCount > 0
   }
 }

@@ -114,7 +114,9 @@ extension BoardLayer {
 
   /// The layer with its weights in another form.
   ///
-  /// - Parameter nonzeroCount: For `sparse`, how many weights are not zero.
+  /// - Parameters:
+  ///   - encoding: The form.
+  ///   - nonzeroCount: For `sparse`, how many weights are not zero.
   public func encoded(as encoding: Encoding, nonzeroCount: Int = 0) -> BoardLayer {
     var layer = self
     layer.encoding = encoding

@@ -22,7 +22,10 @@ struct BoardModel {
 
   /// Lays out a model.
   ///
-  /// - Parameter path: The name of the package, for errors.
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - options: What is decided.
+  ///   - path: The name of the package, for errors.
   /// - Throws: `unsupported` where it is no model of integers, or a board's runtime cannot compute it, or there is no plan for it.
   init(_ model: Model, _ options: BoardOptions, path: String) throws(FileError) {
     func refusal(_ code: String, _ problem: String, _ advice: String? = nil) -> FileError {

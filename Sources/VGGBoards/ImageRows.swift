@@ -117,7 +117,9 @@ struct WeightCounts {
 
   /// Goes through the codes once.
   ///
-  /// - Parameter codes: The codes in the native layout, a row of outputs for each input.
+  /// - Parameters:
+  ///   - codes: The codes in the native layout, a row of outputs for each input.
+  ///   - outputs: How many outputs there are.
   init(_ codes: any TensorCodes, outputs: Int) throws(FileError) {
     var (sums, nonzeros) = ([Int32](repeating: 0, count: outputs), [Int](repeating: 0, count: outputs))
     let length = max(1, (1 << 20) / outputs) * outputs

@@ -7,9 +7,12 @@ extension ModelSource {
   /// The source of a model.
   ///
   /// - Parameters:
+  ///   - model: The model.
+  ///   - arithmetic: How it computes in integers.
   ///   - board: What the runtime is told of it.
   ///   - numbers: The model's numbers, with its digests.
   ///   - selfTest: The codes of an input, and the CRC-32 of what each layer makes of it.
+  ///   - embedding: How the image becomes part of a program.
   init(
     _ model: Model, _ arithmetic: IntegerArithmetic, _ board: BoardModel, _ numbers: vggrt_model,
     selfTest: (input: [Int8], digests: [UInt32]), _ embedding: BoardOptions.Embedding

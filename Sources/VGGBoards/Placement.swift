@@ -3,7 +3,9 @@ struct Placement {
   private let schedules: [StripSchedule]
   private let limit: Int
 
-  /// - Parameter limit: The bytes below which no arena needs to be tried.
+  /// - Parameters:
+  ///   - schedules: The groups, in order.
+  ///   - limit: The bytes below which no arena needs to be tried.
   init(_ schedules: [StripSchedule], limit: Int) { (self.schedules, self.limit) = (schedules, limit) }
 
   /// The plan of the smallest arena that was found.

@@ -31,7 +31,9 @@ struct StripSchedule {
   /// Goes through the strips of a group.
   ///
   /// - Parameters:
+  ///   - layers: Those of the group.
   ///   - network: All layers.
+  ///   - stripRows: How many rows of the last one's output are computed at a time.
   ///   - windowByteCount: The bytes that weights are read to; 0: they lie in memory.
   init(_ layers: Range<Int>, of network: [BoardLayer], stripRows: Int, windowByteCount: Int) {
     (self.layers, self.stripRows) = (layers, stripRows)

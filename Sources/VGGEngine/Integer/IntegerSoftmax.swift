@@ -39,7 +39,9 @@ package enum SoftmaxTable: Sendable {
 
   /// Computes them.
   ///
-  /// - Parameter scale: The distance of two codes.
+  /// - Parameters:
+  ///   - rounding: By which rule.
+  ///   - scale: The distance of two codes.
   package init(scale: Float, _ rounding: IntegerArithmetic.Rounding) {
     switch rounding {
     case .litert:

@@ -1,3 +1,4 @@
+public import VGGBytes
 public import VGGModel
 public import VGGTensors
 
@@ -40,5 +41,25 @@ public struct BoardBuild: Equatable, Sendable {
         problem: "needs a window of \(layer.leastWindowByteCount) bytes, not of \(windowByteCount)")
     }
     return layers
+  }
+}
+
+extension Model {
+  /// The part of the dense layers' weights that is not zero, of a model that computes in integers and stores them sparsely; nil for
+  /// others.
+  ///
+  /// - Throws: `inputOutput` where weights cannot be read.
+  public func keptDenseFraction() throws(FileError) -> Double? {
+    guard integerArithmetic != nil else { return nil }
+    var (kept, count, isSparse) = (0, 0, false)
+    for layer in network.layers where layer.isDense {
+      guard let tensor = tensor(layer.weightName), case .codes(let codes, _) = tensor.content else {
+        return nil
+      }
+      isSparse = isSparse || tensor.storage == .sparse
+      kept += try WeightCounts(codes, outputs: tensor.shape.last ?? 1).nonzeros.reduce(0, +)
+      count += codes.count
+    }
+    return isSparse ? Double(kept) / Double(count) : nil
   }
 }

@@ -27,7 +27,7 @@ struct FitSubject {
     }
     let opened = try OpenedModel(name, ModelOptions.sourceOptions(arguments), console)
     network = opened.model.network
-    keptDenseFraction = nil
+    keptDenseFraction = try opened.model.keptDenseFraction()
     guard opened.model.integerArithmetic == nil else {
       (modelName, preparation) = (name, [])
       return

@@ -41,14 +41,15 @@ export_package() {
   }
 }
 
-# on_all PACKAGE: its layers are right on all machines. Weights are read where the model has a window for them.
-on_all() {
-  local options=()
-  grep -qE 'VGGRT_MODEL_WINDOW_SIZE +0u?$' "$folder/$1/model.h" || options=(-DBOARD_READS)
-  for target in "${targets[@]}"; do
-    build_package "$target" "$folder/$1" "$folder/program" "${options[@]}"
+# on PACKAGE TARGET...: its layers are right on machines. Weights are read where the model has a window for them.
+on() {
+  local package=$1 options=()
+  shift
+  grep -qE 'VGGRT_MODEL_WINDOW_SIZE +0u?$' "$folder/$package/model.h" || options=(-DBOARD_READS)
+  for target; do
+    build_package "$target" "$folder/$package" "$folder/program" "${options[@]}"
     expect 0 "all layers are right" run_on "$target" "$folder/program"
-    echo "  $1, $target: $(cat "$folder/said")"
+    echo "  $package, $target: $(cat "$folder/said")"
   done
 }
 
@@ -77,7 +78,9 @@ export_package d_window tflm --window 4K
 export_package d_sparse sparse
 export_package d_sparse_window sparse --window 4K
 export_package d_expanded tflm --weights-expanded
-for package in d_tflm a_litert d_window d_sparse d_sparse_window d_expanded; do on_all "$package"; done
+for package in d_tflm a_litert d_window d_sparse d_sparse_window; do on "$package" "${targets[@]}"; done
+# 861 kB of weights: more than the 512 kB that this Cortex-M55 starts from. It computes expanded weights in the random models above.
+on d_expanded $(printf '%s\n' "${targets[@]}" | grep -v cortex-m55)
 
 echo "The package's own program"
 strict="-O1 -Wall -Wextra -Wconversion -pedantic -Werror -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
@@ -114,7 +117,7 @@ damaged() {
 flip='import sys; f = open("model_weights.bin", "r+b"); b = bytearray(f.read()); b[len(b) // 2] ^= 64; f.seek(0); f.write(b)'
 for package in file file_window; do
   damaged $package "the weight image is damaged" python3 -c "$flip"
-  damaged $package "another one than expected: " sh -c "python3 -c '$flip' && sed -i 's/&weights, 1)/\&weights, 0)/' selftest.c"
+  damaged $package "another one than expected: conv5_1 " sh -c "python3 -c '$flip' && sed -i 's/&weights, 1)/\&weights, 0)/' selftest.c"
   damaged $package "the arena is smaller" sed -i 's/sizeof arena, &/sizeof arena - 1, \&/' selftest.c
   damaged $package "of another model" cp ../a_litert/model_weights.bin .
 done

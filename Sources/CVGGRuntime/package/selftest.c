@@ -111,7 +111,8 @@ int main(int count, char **arguments) {
   if (status != VGGRT_OK) return report(status, 0);
   if (count == 3) return run_files(&runtime, arguments[1], arguments[2]);
   uint32_t wrong_layer = 0;
-  if (report(vggrt_selftest(&runtime, &wrong_layer), wrong_layer) != 0) return 1;
+  const vggrt_status tested = vggrt_selftest(&runtime, &wrong_layer);
+  if (report(tested, wrong_layer) != 0) return 1;
   printf("all %u layers are right\n", (unsigned)VGGRT_MODEL_LAYER_COUNT);
   return 0;
 }

@@ -47,9 +47,7 @@ public struct ModelMetadata: Equatable, Sendable {
     labels = model.labels.count == model.network.head?.outputCount ? model.labels : []
     rounding = keepsCodes ? model.integerArithmetic?.rounding : nil
     source = model.provenance.sourceName
-    sourceDigest = model.provenance.sourceSHA256.map { byte in
-      String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-    }.joined()
+    sourceDigest = hexadecimalDigits(of: model.provenance.sourceSHA256)
     passes = model.provenance.passes.map(\.description)
   }
 

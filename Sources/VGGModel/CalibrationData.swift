@@ -1,3 +1,5 @@
+internal import VGGBytes
+
 /// Which pictures a pass has looked at: enough to tell whether others are the same, for the file does not hold them.
 public struct CalibrationData: Equatable, Sendable {
   /// The number of bytes of a digest.
@@ -18,10 +20,6 @@ public struct CalibrationData: Equatable, Sendable {
 extension CalibrationData: CustomStringConvertible {
   /// `100 pictures, SHA-256 1a2b3c4d5e6f7081`, which is enough of the digest for people.
   public var description: String {
-    let digits = sha256.prefix(8).map { byte in
-      let text = String(byte, radix: 16)
-      return text.count == 1 ? "0" + text : text
-    }
-    return "\(pictureCount) picture\(pictureCount == 1 ? "" : "s"), SHA-256 \(digits.joined())"
+    "\(pictureCount) picture\(pictureCount == 1 ? "" : "s"), SHA-256 \(hexadecimalDigits(of: sha256.prefix(8)))"
   }
 }

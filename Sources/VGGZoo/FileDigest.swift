@@ -105,8 +105,6 @@ private final class DigestComputation {
       EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
       count = algorithm.digitCount / 2
     }
-    let hexadecimal = Array("0123456789abcdef".utf8)
-    let digits = bytes.flatMap { [hexadecimal[Int($0 >> 4)], hexadecimal[Int($0 & 15)]] }
-    return FileDigest(algorithm, String(decoding: digits, as: UTF8.self))
+    return FileDigest(algorithm, hexadecimalDigits(of: bytes))
   }
 }

@@ -68,7 +68,7 @@ package final class AtomicFolder {
       FileError(.cannotCreate, code: "output.exists", file: path, problem, advice: advice)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw refusal("is there already, and is no folder") }
-    let names = try names()
+    guard let names = namesInFolder(path) else { throw AtomicFile.cannotCreate(path, errno) }
     guard !names.isEmpty else { return [] }
     guard let marker else { throw refusal("exists already", "--force replaces it") }
     guard names.contains(marker) else { throw refusal("is there already, and holds other things") }
@@ -76,19 +76,6 @@ package final class AtomicFolder {
       guard lstat("\(path)/\(name)", &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
         throw refusal("is there already, and holds a folder, \(name), which would be lost")
       }
-    }
-    return names
-  }
-
-  private func names() throws(FileError) -> [String] {
-    guard let directory = opendir(path) else { throw AtomicFile.cannotCreate(path, errno) }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != ".", name != ".." { names.append(name) }
     }
     return names
   }

@@ -114,14 +114,9 @@ struct PictureFolder: Sendable {
     func failure(_ path: String, _ problem: String) -> FileError {
       FileError(.unreadable, code: "data.list", file: path, "\(problem): \(systemMessage(errno))")
     }
-    guard let directory = opendir(folder) else { throw failure(folder, "cannot be listed") }
-    defer { closedir(directory) }
+    guard let names = namesInFolder(folder) else { throw failure(folder, "cannot be listed") }
     var entries: [Entry] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      guard !name.hasPrefix(".") else { continue }
+    for name in names where !name.hasPrefix(".") {
       var status = stat()
       guard lstat("\(folder)/\(name)", &status) == 0 else {
         throw failure("\(folder)/\(name)", "cannot be examined")

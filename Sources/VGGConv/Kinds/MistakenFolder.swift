@@ -1,4 +1,3 @@
-internal import Glibc
 internal import VGGBytes
 
 /// What to do with the files of TensorFlow.
@@ -14,7 +13,7 @@ enum TensorFlowFiles {
 extension FileError {
   /// Refuses a folder by what is in it instead of an unpacked `.keras` archive.
   static func mistakenFolder(_ path: String) -> FileError {
-    let names = Set(entries(of: path))
+    let names = Set((namesInFolder(path) ?? []))
     func refusal(_ problem: String, _ advice: String) -> FileError {
       FileError(.unsupported, code: "import.folder", file: path, problem, advice: advice)
     }
@@ -45,17 +44,5 @@ extension FileError {
     return FileError(
       .unreadable, code: "keras.folder", file: path, "is a folder, but not an unpacked .keras archive",
       allowed: "config.json and model.weights.h5 in it")
-  }
-
-  /// The names in a folder, as far as it can be read.
-  private static func entries(of folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      names.append(
-        withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-    }
-    return names
   }
 }

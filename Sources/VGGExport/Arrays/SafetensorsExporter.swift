@@ -38,9 +38,7 @@ public enum SafetensorsExporter {
       own.nibbleTensors = model.tensors.filter { $0.elementType == .code(.int4) }.map(\.name)
     }
     for (key, value) in own.entries { metadata[key] = value }
-    if let weightsDigest {
-      metadata["weights_digest"] = weightsDigest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    if let weightsDigest { metadata["weights_digest"] = hexadecimalDigits(of: weightsDigest) }
     var content = FileContent([.bytes(header(arrays, metadata))])
     for array in arrays { content.append(array.numbers) }
     return Export(

@@ -48,11 +48,7 @@ public struct Digest: Hashable, Sendable {
 
 extension Digest: CustomStringConvertible {
   /// 64 hexadecimal digits, as `sha256sum` prints them.
-  public var description: String {
-    let digits = Array("0123456789abcdef".utf8)
-    let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    return String(decoding: text, as: UTF8.self)
-  }
+  public var description: String { hexadecimalDigits(of: bytes) }
 }
 
 /// The SHA-256 of a file or a part of it, as `sha256sum` computes it: on one processor, for it cannot be split.

@@ -180,9 +180,6 @@ extension [BoardLayer] {
 }
 
 extension LocalResponseNormalization {
-  /// The exponent in quarters.
-  var quarters: Int? { (1...16).first { Double($0) / 4 == beta } }
-
   fileprivate func checkForBoards(_ layer: String) throws(ShapeError) {
     guard region == .acrossChannels else {
       throw ShapeError(layer: layer, problem: "normalises within channels, which a board's runtime does not")

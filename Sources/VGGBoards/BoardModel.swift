@@ -73,11 +73,12 @@ struct BoardModel {
     guard plan.arenaByteCount <= Int(Int32.max) else {
       throw refusal("board.arena", "it needs more than 2 GB of RAM")
     }
-    self.plan = plan
-    for (index, count) in counts.enumerated() { try add(index, of: model, arithmetic, count) }
-    guard imageByteCount <= Int(Int32.max) else {
+    guard layers.imageByteCount <= Int(Int32.max) else {
       throw refusal("board.image", "its weights take more than 2 GB")
     }
+    self.plan = plan
+    for (index, count) in counts.enumerated() { try add(index, of: model, arithmetic, count) }
+    precondition(imageByteCount == layers.imageByteCount, "the image is as long as was counted")
   }
 
   /// Adds what the runtime is told of a layer, and its part of the image.
@@ -211,12 +212,11 @@ extension ModelSource.Table {
         self = .lookup(output.codes(of: result.values))
       } catch { throw FileError(error, file: layer.name) }
     case .normalization(let normalization):
-      let scale = Double(input.scale)
+      let numbers = NormalizationFactor(normalization, from: input, to: output)
       self = .normalization(
         vggrt_normalization(
-          k: normalization.k, unit: normalization.scale * (scale * scale),
-          scale_ratio: scale / Double(output.scale), quarters: UInt8(normalization.quarters ?? 0),
-          reach: UInt8(normalization.size / 2)))
+          k: numbers.k, unit: numbers.unit, scale_ratio: numbers.scaleRatio,
+          quarters: UInt8(normalization.quarters ?? 0), reach: UInt8(normalization.size / 2)))
     }
   }
 }

@@ -14,17 +14,10 @@ public struct BoardPackage: Sendable {
   public let plan: BoardPlan
   /// The layers, as they lie in the image.
   public let layers: [BoardLayer]
-  /// The bytes of the image of the weights.
-  public let imageByteCount: Int
-  /// The bytes of other constants of the model, on a machine of 32 bits; the self-test's input is not among them.
-  public let tableByteCount: Int
-  /// The bytes of the runtime's code, about: as measured on Cortex-M4 with `-Os`.
-  public let codeByteCount: Int
+  /// The memory that it takes, of a Cortex-M4.
+  public let needs: BoardNeeds
   /// What was proven.
   public let proof: BoardProof
-
-  /// The most bytes of stack of the runtime.
-  public var stackByteCount: Int { layers.stackByteCount }
 
   /// Writes the package of a model.
   ///
@@ -81,9 +74,10 @@ public struct BoardPackage: Sendable {
     try folder.publish()
     self.files = files.sorted { $0.name < $1.name }
     (front, plan, layers, proof) = (board.front, board.plan, board.layers, result.proof)
-    imageByteCount = board.imageByteCount
-    tableByteCount = source.tableByteCount
-    codeByteCount = source.codeByteCount
+    var build = BoardBuild(processor: .cortexM4)
+    (build.rounding, build.labels) = (arithmetic.rounding, source.labels)
+    build.preparesPictures = source.inputCodes != nil
+    needs = BoardNeeds(of: board.layers, by: board.plan, in: build)
   }
 
   /// The files that are the same for every model.

@@ -35,30 +35,6 @@ extension ModelSource {
     notes.append("")
     notes.append("Channels of the input: \(preprocessing.channelOrder.rawValue).")
   }
-
-  /// The bytes of the model's constants on a machine of 32 bits, without the self-test's.
-  var tableByteCount: Int {
-    let structures = layers.count * 56 + maps.count * 8 + groups.count * 12 + 80
-    let names = (layers.map(\.name) + labels).reduce(0) { $0 + 5 + $1.utf8.count }
-    let tables = layers.reduce(0) { sum, layer in
-      switch layer.table {
-      case nil: sum
-      case .exponentials, .integerExponentials: sum + 1024
-      case .lookup: sum + 256
-      case .normalization: sum + 32
-      }
-    }
-    return structures + names + tables + (inputCodes?.count ?? 0) * 256
-  }
-
-  /// The bytes of the runtime's code for Cortex-M4, with GCC 12 and `-Os`: as linked for models of each kind, with what is used of the
-  /// compiler's library for floats.
-  var codeByteCount: Int {
-    let usesFloats =
-      UInt32(model.rounding) == VGGRT_LITERT.rawValue
-      || layers.contains { UInt32($0.record.kind) == VGGRT_NORMALIZATION.rawValue }
-    return usesFloats ? 12_304 : 7_312
-  }
 }
 
 extension BoardModel {

@@ -145,6 +145,8 @@ for package in d_tflm a_litert d_sparse d_expanded; do
   for floats in "" "-mfpu=fpv4-sp-d16 -mfloat-abi=hard"; do
     size_of "$package" $floats
     echo "  $package${floats:+ with FPU}: $code bytes of runtime, $constants of the model's constants"
+    said=$(awk '$1 == "tables" || $1 == "code" { gsub(",", "", $2); sum += $2 } END { print sum }' "$folder/$package.log")
+    [ $((code + constants)) -le "$said" ] || fail "$package: more code and constants than the $said bytes that are said"
     [ "$code" -le 8192 ] || fail "more than 8192 bytes of code"
     [ "$package" != d_tflm ] || [ $((code + constants)) -le 8192 ] || fail "more than 8192 bytes of code and constants"
   done

@@ -31,6 +31,13 @@ struct PackageTests {
       let package = try BoardPackage(writing: model, to: "\(folder)/a", options)
       #expect(package.proof.layerCount == model.network.layers.count)
       #expect(package.proof.codeCount > 0 && !package.proof.readsWeights)
+      // What `fit` says of the network is what the package takes, to the byte.
+      let image = try #require(package.files.first { $0.name == "model_weights.bin" })
+      #expect(package.needs.weightByteCount == image.byteCount)
+      var build = BoardBuild(processor: .cortexM4)
+      (build.rounding, build.labels) = (rounding, model.labels)
+      build.preparesPictures = model.preprocessing != nil
+      #expect(try build.needs(of: model.network, for: Extent(side: 32)).0 == package.needs)
       options.windowByteCount = 1024
       options.digest = .crc32
       options.expandsWeights = true

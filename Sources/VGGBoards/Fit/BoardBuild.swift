@@ -10,6 +10,12 @@ public struct BoardBuild: Equatable, Sendable {
   public var keptDenseFraction: Double?
   /// The bytes that weights are read to at a time; nil: they lie in memory.
   public var windowByteCount: Int?
+  /// How sums are rounded.
+  public var rounding = IntegerArithmetic.Rounding.tflm
+  /// The names of the classes, which are constants too.
+  public var labels: [String] = []
+  /// Whether the codes of pictures' bytes are there.
+  public var preparesPictures = true
 
   /// Creates a build.
   public init(processor: Processor, keptDenseFraction: Double? = nil, windowByteCount: Int? = nil) {

@@ -51,7 +51,7 @@ struct RemedySearch {
       var build = build
       build.keptDenseFraction = 1 - fraction
       // Where maps lie does not depend on the weights.
-      let needs = BoardNeeds(of: try build.layers(of: network, for: extent), by: plan, on: build.processor)
+      let needs = BoardNeeds(of: try build.layers(of: network, for: extent), by: plan, in: build)
       let remedy = Remedy(
         step: .pruneDense(fraction: fraction), needs: needs, placement: BoardPlacement(of: needs, in: limits))
       if !remedy.placement.flash.isMissing { return remedy }

@@ -59,15 +59,15 @@ let fitCommand = Command(
   }
   let board = try arguments[boardOption].map(board(named:))
   let limits = BoardLimits(board: board, flash: arguments[flashOption], ram: arguments[ramOption])
-  let subject = try FitSubject(name, arguments, console)
-  let build = BoardBuild(
-    processor: board?.processor ?? .cortexM4, keptDenseFraction: subject.keptDenseFraction,
-    windowByteCount: arguments[windowOption])
+  let subject = try FitSubject(
+    name,
+    BoardBuild(processor: board?.processor ?? .cortexM4, windowByteCount: arguments[windowOption]),
+    arguments, console)
   let extent = arguments[ModelOptions.inputExtent] ?? subject.network.inputExtent ?? Extent(side: 224)
   let report = try fitting(extent) { (extent) throws(ShapeError) in
-    try FitReport(of: subject.network, for: extent, as: build, in: limits)
+    try FitReport(of: subject.network, for: extent, as: subject.build, in: limits)
   }
-  let view = FitView(report: report, subject: subject, board: board, processor: build.processor)
+  let view = FitView(report: report, subject: subject, board: board)
   console.print(console.isJSON ? view.json.pretty : view.text(console))
   return report.fits ? .success : .checkSaidNo
 }

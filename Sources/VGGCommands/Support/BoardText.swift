@@ -7,6 +7,7 @@ struct BoardText {
   private let package: BoardPackage
   private let path: String
   private let console: Console
+  private var needs: BoardNeeds { package.needs }
 
   init(_ package: BoardPackage, at path: String, _ console: Console) {
     (self.package, self.path, self.console) = (package, path, console)
@@ -17,17 +18,17 @@ struct BoardText {
       console.print(json.pretty)
       return
     }
-    let flash = package.imageByteCount + package.tableByteCount + package.codeByteCount
+    let flash = needs.weightByteCount + needs.tableByteCount + needs.codeByteCount
     console.print("\(path): \(package.files.count) files; 'make check' there runs the self-test")
     console.print(line("flash", flash, "weights, tables, and code as on Cortex-M4 with -Os"))
-    console.print(line("  weights", package.imageByteCount, "model_weights.bin"))
-    console.print(line("  tables", package.tableByteCount, "model.c"))
-    console.print(line("  code", package.codeByteCount, "about"))
+    console.print(line("  weights", needs.weightByteCount, "model_weights.bin"))
+    console.print(line("  tables", needs.tableByteCount, "model.c"))
+    console.print(line("  code", needs.codeByteCount, "about"))
     let window = package.plan.windowByteCount
     console.print(
       line(
         "arena", package.plan.arenaByteCount, window > 0 ? "with \(window) bytes to read weights to" : "RAM"))
-    console.print(line("stack", package.stackByteCount, "RAM, at most"))
+    console.print(line("stack", needs.stackByteCount, "RAM, at most"))
     if package.front.count > 1 {
       console.print("arena and bytes of weights that a run goes through (choose with --ram):")
       for plan in package.front {
@@ -62,12 +63,12 @@ struct BoardText {
         package.files.map {
           ["path": .string("\(path)/\($0.name)"), "bytes": .integer(Int64($0.byteCount))] as JSONValue
         }),
-      "weightBytes": .integer(Int64(package.imageByteCount)),
-      "tableBytes": .integer(Int64(package.tableByteCount)),
-      "codeBytes": .integer(Int64(package.codeByteCount)),
+      "weightBytes": .integer(Int64(needs.weightByteCount)),
+      "tableBytes": .integer(Int64(needs.tableByteCount)),
+      "codeBytes": .integer(Int64(needs.codeByteCount)),
       "arenaBytes": .integer(Int64(package.plan.arenaByteCount)),
       "windowBytes": .integer(Int64(package.plan.windowByteCount)),
-      "stackBytes": .integer(Int64(package.stackByteCount)),
+      "stackBytes": .integer(Int64(needs.stackByteCount)),
       "weightBytesRead": .integer(Int64(package.plan.weightBytesRead)),
       "plans": .array(package.front.map(plan)),
       "codesCompared": .integer(Int64(package.proof.codeCount)),

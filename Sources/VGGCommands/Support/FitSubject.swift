@@ -8,27 +8,30 @@ internal import VGGTensors
 struct FitSubject {
   /// The network.
   let network: Network
-  /// The part of the dense layers' weights that is not zero, where a model computes in integers and stores them sparsely.
-  let keptDenseFraction: Double?
+  /// How it is made, for a processor and a window.
+  private(set) var build: BoardBuild
   /// What makes a model of it that computes in integers, in order; nothing where it does.
   let preparation: [String]
   /// What that model is called.
   let modelName: String
 
   /// Opens a file, or takes a network of the paper.
-  init(_ name: String, _ arguments: Arguments, _ console: Console) throws {
+  init(_ name: String, _ build: BoardBuild, _ arguments: Arguments, _ console: Console) throws {
+    self.build = build
     if let named = Architecture.named(name) {
       let extent = arguments[ModelOptions.inputExtent] ?? Extent(side: 224)
       network = try fitting(extent) { (extent) throws(ShapeError) in try Network(named, inputExtent: extent) }
-      keptDenseFraction = nil
       modelName = "MODEL.vggw"
       preparation = [quantization(of: "FLOAT.vggw", to: modelName)]
       return
     }
     let opened = try OpenedModel(name, ModelOptions.sourceOptions(arguments), console)
     network = opened.model.network
-    keptDenseFraction = try opened.model.keptDenseFraction()
-    guard opened.model.integerArithmetic == nil else {
+    self.build.labels = opened.model.labels
+    self.build.preparesPictures = opened.model.preprocessing != nil
+    if let arithmetic = opened.model.integerArithmetic {
+      self.build.rounding = arithmetic.rounding
+      self.build.keptDenseFraction = try opened.model.keptDenseFraction()
       (modelName, preparation) = (name, [])
       return
     }

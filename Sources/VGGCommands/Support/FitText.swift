@@ -10,7 +10,7 @@ struct FitView {
   let board: Board?
 
   /// The board's processor, or the one that was assumed.
-  let processor: Processor
+  var processor: Processor { subject.build.processor }
   var estimate: CycleEstimate { CycleEstimate(of: report.work, on: processor) }
 
   /// The report for people.
@@ -65,8 +65,13 @@ struct FitView {
       "\(names[group.layers.lowerBound]) to \(names[group.layers.upperBound - 1]) "
         + "\(group.stripRows) row\(group.stripRows == 1 ? "" : "s") at a time"
     }
+    let plan = report.plan
+    // Where weights are read, export takes the plan of the fewest readings unless it is told a limit.
+    let choice =
+      plan.windowByteCount > 0
+      ? " 'export --window \(plan.windowByteCount) --ram \(plan.arenaByteCount)' takes this plan." : ""
     return (strips.isEmpty ? "Layer by layer" : strips.joined(separator: ", "))
-      + "; a picture goes through \(Format.bytes(report.plan.weightBytesRead)) of weights."
+      + "; a picture goes through \(Format.bytes(plan.weightBytesRead)) of weights." + choice
   }
 
   private func workTable(_ console: Console) -> String {

@@ -9,21 +9,14 @@ internal import VGGModel
 struct CodeNormalization: Sendable {
   let input: ActivationQuantization
   let output: ActivationQuantization
-  private let k: Double
+  private let numbers: NormalizationFactor
   private let beta: Double
-  /// `beta * 4` where that is a whole number from 1 to 16: then the factor is the same on every machine.
   private let quarters: Int32?
-  /// What a sum of squares is multiplied with.
-  private let unit: Double
-  private let scaleRatio: Double
 
   init(_ normalization: LocalResponseNormalization, of layer: IntegerLayer) {
     (input, output) = (layer.input, layer.output)
-    (k, beta) = (normalization.k, normalization.beta)
-    quarters = (1...16).first { Double($0) == normalization.beta * 4 }
-    let scale = Double(input.scale)
-    unit = normalization.scale * (scale * scale)
-    scaleRatio = scale / Double(output.scale)
+    numbers = NormalizationFactor(normalization, from: input, to: output)
+    (beta, quarters) = (normalization.beta, normalization.quarters)
   }
 
   /// The largest square of the difference of a code and the zero point.
@@ -37,8 +30,11 @@ struct CodeNormalization: Sendable {
 
   /// The factor for a sum of squares.
   func factor(_ sum: Int) -> Float {
-    if let quarters { return vgr_normalization_factor(k, unit, scaleRatio, quarters, Double(sum)) }
-    let quotient = Float(scaleRatio / pow(k + unit * Double(sum), beta))
+    if let quarters {
+      return vgr_normalization_factor(
+        numbers.k, numbers.unit, numbers.scaleRatio, quarters, Double(sum))
+    }
+    let quotient = Float(numbers.scaleRatio / pow(numbers.k + numbers.unit * Double(sum), beta))
     if quotient.isNaN { return 0 }
     return max(-.greatestFiniteMagnitude, min(.greatestFiniteMagnitude, quotient))
   }

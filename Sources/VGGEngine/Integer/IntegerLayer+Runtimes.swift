@@ -21,6 +21,26 @@ extension IntegerLayer {
   package var weightCodes: any TensorCodes { weight }
 }
 
+/// The numbers by which a sum of squares of codes decides on the factor of a local response normalisation:
+/// `scaleRatio / (k + unit * sum)^beta`.
+package struct NormalizationFactor: Sendable {
+  package let k: Double
+  /// What a sum is multiplied with.
+  package let unit: Double
+  /// The scale of the input by that of the output.
+  package let scaleRatio: Double
+
+  package init(
+    _ normalization: LocalResponseNormalization, from input: ActivationQuantization,
+    to output: ActivationQuantization
+  ) {
+    let scale = Double(input.scale)
+    k = normalization.k
+    unit = normalization.scale * (scale * scale)
+    scaleRatio = scale / Double(output.scale)
+  }
+}
+
 extension ActivationQuantization {
   /// The codes of values, the nearest ones.
   package func codes(of values: [Float]) -> [Int8] {

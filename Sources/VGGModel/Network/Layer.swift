@@ -136,6 +136,10 @@ public struct LocalResponseNormalization: Equatable, Sendable {
     self.region = region
   }
 
+  /// `beta * 4` where that is a whole number from 1 to 16: then the power is made of products and square roots, which every machine
+  /// rounds alike.
+  package var quarters: Int32? { (1...16).first { Double($0) == beta * 4 } }
+
   /// The constants of the paper's A-LRN, those of Krizhevsky et al.: n = 5, alpha = 1e-4 per element, beta = 0.75, k = 2.
   public static let paper = LocalResponseNormalization(size: 5, scale: 1e-4, beta: 0.75, k: 2)
 }
